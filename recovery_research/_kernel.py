@@ -1,0 +1,431 @@
+"""The compiled loop: customers live through their orders, one after another.
+
+Nothing is validated here and no luck is kept here. Every number drawn has an address
+(`_luck`), every change of heart is a function (`_mind`), and a firm's answer comes as
+a `Reply`. Run with ``NUMBA_DISABLE_JIT=1`` this file is its own plain-Python twin.
+"""
+
+import math
+
+from typing import NamedTuple
+
+import numpy as np
+
+from . import _luck, _mind
+from ._compile import compiled
+
+# What an order came to.
+NO_FAILURE, SILENT, RECOVERED, NOT_RECOVERED, NO_ORDER = 0, 1, 2, 3, 4
+# What the fork makes of an order.
+AS_IT_COMES, FORCE_NO_FAILURE, FORCE_FAILURE, FORCE_SILENCE = 0, 1, 2, 3
+FORCE_COMPLAINT, FORCE_RECOVERY, FORCE_NO_RECOVERY = 4, 5, 6
+# How the same luck is replayed.
+AS_IT_WAS, WITHOUT_FAILURES, PERFECTLY_TREATED = 0, 1, 2
+
+# Columns of a customer's record.
+RECORD = (
+    "n_orders", "spend", "index_week", "index_outcome", "index_severity",
+    "index_process", "index_complained", "followup_spend", "left_week", "n_failures",
+    "n_complaints", "n_recovered", "trust", "satisfaction_before",
+    "satisfaction_after", "mentions_positive", "mentions_negative", "margin",
+    "recovery_cost", "referral_value", "last_outcome", "last_complained",
+)  # fmt: skip
+(
+    N_ORDERS, SPEND, INDEX_WEEK, INDEX_OUTCOME, INDEX_SEVERITY, INDEX_PROCESS,
+    INDEX_COMPLAINED, FOLLOWUP_SPEND, LEFT_WEEK, N_FAILURES, N_COMPLAINTS, N_RECOVERED,
+    TRUST, SATISFACTION_BEFORE, SATISFACTION_AFTER, MENTIONS_POSITIVE,
+    MENTIONS_NEGATIVE, MARGIN, RECOVERY_COST, REFERRAL_VALUE, LAST_OUTCOME,
+    LAST_COMPLAINED,
+) = range(len(RECORD))  # fmt: skip
+
+# Columns of a week.
+WEEK = (
+    "n_orders", "spend", "n_failures", "n_complaints", "n_recovered", "n_left",
+    "mentions_positive", "mentions_negative", "margin", "recovery_cost",
+)  # fmt: skip
+(
+    W_ORDERS, W_SPEND, W_FAILURES, W_COMPLAINTS, W_RECOVERED, W_LEFT, W_POSITIVE,
+    W_NEGATIVE, W_MARGIN, W_COST,
+) = range(len(WEEK))  # fmt: skip
+
+# The nine sums that a customer's record and a week keep alike.
+RECORD_SUMS = (
+    N_ORDERS, SPEND, N_FAILURES, N_COMPLAINTS, N_RECOVERED, MENTIONS_POSITIVE,
+    MENTIONS_NEGATIVE, MARGIN, RECOVERY_COST,
+)  # fmt: skip
+WEEK_SUMS = (
+    W_ORDERS, W_SPEND, W_FAILURES, W_COMPLAINTS, W_RECOVERED, W_POSITIVE, W_NEGATIVE,
+    W_MARGIN, W_COST,
+)  # fmt: skip
+
+# Columns of an order's log row.
+LOG = (
+    "order", "week", "amount", "outcome", "severity", "process", "complained",
+    "recovery", "loyalty_before", "trust", "affect", "obligation", "loyalty", "left",
+)  # fmt: skip
+
+# Places in what happened to one order.
+E_OUTCOME, E_SEVERITY, E_PROCESS, E_COMPLAINED, E_RECOVERY = 0, 1, 2, 3, 4
+N_EVENT = 5
+
+
+class Run(NamedTuple):
+    """What one run of the loop is: its luck, its length, and what is replayed."""
+
+    source: _luck.Source
+    weeks: float
+    amount_sd: float
+    index_order: int
+    followup_weeks: float
+    replay: int
+    order_limit: int
+
+
+class Here(NamedTuple):
+    """Where the loop stands: the customer's state, and what befell her order."""
+
+    state: np.ndarray
+    event: np.ndarray
+
+
+@compiled
+def decide_failure(chance, forced, replay, uniform):
+    """Return whether an order fails, by luck, by the fork, or by the replay."""
+    if replay == WITHOUT_FAILURES:
+        return False
+    if forced == AS_IT_COMES:
+        return uniform < chance
+    return forced != FORCE_NO_FAILURE
+
+
+@compiled
+def draw_recovery(mean, scale, forced, uniform):
+    """Return recovery satisfaction: logistic noise about its mean.
+
+    Where the fork demands a sign, the draw is from the same distribution given that
+    sign, by the same uniform: the fork changes what happened, not how well or badly
+    this firm does it when it does. Each sign keeps the tail it needs exact.
+    """
+    if forced == FORCE_NO_RECOVERY:
+        worse = (1.0 - uniform) / (1.0 + math.exp(mean / scale))
+        return mean - scale * math.log((1.0 - worse) / worse)
+    better = uniform
+    if forced == FORCE_RECOVERY:
+        better = uniform / (1.0 + math.exp(-mean / scale))
+    return mean + scale * math.log((1.0 - better) / better)
+
+
+@compiled
+def draw_severity(uniform, c):
+    """Return the share of the order's value that was lost (Kumaraswamy, 0 to 1)."""
+    inner = 1.0 - (1.0 - uniform) ** (1.0 / c.severity_grave)
+    return inner ** (1.0 / c.severity_mild)
+
+
+@compiled
+def decide_answer(severity, voice, forced, c, reply, events, answers):
+    """Return whether she complains, and whether the firm answers."""
+    if forced == FORCE_SILENCE:
+        return False, False
+    if forced >= FORCE_COMPLAINT:
+        return True, True
+    urge = reply.voice + c.voice_severity * severity + voice
+    complained = events[3] < 1.0 / (1.0 + math.exp(-urge))
+    return complained, complained or answers[0] < reply.reach
+
+
+@compiled
+def judge_answer(severity, process, state, forced, replay, c, reply, uniform):
+    """Return recovery satisfaction: justice as perceived less what was expected."""
+    justice = reply.justice_process if process else reply.justice_outcome
+    mean = justice - _mind.expect(severity, state, c)
+    if replay == PERFECTLY_TREATED:
+        return max(mean, 0.0)
+    return draw_recovery(mean, reply.noise, forced, uniform)
+
+
+@compiled
+def meet_failure(event, state, voice, forced, replay, c, reply, events, answers):
+    """Let an order fail: severity, voice, the firm's answer, the customer's heart."""
+    severity = draw_severity(events[2], c)
+    process = events[1] < c.process_share
+    complained, answered = decide_answer(
+        severity, voice, forced, c, reply, events, answers
+    )
+    perfect = replay == PERFECTLY_TREATED
+    recovery = math.nan
+    if not (answered or perfect):
+        outcome = SILENT
+        _mind.suffer_silence(severity, state, c)
+    else:
+        recovery = judge_answer(
+            severity, process, state, forced, replay, c, reply, answers[1]
+        )
+        if recovery > 0.0 or perfect:
+            outcome = RECOVERED
+            _mind.take_recovery(recovery, state, c, reply)
+        else:
+            outcome = NOT_RECOVERED
+            _mind.take_deviation(severity, recovery, state, c, reply)
+    state[_mind.N_FAILED] += 1.0
+    if complained:
+        state[_mind.SORENESS] += 1.0
+    event[E_OUTCOME] = outcome
+    event[E_SEVERITY] = severity
+    event[E_PROCESS] = process
+    event[E_COMPLAINED] = complained
+    event[E_RECOVERY] = recovery
+
+
+@compiled
+def meet_no_failure(event, state, c):
+    """Let an order go well."""
+    _mind.learn_no_failure(state, c)
+    event[E_OUTCOME] = NO_FAILURE
+    event[E_SEVERITY] = math.nan
+    event[E_PROCESS] = math.nan
+    event[E_COMPLAINED] = 0.0
+    event[E_RECOVERY] = math.nan
+
+
+@compiled
+def rate_satisfaction(loyalty, uniform, c):
+    """Return the answer to a survey on its scale from 1 to 7."""
+    felt = _mind.counted(loyalty, c.satisfaction_gain_ratio)
+    noise = c.satisfaction_noise * _luck.to_normal(uniform)
+    answer = c.satisfaction_base + c.satisfaction_link * felt + noise
+    return 1.0 + 6.0 / (1.0 + math.exp(-answer))
+
+
+@compiled
+def mention(loyalty, uniform, c):
+    """Return +1 for a positive mention, -1 for a negative one, 0 for none."""
+    felt = _mind.counted(loyalty, c.mention_gain_ratio)
+    praise = 1.0 / (
+        1.0 + math.exp(-c.mention_positive_base - c.mention_positive_link * felt)
+    )
+    scorn = 1.0 / (
+        1.0 + math.exp(-c.mention_negative_base + c.mention_negative_link * felt)
+    )
+    if uniform < scorn:
+        return -1.0
+    return 1.0 if uniform > 1.0 - praise else 0.0
+
+
+@compiled
+def drops_out(odds, loyalty, uniform, c):
+    """Return whether she leaves for good after this order."""
+    felt = _mind.counted(loyalty, c.dropout_gain_ratio)
+    now = odds * math.exp(-c.dropout_link * felt)
+    return uniform * (1.0 + now) < now
+
+
+@compiled
+def book_order(record, week_row, week, amount, said, c, reply, event):
+    """Add an order and what it cost to the customer's record and to its week.
+
+    Money is a present value at week 0, spend excepted.
+    """
+    outcome = event[E_OUTCOME]
+    discount = math.exp(-c.discount_rate_week * week)
+    margin = c.margin_rate * amount * discount
+    cost = 0.0
+    if outcome == RECOVERED or outcome == NOT_RECOVERED:
+        loss = event[E_SEVERITY] * amount
+        cost = (reply.handling_cost + reply.compensation_cost * loss) * discount
+    praise = max(said, 0.0)
+    scorn = max(-said, 0.0)
+    record[REFERRAL_VALUE] += discount * (
+        c.referral_value * praise - c.detraction_cost * scorn
+    )
+    record[LAST_OUTCOME] = outcome
+    record[LAST_COMPLAINED] = event[E_COMPLAINED]
+    failed = 0.0 if outcome == NO_FAILURE else 1.0
+    recovered = 1.0 if outcome == RECOVERED else 0.0
+    for row, at in ((record, RECORD_SUMS), (week_row, WEEK_SUMS)):
+        row[at[0]] += 1.0
+        row[at[1]] += amount
+        row[at[2]] += failed
+        row[at[3]] += event[E_COMPLAINED]
+        row[at[4]] += recovered
+        row[at[5]] += praise
+        row[at[6]] += scorn
+        row[at[7]] += margin
+        row[at[8]] += cost
+
+
+@compiled
+def book_index(record, week, before, after, answers, c, here):
+    """Record the index order and the two surveys around it."""
+    record[INDEX_WEEK] = week
+    record[INDEX_OUTCOME] = here.event[E_OUTCOME]
+    record[INDEX_SEVERITY] = here.event[E_SEVERITY]
+    record[INDEX_PROCESS] = here.event[E_PROCESS]
+    record[INDEX_COMPLAINED] = here.event[E_COMPLAINED]
+    record[FOLLOWUP_SPEND] = 0.0
+    record[TRUST] = _mind.trust_of(here.state, c)
+    record[SATISFACTION_BEFORE] = rate_satisfaction(before, answers[2], c)
+    record[SATISFACTION_AFTER] = rate_satisfaction(after, answers[3], c)
+
+
+@compiled
+def book_log(row, order, week, amount, before, after, left, c, here):
+    """Write one order's row of the log, in the order of ``LOG``."""
+    row[0] = order
+    row[1] = week
+    row[2] = amount
+    row[3] = here.event[E_OUTCOME]
+    row[4] = here.event[E_SEVERITY]
+    row[5] = here.event[E_PROCESS]
+    row[6] = here.event[E_COMPLAINED]
+    row[7] = here.event[E_RECOVERY]
+    row[8] = before
+    row[9] = _mind.trust_of(here.state, c)
+    row[10] = here.state[_mind.AFFECT]
+    row[11] = here.state[_mind.OBLIGATION]
+    row[12] = after
+    row[13] = left
+
+
+@compiled
+def begin_record(record):
+    """Clear a customer's record; what may never happen starts as not a number."""
+    record[:] = 0.0
+    for column in (INDEX_WEEK, INDEX_SEVERITY, INDEX_PROCESS, FOLLOWUP_SPEND,
+                   LEFT_WEEK, TRUST, SATISFACTION_BEFORE,
+                   SATISFACTION_AFTER):  # fmt: skip
+        record[column] = math.nan
+    record[INDEX_OUTCOME] = NO_ORDER
+    record[LAST_OUTCOME] = NO_ORDER
+
+
+@compiled
+def close_books(record, weeks, reply, c):
+    """Charge the programme's running cost for the weeks she was a customer."""
+    left = record[LEFT_WEEK]
+    tenure = weeks if math.isnan(left) else left
+    rate = c.discount_rate_week
+    annuity = tenure if rate == 0.0 else (1.0 - math.exp(-rate * tenure)) / rate
+    record[RECOVERY_COST] += reply.programme_cost * annuity
+
+
+@compiled
+def loyalty_now(state, c):
+    """Return a customer's loyalty at the week her feelings stand at."""
+    return _mind.loyalty_of(
+        _mind.trust_of(state, c), state[_mind.AFFECT], state[_mind.OBLIGATION], c
+    )
+
+
+@compiled
+def decide_order(customer, order, week, uniform, voice, run, c, reply, forks, here):
+    """Let one order go well or fail, by luck, fork or replay.
+
+    Returns the draws for what happens around it.
+    """
+    events = _luck.draw_group(run.source, customer, order, _luck.EVENTS)
+    answers = (0.5, 0.5, 0.5, 0.5)
+    forced = forks[order] if order < forks.size else AS_IT_COMES
+    prevented = reply.prevented * (1.0 - math.exp(-week / c.improvement_weeks))
+    chance = reply.failure_probability * (1.0 - prevented)
+    failed = decide_failure(chance, forced, run.replay, uniform)
+    if failed or order == run.index_order:
+        answers = _luck.draw_group(run.source, customer, order, _luck.ANSWERS)
+    if failed:
+        meet_failure(
+            here.event, here.state, voice, forced, run.replay, c, reply, events, answers
+        )
+    else:
+        meet_no_failure(here.event, here.state, c)
+    here.state[_mind.N_ORDERED] += 1.0
+    return events, answers
+
+
+@compiled
+def live_one(customer, trait, run, c, reply, forks, record, weekly, here, log):
+    """Let one customer live from week 0 to the end or until she leaves.
+
+    Returns the number of her orders, or -1 if they passed the limit.
+    """
+    state, event = here.state, here.event
+    _mind.begin(state, c)
+    begin_record(record)
+    week = 0.0
+    order = 0
+    while True:
+        basics = _luck.draw_group(run.source, customer, order, _luck.EVERY_ORDER)
+        patience = _luck.to_exponential(basics[0])
+        gap = _mind.wait_for_order(patience, trait[0], run.weeks - week, state, c)
+        week += gap
+        if week >= run.weeks:
+            break
+        if order >= run.order_limit:
+            return -1
+        _mind.fade(state, gap, c)
+        before = loyalty_now(state, c)
+        amount = trait[2] * math.exp(
+            run.amount_sd * _luck.to_normal(basics[3]) - 0.5 * run.amount_sd**2
+        )
+        events, answers = decide_order(
+            customer, order, week, basics[2], trait[3], run, c, reply, forks, here
+        )
+        after = loyalty_now(state, c)
+        said = mention(after, events[0], c)
+        if week - record[INDEX_WEEK] <= run.followup_weeks:  # false before the index
+            record[FOLLOWUP_SPEND] += amount
+        if order == run.index_order:
+            book_index(record, week, before, after, answers, c, here)
+        book_order(record, weekly[int(week)], week, amount, said, c, reply, event)
+        left = drops_out(trait[1], after, basics[1], c)
+        if order < log.shape[0]:
+            book_log(log[order], order, week, amount, before, after, left, c, here)
+        order += 1
+        if left:
+            record[LEFT_WEEK] = week
+            weekly[int(week), W_LEFT] += 1.0
+            break
+    close_books(record, run.weeks, reply, c)
+    return order
+
+
+@compiled
+def live(first, traits, run, c, reply, forks, records, weekly, logs, log_starts):
+    """Let consecutive customers live, from number `first` on.
+
+    Parameters
+    ----------
+    first : int
+        Number of the first customer.
+    traits : float64 array, shape (n_customers, 4)
+        Order rate a week, odds of dropout after an order, mean amount, voice.
+    run : Run
+        Luck, length, fork and replay of this run.
+    c : Coefficients
+        The world, mechanisms switched off where asked.
+    reply : Reply
+        What the policy comes to in this world.
+    forks : int8 array
+        What is made of the first, second, ... order; then it is as it comes.
+    records : float64 array, shape (n_customers, len(RECORD))
+        Filled.
+    weekly : float64 array, shape (n_weeks, len(WEEK))
+        Added to.
+    logs : float64 array, shape (n_rows, len(LOG))
+        Filled, each customer's orders from her place in `log_starts` on.
+    log_starts : int64 array, shape (n_customers + 1,)
+        All zero where no log is wanted.
+
+    Returns
+    -------
+    int
+        -1, or the number of the first customer whose orders passed the limit.
+    """
+    here = Here(np.zeros(_mind.N_STATE), np.zeros(N_EVENT))
+    for i in range(traits.shape[0]):
+        log = logs[log_starts[i] : log_starts[i + 1]]
+        lived = live_one(
+            first + i, traits[i], run, c, reply, forks, records[i], weekly, here, log
+        )
+        if lived < 0:
+            return first + i
+    return -1

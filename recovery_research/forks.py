@@ -1,0 +1,219 @@
+"""The same customer at the moment of failure, every way it could have gone."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pandas as pd
+
+from .experiments import FORKS, Experiment, check_choice
+from .outcomes import tabulate_customers
+from .simulation import simulate
+
+FOUR_WAYS = ("no_failure", "silent", "recovered", "not_recovered")
+
+
+@dataclass(frozen=True, slots=True)
+class ForkContrast:
+    """What one way of the fork does to an outcome, against another way.
+
+    Attributes
+    ----------
+    policy, outcome, treated, control : str
+        Under which policy, on what, and which two ways are compared.
+    estimate : float
+        Mean difference within customers, treated minus control, in the outcome's
+        unit. This is the truth of a simulated world, up to Monte Carlo error.
+    std_error, ci_low, ci_high, confidence : float
+        Monte Carlo error of `estimate` and its Student interval.
+    mean_treated, mean_control : float
+        The two means over the customers compared.
+    n_pairs : int
+        Customers compared with themselves.
+    n_missing : int
+        Customers whose outcome is missing on either way.
+    """
+
+    policy: str
+    outcome: str
+    treated: str
+    control: str
+    estimate: float
+    std_error: float
+    ci_low: float
+    ci_high: float
+    confidence: float
+    mean_treated: float
+    mean_control: float
+    n_pairs: int
+    n_missing: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.outcome} under {self.policy}: {self.treated} minus {self.control} "
+            f"= {self.estimate:+.4g} ({self.confidence:.0%} CI {self.ci_low:+.4g} to "
+            f"{self.ci_high:+.4g}, {self.n_pairs:,} customers each their own control)"
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the contrast as one row, one column per field."""
+        return pd.DataFrame([asdict(self)])
+
+
+def tabulate_forks(
+    experiment: Experiment,
+    *,
+    ways: Iterable[str] = FOUR_WAYS,
+    threads: int | None = None,
+) -> pd.DataFrame:
+    """Tabulate every customer on every way of the fork.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        Which customers under which policies. The fork is at the experiment's index
+        order: its first, or the one named in ``later_order``.
+    ways : iterable of str, optional
+        Any of the values of ``first_order``; by default ``no_failure``, ``silent``,
+        ``recovered`` and ``not_recovered``.
+    threads : int, optional
+        As in `simulate`.
+
+    Returns
+    -------
+    DataFrame
+        The table of `tabulate_customers` once for each way, with a column ``way`` in
+        front. Luck and customers are the same in all.
+
+    Raises
+    ------
+    ValueError
+        If a way is unknown.
+
+    Examples
+    --------
+    >>> import recovery_research as rr
+    >>> experiment = rr.Experiment(
+    ...     world=rr.load_world("evidence"),
+    ...     policies=rr.choose_policies(["service"]),
+    ...     population=rr.load_population("webshop"),
+    ...     n_customers=10,
+    ... )
+    >>> len(rr.tabulate_forks(experiment))
+    40
+    """
+    ways = list(ways)
+    for way in ways:
+        check_choice("way", way, FORKS)
+    tables = []
+    for way in ways:
+        forked = turn(experiment, way)
+        table = tabulate_customers(simulate(forked, threads=threads))
+        table.insert(0, "way", pd.Categorical([way] * len(table), categories=ways))
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def turn(experiment: Experiment, way: str) -> Experiment:
+    """Return the experiment with its index order sent one way."""
+    if experiment.later_order is None:
+        return experiment.but(first_order=way)
+    return experiment.but(later_order=(experiment.later_order[0], way))
+
+
+def contrast_forks(
+    forks: pd.DataFrame,
+    *,
+    outcome: str,
+    treated: str = "recovered",
+    control: str = "no_failure",
+    policy: str | None = None,
+    confidence: float = 0.95,
+) -> ForkContrast:
+    """Compare each customer with herself on another way of the fork.
+
+    Parameters
+    ----------
+    forks : DataFrame
+        From `tabulate_forks`; rows may have been left out by what both ways share.
+    outcome : str
+        Any numeric or yes/no column.
+    treated, control : str, optional
+        The two ways; the contrast is treated minus control.
+    policy : str, optional
+        Which policy, if the table holds several.
+    confidence : float, optional
+        Coverage of the interval, strictly between 0 and 1.
+
+    Returns
+    -------
+    ForkContrast
+
+    Raises
+    ------
+    ValueError
+        If the outcome, a way or the policy is not there, or fewer than two customers
+        can be compared.
+
+    Examples
+    --------
+    >>> import recovery_research as rr
+    >>> experiment = rr.Experiment(
+    ...     world=rr.load_world("evidence"),
+    ...     policies=rr.choose_policies(["service"]),
+    ...     population=rr.load_population("webshop"),
+    ...     n_customers=1000,
+    ... )
+    >>> forks = rr.tabulate_forks(experiment, ways=["no_failure", "recovered"])
+    >>> rr.contrast_forks(forks, outcome="trust").estimate < 0
+    True
+    """
+    from scipy import stats
+
+    if not 0.0 < confidence < 1.0:
+        raise ValueError(f"confidence lies strictly between 0 and 1; got {confidence}.")
+    policy = the_policy(forks, policy)
+    check_choice("outcome", outcome, [c for c in forks if c not in ("way", "policy")])
+    for way in (treated, control):
+        check_choice("way", way, forks["way"].cat.categories)
+    pairs = pair_ways(forks, outcome, treated, control, policy)
+    there = pairs.dropna()
+    if len(there) < 2:
+        raise ValueError(
+            f"{outcome} under {policy!r} is there on both ways for {len(there)} "
+            f"customers; a contrast needs at least 2."
+        )
+    gain = there["treated"] - there["control"]
+    error = float(gain.std(ddof=1) / np.sqrt(len(gain)))
+    reach = float(stats.t.ppf(0.5 + confidence / 2.0, len(gain) - 1)) * error
+    estimate = float(gain.mean())
+    return ForkContrast(
+        policy, outcome, treated, control, estimate, error, estimate - reach,
+        estimate + reach, confidence, float(there["treated"].mean()),
+        float(there["control"].mean()), len(there), len(pairs) - len(there),
+    )  # fmt: skip
+
+
+def the_policy(forks: pd.DataFrame, policy: str | None) -> str:
+    """Return the policy to compare under, or say which there are."""
+    names = list(forks["policy"].astype(str).unique())
+    if policy is None and len(names) == 1:
+        return names[0]
+    if policy not in names:
+        raise ValueError(
+            f"the table holds policies {names}; got policy={policy!r}. Name one."
+        )
+    return policy
+
+
+def pair_ways(
+    forks: pd.DataFrame, outcome: str, treated: str, control: str, policy: str
+) -> pd.DataFrame:
+    """Return each customer's outcome on the two ways, who has an index order."""
+    here = forks[(forks["policy"] == policy) & (forks["index_outcome"] != "no_order")]
+    sides = {}
+    for side, way in (("treated", treated), ("control", control)):
+        rows = here[here["way"] == way].set_index("customer")[outcome]
+        sides[side] = rows.astype("Float64").astype(float)
+    # Customers are the same on both ways, and so is whether they reach the fork.
+    return pd.DataFrame(sides)

@@ -1,0 +1,381 @@
+"""What became of the customers, as tidy tables."""
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from . import _kernel
+from .experiments import Experiment, check_whole
+from .justice import form_reply
+from .populations import TRAIT_BLOCK, expect_orders
+from .simulation import (
+    FOLLOWUP_WEEKS,
+    MEASURES,
+    YEAR_WEEKS,
+    History,
+    alive_after,
+    live_policy,
+    require_memory,
+    traits_of_chunk,
+    work_through,
+)
+
+INDEX_OUTCOMES = ("no_failure", "silent", "recovered", "not_recovered", "no_order")
+KINDS = ("outcome", "process")
+# Outcomes of loyalty that the analyses know by name, with their unit.
+OUTCOMES = {
+    "satisfaction_after": "points on a scale from 1 to 7",
+    "trust": "log of perceived risk at first over perceived risk now",
+    "alive_13w": "share of customers",
+    "alive_52w": "share of customers",
+    "followup_spend": "dollars in 13 weeks",
+    "spend": "dollars",
+    "n_orders": "orders",
+    "mentions_positive": "mentions",
+    "mentions_negative": "mentions",
+    "margin": "dollars",
+    "recovery_cost": "dollars",
+    "net_value": "dollars",
+}
+
+
+def tabulate_customers(history: History) -> pd.DataFrame:
+    """Tabulate every customer under every policy.
+
+    Parameters
+    ----------
+    history : History
+        From ``simulate(experiment)``.
+
+    Returns
+    -------
+    DataFrame
+        One row per policy and customer:
+
+        - ``policy``, ``customer``: which; customers count from 0;
+        - ``n_orders``, ``spend``: over the whole time; dollars;
+        - ``index_week``, ``index_outcome``: the index order, which is the first order;
+          ``no_failure``, ``silent``, ``recovered``, ``not_recovered``, ``no_order``;
+        - ``followup_spend``: dollars in the 13 weeks after the index order, that order
+          excluded; who drops out counts 0;
+        - ``alive_13w``, ``alive_52w``: still a customer so long after the index order.
+          These three are missing where the follow-up runs past the end;
+        - ``left_week``: week of dropout, missing if she stayed;
+        - ``n_failures, n_complaints, n_recovered``: over the whole time;
+        - ``trust, satisfaction_before, satisfaction_after``: right after, before and
+          after the index order was dealt with; satisfaction on a scale from 1 to 7;
+        - ``mentions_positive, mentions_negative``: word of mouth, whole time;
+        - ``margin, recovery_cost, net_value``: present values in dollars;
+          ``net_value`` is ``margin + referral_value - recovery_cost``;
+        - ``index_severity, index_kind, index_complained, referral_value``.
+
+    Raises
+    ------
+    ValueError
+        If the history kept only sums.
+
+    Examples
+    --------
+    >>> import recovery_research as rr
+    >>> experiment = rr.Experiment(
+    ...     world=rr.load_world("evidence"),
+    ...     policies=rr.choose_policies(["service"]),
+    ...     population=rr.load_population("webshop"),
+    ...     n_customers=5,
+    ... )
+    >>> customers = rr.tabulate_customers(rr.simulate(experiment))
+    >>> len(customers)
+    5
+    """
+    if history.customers is None:
+        raise ValueError(
+            "this history kept only sums; write simulate(experiment, keep='customers')."
+        )
+    experiment = history.experiment
+    n_policies, n_customers = history.customers["n_orders"].shape
+    flat = {name: column.reshape(-1) for name, column in history.customers.items()}
+    policy = pd.Categorical.from_codes(
+        np.repeat(np.arange(n_policies, dtype=np.int8), n_customers)
+        if n_policies < 128
+        else np.repeat(np.arange(n_policies, dtype=np.int16), n_customers),
+        categories=[each.name for each in experiment.policies],
+    )
+    ordered = flat["index_outcome"] != _kernel.NO_ORDER
+    followed = flat["index_week"] + FOLLOWUP_WEEKS <= experiment.weeks
+    columns = {
+        "policy": policy,
+        "customer": np.tile(np.arange(n_customers), n_policies),
+        "n_orders": flat["n_orders"],
+        "spend": flat["spend"],
+        "index_week": flat["index_week"],
+        "index_outcome": pd.Categorical.from_codes(
+            flat["index_outcome"], categories=list(INDEX_OUTCOMES)
+        ),
+        "followup_spend": np.where(followed, flat["followup_spend"], np.nan),
+        "alive_13w": stay_or_missing(flat, FOLLOWUP_WEEKS, experiment.weeks),
+        "alive_52w": stay_or_missing(flat, YEAR_WEEKS, experiment.weeks),
+    }
+    for name in ("left_week", "n_failures", "n_complaints", "n_recovered", "trust",
+                 "satisfaction_before", "satisfaction_after", "mentions_positive",
+                 "mentions_negative", "margin", "recovery_cost"):  # fmt: skip
+        columns[name] = flat[name]
+    columns["net_value"] = (
+        flat["margin"] + flat["referral_value"] - flat["recovery_cost"]
+    )
+    columns["index_severity"] = flat["index_severity"]
+    columns["index_kind"] = name_kinds(flat["index_process"])
+    columns["index_complained"] = pd.arrays.BooleanArray(
+        flat["index_complained"].astype(bool), ~ordered
+    )
+    columns["referral_value"] = flat["referral_value"]
+    # Without copying: a large table is made of the history's own columns.
+    return pd.DataFrame(columns, copy=False)
+
+
+def stay_or_missing(
+    flat: dict[str, NDArray], window: float, weeks: float
+) -> pd.arrays.BooleanArray:
+    """Return who is still here, missing where the window runs past the end."""
+    alive = alive_after(flat["index_week"], flat["left_week"], window, weeks)
+    return pd.arrays.BooleanArray(alive == 1.0, np.isnan(alive))
+
+
+def name_kinds(process: NDArray) -> pd.Categorical:
+    """Return the kind of failure by name, missing where nothing failed."""
+    codes = np.where(np.isnan(process), -1, process).astype(np.int8)
+    return pd.Categorical.from_codes(codes, categories=list(KINDS))
+
+
+def tabulate_weeks(history: History) -> pd.DataFrame:
+    """Tabulate what happened in each week under each policy.
+
+    Parameters
+    ----------
+    history : History
+        From ``simulate``; sums suffice.
+
+    Returns
+    -------
+    DataFrame
+        One row per policy and week: ``policy, week`` (0 is the first), the week's
+        ``n_orders, spend, n_failures, n_complaints, n_recovered, n_left,
+        mentions_positive, mentions_negative, margin, recovery_cost`` (money as
+        present value, spend excepted; running costs of the programme not included),
+        and ``n_alive``, ``alive_share`` at the week's end.
+
+    Examples
+    --------
+    >>> import recovery_research as rr
+    >>> experiment = rr.Experiment(
+    ...     world=rr.load_world("evidence"),
+    ...     policies=rr.choose_policies(["service"]),
+    ...     population=rr.load_population("webshop"),
+    ...     n_customers=5,
+    ...     weeks=4,
+    ... )
+    >>> rr.tabulate_weeks(rr.simulate(experiment))["week"].tolist()
+    [0, 1, 2, 3]
+    """
+    experiment = history.experiment
+    tables = []
+    for policy, sums in zip(experiment.policies, history.weekly, strict=True):
+        table = pd.DataFrame(sums, columns=list(_kernel.WEEK))
+        counts = [name for name in table if name.startswith(("n_", "mentions_"))]
+        table[counts] = table[counts].astype(np.int64)
+        table.insert(0, "week", np.arange(len(table)))
+        table.insert(0, "policy", policy.name)
+        table["n_alive"] = experiment.n_customers - table["n_left"].cumsum()
+        tables.append(table)
+    weeks = pd.concat(tables, ignore_index=True)
+    names = [policy.name for policy in experiment.policies]
+    weeks["policy"] = pd.Categorical(weeks["policy"], categories=names)
+    weeks["alive_share"] = weeks["n_alive"] / experiment.n_customers
+    return weeks
+
+
+def tabulate_groups(history: History) -> pd.DataFrame:
+    """Tabulate the mean of every measure by policy and index outcome.
+
+    Parameters
+    ----------
+    history : History
+        From ``simulate``; sums suffice.
+
+    Returns
+    -------
+    DataFrame
+        One row per policy, index outcome and measure: ``policy, index_outcome,
+        measure, n, mean, std_dev, std_error``. ``n`` counts customers for whom the
+        measure is there; mean and spread are missing where there are too few.
+    """
+    rows = []
+    for policy, by_group in zip(history.experiment.policies, history.sums, strict=True):
+        for outcome, by_measure in zip(INDEX_OUTCOMES, by_group, strict=True):
+            for name, (n, total, squares) in zip(MEASURES, by_measure, strict=True):
+                rows.append((policy.name, outcome, name, int(n), total, squares))
+    table = pd.DataFrame(
+        rows, columns=["policy", "index_outcome", "measure", "n", "total", "squares"]
+    )
+    n = table["n"].where(table["n"] > 0)
+    table["mean"] = table["total"] / n
+    spread = (table["squares"] - n * table["mean"] ** 2) / (n - 1).where(n > 1)
+    table["std_dev"] = np.sqrt(spread.clip(lower=0.0))
+    table["std_error"] = table["std_dev"] / np.sqrt(n)
+    return table.drop(columns=["total", "squares"])
+
+
+def tabulate_orders(
+    source: History | Experiment, *, customers: int | Iterable[int] = 1000
+) -> pd.DataFrame:
+    """Tabulate every order of some customers.
+
+    Parameters
+    ----------
+    source : History or Experiment
+        What was, or is to be, simulated. Customers are simulated again with their
+        orders written down; their luck being addressed, they live the same life.
+    customers : int or iterable of int, optional
+        How many customers, from the first; or the numbers of those wanted.
+
+    Returns
+    -------
+    DataFrame
+        One row per policy, customer and order: ``policy, customer, order`` (1 is the
+        first), ``week, amount, outcome, severity, kind, complained, resolved, days``
+        (from complaint to resolution, missing where nothing was answered),
+        ``recovery_satisfaction``, ``loyalty_before``, ``trust, affect, obligation,
+        loyalty`` (after the order was dealt with) and ``left`` (this was her last).
+
+    Raises
+    ------
+    MemoryError
+        Before anything runs, if the log would not fit into memory.
+    ValueError
+        If a customer is not in the experiment.
+
+    Examples
+    --------
+    >>> import recovery_research as rr
+    >>> experiment = rr.Experiment(
+    ...     world=rr.load_world("evidence"),
+    ...     policies=rr.choose_policies(["service"]),
+    ...     population=rr.load_population("webshop"),
+    ...     n_customers=100,
+    ... )
+    >>> orders = rr.tabulate_orders(experiment, customers=[7])
+    >>> set(orders["customer"])
+    {7}
+    """
+    experiment = source.experiment if isinstance(source, History) else source
+    wanted = choose_customers(experiment, customers)
+    check_log_size(experiment, len(wanted))
+    days = [policy.days_to_resolve for policy in experiment.policies]
+    tables = []
+    for number in np.unique(wanted // TRAIT_BLOCK):
+        here = wanted[wanted // TRAIT_BLOCK == number]
+        for p, rows in enumerate(log_chunk(experiment, int(number), here)):
+            rows.insert(0, "policy", np.int16(p))
+            rows["days"] = np.where(rows["answered"], days[p], np.nan)
+            tables.append(rows.drop(columns="answered"))
+    orders = pd.concat(tables, ignore_index=True)
+    names = [policy.name for policy in experiment.policies]
+    orders["policy"] = pd.Categorical.from_codes(orders["policy"], categories=names)
+    return orders.sort_values(["policy", "customer", "order"], ignore_index=True)
+
+
+def choose_customers(
+    experiment: Experiment, customers: int | Iterable[int]
+) -> NDArray[np.int64]:
+    """Return the numbers of the customers asked for, or say who is not there."""
+    most = experiment.n_customers
+    if isinstance(customers, int | np.integer):
+        check_whole("customers", customers, 1, 2**32)
+        if customers > most:
+            raise ValueError(
+                f"customers is at most the experiment's {most:,}; got {customers:,}."
+            )
+        check_log_size(experiment, int(customers))
+        return np.arange(customers)
+    numbers = np.unique(np.asarray(list(customers), dtype=np.int64))
+    if numbers.size == 0:
+        raise ValueError("customers is empty; name at least one, such as [0].")
+    if numbers[0] < 0 or numbers[-1] >= most:
+        wrong = numbers[0] if numbers[0] < 0 else numbers[-1]
+        raise ValueError(f"customers count from 0 to {most - 1:,}; got {wrong}.")
+    return numbers
+
+
+BYTES_A_LOGGED_ORDER = 8 * (len(_kernel.LOG) + 6)
+
+
+def check_log_size(experiment: Experiment, n_customers: int) -> None:
+    """Refuse an order log that would not fit into memory."""
+    each = expect_orders(experiment.population, experiment.weeks)
+    # Written once by the loop and once as a table; loyalty may add orders.
+    size = 2.5 * BYTES_A_LOGGED_ORDER * each * n_customers * len(experiment.policies)
+    require_memory(
+        int(size),
+        f"about {each * n_customers * len(experiment.policies):,.0f} orders of "
+        f"{n_customers:,} customers",
+        "Ask for fewer customers: tabulate_orders(..., customers=1000).",
+    )
+
+
+def log_chunk(
+    experiment: Experiment, number: int, customers: NDArray[np.int64]
+) -> list[pd.DataFrame]:
+    """Return the orders of some customers of one chunk, one table a policy."""
+    traits = traits_of_chunk(experiment, number)
+    weekly = np.zeros((math.ceil(experiment.weeks), len(_kernel.WEEK)))
+    skips = customers - number * TRAIT_BLOCK
+    tables = []
+    for p, policy in enumerate(experiment.policies):
+        reply = form_reply(policy, experiment.world)
+        # First to count the orders, then to write them down.
+        records = np.empty((len(traits), len(_kernel.RECORD)))
+        live_policy(experiment, reply, number, traits, records, weekly, policy=p)
+        sizes = records[:, _kernel.N_ORDERS].astype(np.int64)
+        unwanted = np.setdiff1d(np.arange(len(traits)), skips)
+        sizes[unwanted] = 0
+        starts = np.concatenate([[0], np.cumsum(sizes)])
+        logs = np.zeros((starts[-1], len(_kernel.LOG)))
+        live_policy(
+            experiment, reply, number, traits, records, weekly, policy=p, logs=logs,
+            log_starts=starts,
+        )  # fmt: skip
+        tables.append(name_log(logs, np.repeat(customers, sizes[skips])))
+    return tables
+
+
+def name_log(logs: NDArray[np.float64], customers: NDArray[np.int64]) -> pd.DataFrame:
+    """Turn the loop's log into a table with names in place of codes."""
+    log = dict(zip(_kernel.LOG, logs.T, strict=True))
+    outcome = log["outcome"].astype(np.int8)
+    answered = (outcome == _kernel.RECOVERED) | (outcome == _kernel.NOT_RECOVERED)
+    return pd.DataFrame(
+        {
+            "customer": customers,
+            "order": log["order"].astype(np.int64) + 1,
+            "week": log["week"],
+            "amount": log["amount"],
+            "outcome": pd.Categorical.from_codes(
+                outcome, categories=list(INDEX_OUTCOMES[:4])
+            ),
+            "severity": log["severity"],
+            "kind": name_kinds(log["process"]),
+            "complained": log["complained"] == 1.0,
+            "resolved": outcome == _kernel.RECOVERED,
+            "days": np.nan,
+            "recovery_satisfaction": log["recovery"],
+            "loyalty_before": log["loyalty_before"],
+            "trust": log["trust"],
+            "affect": log["affect"],
+            "obligation": log["obligation"],
+            "loyalty": log["loyalty"],
+            "left": log["left"] == 1.0,
+            "answered": answered,
+        }
+    )
