@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from . import _kernel
+from . import _books
 from .departures import count_causes
 from .experiments import Experiment
 from .ledgers import LedgerError, LedgerRow, read_ledger
@@ -24,7 +24,7 @@ MIDDLING = "delight_sometimes"
 FLAWLESS = "zero_defects"
 GREAT = "service"
 
-FAILED = (_kernel.SILENT, _kernel.RECOVERED, _kernel.NOT_RECOVERED)
+FAILED = (_books.SILENT, _books.RECOVERED, _books.NOT_RECOVERED)
 
 
 class ClaimRow(LedgerRow):
@@ -234,14 +234,14 @@ def measure_spend(run: Runs) -> dict[str, Moment]:
     """Measure the three spend groups of the order-based design."""
     well = run.under(MIDDLING, "no_failure")
     failed = run.under(MIDDLING, "failed")
-    control = group_mean(well, "followup_spend", [_kernel.NO_FAILURE])
+    control = group_mean(well, "followup_spend", [_books.NO_FAILURE])
     return {
         f"spend_ratio_{name}": ratio_of(
             group_mean(failed, "followup_spend", [group]), control
         )
         for name, group in (
-            ("recovered", _kernel.RECOVERED),
-            ("not_recovered", _kernel.NOT_RECOVERED),
+            ("recovered", _books.RECOVERED),
+            ("not_recovered", _books.NOT_RECOVERED),
         )
     }
 
@@ -252,9 +252,9 @@ def measure_retention(run: Runs) -> dict[str, Moment]:
     great = run.under(GREAT, "failed")
     return {
         "retention_flawless": group_mean(
-            flawless, "alive_52w", [_kernel.NO_FAILURE, *FAILED]
+            flawless, "alive_52w", [_books.NO_FAILURE, *FAILED]
         ),
-        "retention_recovered": group_mean(great, "alive_52w", [_kernel.RECOVERED]),
+        "retention_recovered": group_mean(great, "alive_52w", [_books.RECOVERED]),
     }
 
 
