@@ -10,7 +10,6 @@ from pathlib import Path
 
 from recovery_research.reporting.parameters import (
     Parameter,
-    ParameterError,
     read_declarations,
 )
 
@@ -85,7 +84,7 @@ def find_notebook(name: str | Path, folder: Path) -> Path:
     NotebookError
         If no notebook or more than one answers to the name.
     """
-    if isinstance(name, Path) or name.endswith(".ipynb") and "/" in name:
+    if isinstance(name, Path) or (name.endswith(".ipynb") and "/" in name):
         return _find_file(Path(name))
     wanted = name.removesuffix(".ipynb")
     answers: dict[str, list[Path]] = {}
@@ -134,7 +133,9 @@ def read_notebook(path: Path) -> Notebook:
         document = json.loads(content)
         cells = _read_cells(document)
         parameters = read_declarations(_find_parameters(cells))
-    except (OSError, NotebookError, ParameterError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, RecursionError):
+        raise NotebookError(f"{path.name}: is not a notebook in format 4.") from None
+    except (OSError, ValueError) as error:
         raise NotebookError(f"{path.name}: {error}") from None
     return Notebook(path, path.stem, _read_title(cells, path), parameters, content)
 
