@@ -196,8 +196,23 @@ def _draw_svg(figure: Figure, name: str) -> str:
     return written.getvalue()
 
 
+def is_exhibit_name(name: object) -> bool:
+    """Return whether a table or figure may have this name.
+
+    Parameters
+    ----------
+    name : object
+        What was given.
+
+    Returns
+    -------
+    bool
+    """
+    return isinstance(name, str) and _NAME.fullmatch(name) is not None
+
+
 def _check_words(kind: str, name: str, **sentences: str) -> None:
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    if not is_exhibit_name(name):
         raise ValueError(
             f"{kind} {name!r}: a name is in lower-case letters, digits and hyphens, "
             "such as 'kept-by-policy'."

@@ -13,7 +13,6 @@ from matplotlib import pyplot as plt
 
 from recovery_research.exhibits import show_figure, show_table
 
-
 DASH = "\N{EN DASH}"
 
 
