@@ -24,6 +24,7 @@ from recovery_research.reporting.kernels import (
     list_transports,
     private_folder,
 )
+from recovery_research.reporting.orders import Limits
 from recovery_research.reporting.watch import Watch
 
 ENGINE = "recovery_research"
@@ -56,28 +57,6 @@ class Execution:
     error: Exception | None = None
     watch: Watch | None = None
     seconds: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How long things may take.
-
-    Attributes
-    ----------
-    cell_seconds, run_seconds : float or None
-        Limits of one cell and of the whole run; None for no limit.
-    """
-
-    cell_seconds: float | None = None
-    run_seconds: float | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("cell_seconds", "run_seconds"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < float("inf"):
-                raise ValueError(
-                    f"{name} is a positive number of seconds; got {value!r}."
-                )
 
 
 class ReportClient(PapermillNotebookClient):

@@ -13,7 +13,6 @@ from pathlib import Path
 LATEST = "latest"
 FAILED = "failed"
 STAGING = ".staging"
-_ALIVE = ".alive"
 _REDIRECT = (
     '<!doctype html><meta charset="utf-8"><title>latest report</title>'
     '<meta http-equiv="refresh" content="0; url={0}/report.html">'
@@ -58,12 +57,13 @@ class Shelf:
         stage = self.folder / STAGING / run_id
         with self.lock():
             stage.mkdir(parents=True)
-            alive = _take_lock(stage / _ALIVE, wait=False)
+            alive = _take_lock(_alive_file(stage), wait=False)
         try:
             yield stage
         finally:
-            _release_lock(alive)
             shutil.rmtree(stage, ignore_errors=True)
+            _release_lock(alive)
+            _alive_file(stage).unlink(missing_ok=True)
 
     def keep(self, stage: Path, *, succeeded: bool) -> Path:
         """Move a staged run to its place, whole.
@@ -80,8 +80,6 @@ class Shelf:
         Path
             Where it is now.
         """
-        with suppress(FileNotFoundError):
-            (stage / _ALIVE).unlink()
         parent = self.folder if succeeded else self.folder / FAILED
         place = parent / stage.name
         parent.mkdir(exist_ok=True)
@@ -103,15 +101,16 @@ class Shelf:
         if not staging.is_dir():
             return
         with self.lock():
-            for stage in sorted(staging.iterdir()):
-                alive = _take_lock(stage / _ALIVE, wait=False)
+            for stage in sorted(path for path in staging.iterdir() if path.is_dir()):
+                alive = _take_lock(_alive_file(stage), wait=False)
                 if alive is None:
                     continue
-                _release_lock(alive)
-                (stage / _ALIVE).unlink()
                 bury(stage)
-                (self.folder / FAILED).mkdir(exist_ok=True)
-                os.replace(stage, self.folder / FAILED / stage.name)
+                if stage.is_dir():
+                    (self.folder / FAILED).mkdir(exist_ok=True)
+                    os.replace(stage, self.folder / FAILED / stage.name)
+                _release_lock(alive)
+                _alive_file(stage).unlink(missing_ok=True)
 
     def latest(self) -> Path | None:
         """Return the folder of the last good run, or None.
@@ -153,6 +152,11 @@ class Shelf:
                 fresh.unlink()
             _write_whole(self.folder / f"{LATEST}.txt", run_id + "\n")
             _write_whole(self.folder / f"{LATEST}.html", _REDIRECT.format(run_id))
+
+
+def _alive_file(stage: Path) -> Path:
+    """Return the file that the maker of a staged run keeps locked while it lives."""
+    return stage.with_name(f"{stage.name}.lock")
 
 
 def _write_whole(path: Path, text: str) -> None:

@@ -29,6 +29,7 @@ class Verdict(StrEnum):
     INCOMPLETE = "incomplete"
     NOT_STARTED = "not started"
     INTERRUPTED = "interrupted"
+    NOT_WRITTEN = "not written"
 
 
 EXIT_CODES = {
@@ -38,10 +39,10 @@ EXIT_CODES = {
     Verdict.TIMED_OUT: 5,
     Verdict.INCOMPLETE: 6,
     Verdict.NOT_STARTED: 7,
+    Verdict.NOT_WRITTEN: 8,
     Verdict.INTERRUPTED: 130,
 }
 EXIT_BAD_INPUT = 2
-EXIT_NOT_WRITTEN = 8
 EXIT_TERMINATED = 143
 
 
