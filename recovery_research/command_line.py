@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from recovery_research import places
+from recovery_research import __version__, places
 
 if TYPE_CHECKING:
     from recovery_research.reporting.choices import Layer
@@ -37,7 +37,7 @@ EXIT_NOT_WRITTEN = 8
 @click.group(
     epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]}
 )
-@click.version_option(package_name="recovery-research")
+@click.version_option(__version__)
 @click.option(
     "--project",
     type=click.Path(file_okay=False, exists=True, path_type=Path),

@@ -29,6 +29,8 @@ from recovery_research.reporting.watch import Watch
 
 ENGINE = "recovery_research"
 STARTUP_SECONDS = 60
+LAST_WORDS = "kernel.txt"
+LONGEST_LAST_WORDS = 4000
 
 
 @dataclass
@@ -132,7 +134,15 @@ class ReportEngine(Engine):
             coalesce_streams=True,
             log=session.log,
         )
-        client.execute(cwd=str(session.cwd), env=kernel_environment(session.folder))
+        # What the process itself says, apart from the notebook's outputs: the last
+        # words of a crash, and shutdown noise.
+        with (session.folder / LAST_WORDS).open("wb") as words:
+            client.execute(
+                cwd=str(session.cwd),
+                env=kernel_environment(session.folder),
+                stdout=words,
+                stderr=words,
+            )
 
 
 papermill_engines.register(ENGINE, ReportEngine)
@@ -229,11 +239,20 @@ def _run_papermill(
         )
     except (PapermillExecutionError, DeadKernelError, RuntimeError) as error:
         session.log.info("papermill stopped: %s", type(error).__name__)
+        _log_last_words(session)
         return error
     except TimeoutError as error:
         session.log.exception("the kernel stopped answering")
         return error
     return None
+
+
+def _log_last_words(session: _Session) -> None:
+    path = session.folder / LAST_WORDS
+    words = path.read_bytes()[-LONGEST_LAST_WORDS:] if path.is_file() else b""
+    text = words.decode(errors="replace").strip()
+    if text and not session.watch.reason:
+        session.log.info("the kernel's process said:\n%s", text)
 
 
 def _escape_braces(path: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from html import escape
@@ -86,7 +86,7 @@ def write_page(notebook: NotebookNode, record: RunRecord) -> str:
     ]
     report = {
         "record": record,
-        "pieces": [piece for piece in pieces if piece is not None],
+        "pieces": _join_silent([piece for piece in pieces if piece is not None]),
         "contents": prose.contents,
         "style": _read_style(),
         "seconds": format_seconds(record.seconds),
@@ -176,6 +176,20 @@ def _write_piece(
     return Piece(
         code=code, output="".join(outputs), number=number, failed=number == failed
     )
+
+
+def _join_silent(pieces: list[Piece]) -> list[Piece]:
+    """Join code that shows nothing with the code behind it, under one switch."""
+    joined: list[Piece] = []
+    for piece in pieces:
+        before = joined[-1] if joined else Piece(prose="none")
+        silent = before.code and not before.output and not before.failed
+        if silent and piece.code and not piece.failed:
+            code = f"{before.code.rstrip()}\n\n{piece.code}"
+            joined[-1] = replace(piece, code=code, number=before.number)
+        else:
+            joined.append(piece)
+    return joined
 
 
 def _write_output(output: NotebookNode, prose: Prose) -> str:

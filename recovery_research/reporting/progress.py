@@ -27,9 +27,11 @@ def follow(name: str) -> Iterator[Callable[[int, int], None] | None]:
         To be called before each cell with its position and the number of cells.
     """
     if sys.stderr.isatty():
-        yield _Line(name).show
-        sys.stderr.write("\r\x1b[K")
-        sys.stderr.flush()
+        try:
+            yield _Line(name).show
+        finally:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
         return
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))

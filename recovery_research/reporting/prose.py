@@ -147,7 +147,7 @@ class _Renderer(IPythonRenderer):
         return f'<a href="{escape(url)}"{said} rel="noreferrer">{text}</a>'
 
     def table(self, text: str) -> str:
-        return f'<div class="exhibit-scroll" tabindex="0">{super().table(text)}</div>'
+        return f'<div class="exhibit-scroll" tabindex="0"><table>{text}</table></div>'
 
 
 class _Text(HTMLParser):
