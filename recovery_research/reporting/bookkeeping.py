@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from recovery_research.reporting.execution import Execution
+from recovery_research.reporting.fingerprints import mask_text
 from recovery_research.reporting.orders import Order
 from recovery_research.reporting.provenance import gather_provenance
 from recovery_research.reporting.records import (
@@ -19,8 +20,6 @@ from recovery_research.reporting.records import (
     write_record,
 )
 from recovery_research.reporting.verdicts import Outcome, Verdict
-
-MASK = "***"
 
 
 def begin_record(order: Order, run_id: str, started: datetime) -> RunRecord:
@@ -80,10 +79,10 @@ def end_record(
     failure = None
     if outcome.verdict is not Verdict.SUCCEEDED:
         failure = FailureRecord(
-            message=_mask(outcome.message, secrets),
+            message=mask_text(outcome.message, secrets),
             cell=None if outcome.cell is None else outcome.cell + 1,
             source=_read_source(execution, outcome.cell),
-            traceback=_mask(outcome.traceback, secrets),
+            traceback=mask_text(outcome.traceback, secrets),
         )
     return record.model_copy(
         update={
@@ -166,9 +165,3 @@ def _read_source(execution: Execution, cell: int | None) -> str:
     if execution.notebook is None or cell is None:
         return ""
     return execution.notebook.cells[cell].source
-
-
-def _mask(text: str, secrets: list[str]) -> str:
-    for secret in secrets:
-        text = text.replace(secret, MASK)
-    return text

@@ -15,6 +15,7 @@ from nbformat import NotebookNode
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
+from papermill.execute import remove_error_markers
 
 from recovery_research.reporting.kernels import (
     create_manager,
@@ -219,6 +220,9 @@ def execute_notebook(
         )
         with seen.watch.keep():
             seen.error = _run_papermill(source, output, parameters, session)
+    if seen.notebook is not None:
+        # Papermill's own banners shift the cells that were counted.
+        remove_error_markers(seen.notebook)
     seen.seconds = time.monotonic() - started
     return seen
 

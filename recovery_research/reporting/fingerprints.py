@@ -5,12 +5,14 @@ from __future__ import annotations
 import copy
 import json
 import re
+from html import escape
 
 import nbformat
 from nbformat import NotebookNode
 
 from recovery_research.reporting.provenance import hash_bytes
 
+MASK = "***"
 INJECTED_TAG = "injected-parameters"
 _TIMINGS = ("start_time", "end_time", "duration")
 _KERNEL_FILE = re.compile(r"[^\s\"']*ipykernel_\d+[/\\]+")
@@ -78,24 +80,46 @@ def hash_notebook(notebook: NotebookNode) -> str:
     return hash_bytes(nbformat.writes(drop_timings(notebook)).encode())
 
 
-def mask_secrets(notebook: NotebookNode, secrets: list[str]) -> NotebookNode:
-    """Return a notebook in which secrets that were printed are replaced by stars.
+def mask_text(text: str, secrets: list[str]) -> str:
+    """Return a text in which secrets are replaced by stars.
 
     Parameters
     ----------
-    notebook : NotebookNode
-        The executed notebook.
+    text : str
+        Any text.
+    secrets : list of str
+        What must not be seen, as it is or as Python, JSON or HTML write it.
+
+    Returns
+    -------
+    str
+    """
+    for secret in secrets:
+        written = {secret, repr(secret)[1:-1], json.dumps(secret)[1:-1], escape(secret)}
+        for form in sorted(written, key=len, reverse=True):
+            text = text.replace(form, MASK)
+    return text
+
+
+def mask_secrets(part: object, secrets: list[str]) -> object:
+    """Mask secrets in every text of a notebook or of a part of one.
+
+    Parameters
+    ----------
+    part : NotebookNode, list, str or other
+        Changed in place if it can be.
     secrets : list of str
         What must not be seen.
 
     Returns
     -------
-    NotebookNode
+    NotebookNode, list, str or other
     """
-    if not secrets:
-        return notebook
-    text = nbformat.writes(notebook)
-    for secret in secrets:
-        for written in {json.dumps(secret)[1:-1], secret}:
-            text = text.replace(written, "***")
-    return nbformat.reads(text, as_version=4)
+    if isinstance(part, str):
+        return mask_text(part, secrets)
+    if isinstance(part, list):
+        part[:] = [mask_secrets(element, secrets) for element in part]
+    elif isinstance(part, dict):
+        for key in part:
+            part[key] = mask_secrets(part[key], secrets)
+    return part

@@ -195,7 +195,9 @@ def _execute(
     source.unlink()
     if execution.notebook is not None:
         settle_notebook(execution.notebook, order.notebook.path.name)
-        execution.notebook = mask_secrets(execution.notebook, order.secrets())
+        secrets = order.secrets()
+        if secrets:
+            mask_secrets(execution.notebook, secrets)
     return execution
 
 

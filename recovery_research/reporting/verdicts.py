@@ -14,7 +14,6 @@ from recovery_research.reporting.execution import Execution
 from recovery_research.reporting.watch import INTERRUPTED, TIMED_OUT
 
 BANNER_TAG = "failure-banner"
-_PAPERMILL_TAG = "papermill-error-cell-tag"
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
@@ -121,11 +120,6 @@ def mark_notebook(
         finished = index in execution.finished and not failed
         marks["status"] = "failed" if failed else "completed" if finished else "pending"
         marks["exception"] = failed if (failed or finished) else None
-    notebook.cells = [
-        cell
-        for cell in notebook.cells
-        if _PAPERMILL_TAG not in cell.metadata.get("tags", [])
-    ]
     if outcome.verdict is not Verdict.SUCCEEDED:
         notebook.cells.insert(0, _write_banner(outcome))
 

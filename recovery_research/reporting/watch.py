@@ -12,6 +12,7 @@ from types import FrameType
 TIMED_OUT = "timed out"
 INTERRUPTED = "interrupted"
 GRACE_SECONDS = 2.0
+REPEAT_SECONDS = 0.5
 
 
 class Watch:
@@ -42,6 +43,7 @@ class Watch:
         self._started = time.monotonic()
         self._cell_started: float | None = None
         self._stopped_at: float | None = None
+        self._asked_at = 0.0
         self._finished = threading.Event()
         self.reason: str | None = None
         self.detail = ""
@@ -67,7 +69,7 @@ class Watch:
         """
         if self.reason is None:
             self.reason, self.detail = reason, detail
-            self._stopped_at = time.monotonic()
+            self._stopped_at = self._asked_at = time.monotonic()
             self._interrupt()
         elif reason == INTERRUPTED:
             self._kill()
@@ -93,8 +95,7 @@ class Watch:
         while not self._finished.wait(0.05):
             now = time.monotonic()
             if self._stopped_at is not None:
-                if now - self._stopped_at > GRACE_SECONDS:
-                    self._kill()
+                self._insist(now)
                 continue
             run, cell = now - self._started, now - (self._cell_started or now)
             if self._run_seconds is not None and run > self._run_seconds:
@@ -103,6 +104,14 @@ class Watch:
                 self.stop(
                     TIMED_OUT, f"the cell took more than {self._cell_seconds:g} s"
                 )
+
+    def _insist(self, now: float) -> None:
+        """Ask again, for a kernel between two cells ignores interrupts; then kill."""
+        if now - self._stopped_at > GRACE_SECONDS:
+            self._kill()
+        elif now - self._asked_at > REPEAT_SECONDS:
+            self._asked_at = now
+            self._interrupt()
 
     @contextmanager
     def _hear_signals(self) -> Iterator[None]:
