@@ -8,7 +8,11 @@ __version__ = "0.1.0"
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "calibration": ["Calibration", "calibrate"],
+        "claims": ["list_targets", "load_claims", "measure_claims"],
+        "contrasts": ["ParadoxEstimate", "paradox", "paradox_by_outcome"],
         "departures": ["tabulate_departures"],
+        "exhibits": ["show_figure", "show_table"],
         "experiments": ["Experiment"],
         "forks": ["ForkContrast", "contrast_forks", "tabulate_forks"],
         "justice": ["judge", "tabulate_justice"],
@@ -18,11 +22,17 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "tabulate_groups",
             "tabulate_weeks",
         ],
+        "patterns": ["check_pattern"],
         "policies": [
             "RecoveryPolicy",
             "choose_policies",
             "load_policies",
             "tabulate_policies",
+        ],
+        "policy_contrasts": [
+            "PolicyContrast",
+            "policy_contrast",
+            "policy_contrasts",
         ],
         "populations": [
             "Population",
@@ -30,7 +40,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "expect_orders",
             "load_population",
         ],
+        "ratios": ["RatioEstimate", "paradox_ratio"],
+        "reporting.runner": ["run_report"],
+        "reporting.runs": ["ReportRun"],
         "simulation": ["History", "simulate"],
+        "verification": ["check_targets"],
         "worlds": ["World", "load_world", "tabulate_worlds"],
     },
 )

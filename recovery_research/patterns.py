@@ -180,8 +180,9 @@ def parity_lines(setting: Setting) -> list[Statement]:
         every = setting.forks(policy, ("no_failure", "complained"))
         forks = pick(every, "complained", least=MILD, most=MIDDLE)
         lines.append(
-            state(f"satisfaction after a middling failure {words} {offer:.0%} compensation", forks,
-                  "satisfaction_after", test, treated="complained")
+            state(f"satisfaction after a middling failure {words} {offer:.0%} "
+                  "compensation", forks, "satisfaction_after", test,
+                  treated="complained")
         )  # fmt: skip
     return lines
 
