@@ -15,6 +15,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "exhibits": ["show_figure", "show_table"],
         "experiments": ["Experiment"],
         "forks": ["ForkContrast", "contrast_forks", "tabulate_forks"],
+        "gaps": ["decompose_gap"],
         "justice": ["judge", "tabulate_justice"],
         "orders": ["tabulate_orders"],
         "outcomes": [
