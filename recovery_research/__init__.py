@@ -12,10 +12,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "experiments": ["Experiment"],
         "forks": ["ForkContrast", "contrast_forks", "tabulate_forks"],
         "justice": ["judge", "tabulate_justice"],
+        "orders": ["tabulate_orders"],
         "outcomes": [
             "tabulate_customers",
             "tabulate_groups",
-            "tabulate_orders",
             "tabulate_weeks",
         ],
         "policies": [

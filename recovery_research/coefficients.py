@@ -167,7 +167,8 @@ def load_ledger(meanings: Path, values: Path) -> Ledger:
     for name in given:
         if name not in known:
             raise LedgerError(
-                f"{values.name}: there is no coefficient {name!r}.{nearest(name, known)}"
+                f"{values.name}: there is no coefficient {name!r}."
+                f"{nearest(name, known)}"
             )
     return Ledger({row.coefficient: join_rows(row, given, values) for row in rows})
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from . import _kernel
+from . import _books, _kernel
 from .experiments import Experiment
 from .justice import Reply, form_perfect_reply, form_reply
 from .simulation import History, live_policy, traits_of_chunk, work_through
@@ -116,12 +116,12 @@ def replay_chunk(
 ) -> NDArray[np.bool_]:
     """Return who leaves in one replay of a chunk's luck."""
     traits = traits_of_chunk(experiment, number)
-    records = np.empty((len(traits), len(_kernel.RECORD)))
-    weekly = np.zeros((math.ceil(experiment.weeks), len(_kernel.WEEK)))
+    records = np.empty((len(traits), len(_books.RECORD)))
+    weekly = np.zeros((math.ceil(experiment.weeks), len(_books.WEEK)))
     live_policy(
         experiment, reply, number, traits, records, weekly, policy=policy, replay=replay
     )
-    return ~np.isnan(records[:, _kernel.LEFT_WEEK])
+    return ~np.isnan(records[:, _books.LEFT_WEEK])
 
 
 def share_of_cause(

@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _kernel, _luck, _mind
+from . import _books, _kernel, _luck, _mind
 from ._sums import add_by_group
 from .experiments import Experiment, check_whole
 from .justice import Reply, form_reply
@@ -27,10 +27,10 @@ YEAR_WEEKS = 52.0
 # loop of trust and orders, and the coefficients are named.
 ORDER_LIMIT = 20_000
 CHUNKS_PER_BLOCK = 8
-N_GROUPS = _kernel.NO_ORDER + 1
+N_GROUPS = _books.NO_ORDER + 1
 
 # What is summed by policy and index outcome, beyond the columns of a record.
-MEASURES = (*_kernel.RECORD, "alive_13w", "alive_52w", "net_value")
+MEASURES = (*_books.RECORD, "alive_13w", "alive_52w", "net_value")
 
 STORED = {
     "n_orders": np.int32, "spend": np.float64, "index_week": np.float64,
@@ -46,7 +46,7 @@ STORED = {
 
 
 class RunawayError(RuntimeError):
-    """A customer whose orders passed every limit: the coefficients feed on themselves."""
+    """A customer whose orders passed every limit: orders feed on orders."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +60,7 @@ class History:
     customers : dict of str to array, shape (n_policies, n_customers), or None
         The record of each customer, by column; None if only sums were kept.
     weekly : float64 array, shape (n_policies, n_weeks, n_columns)
-        Sums over customers by week, in the columns of ``_kernel.WEEK``.
+        Sums over customers by week, in the columns of ``_books.WEEK``.
     sums : float64 array, shape (n_policies, 5, n_measures, 3)
         Count, sum and sum of squares of each measure by index outcome.
     """
@@ -129,7 +129,7 @@ def simulate(
         raise ValueError(f"keep is 'customers' or 'sums'; got {keep!r}.")
     columns = allot_columns(experiment) if keep == "customers" else None
     n_policies = len(experiment.policies)
-    weekly = np.zeros((n_policies, math.ceil(experiment.weeks), len(_kernel.WEEK)))
+    weekly = np.zeros((n_policies, math.ceil(experiment.weeks), len(_books.WEEK)))
     sums = np.zeros((n_policies, N_GROUPS, len(MEASURES), 3))
     replies = [form_reply(policy, experiment.world) for policy in experiment.policies]
     chunks = work_through(
@@ -175,7 +175,8 @@ def require_memory(size: int, what: str, remedy: str) -> None:
     there = psutil.virtual_memory().available
     if size > 0.9 * there:
         raise MemoryError(
-            f"{what} need {size / 1e9:,.1f} GB; {there / 1e9:,.1f} GB are free. {remedy}"
+            f"{what} need {size / 1e9:,.1f} GB; {there / 1e9:,.1f} GB are free. "
+            f"{remedy}"
         )
 
 
@@ -225,13 +226,13 @@ def live_chunk(experiment: Experiment, replies: list[Reply], number: int) -> Chu
     """Let one chunk of customers live, under every policy."""
     traits = traits_of_chunk(experiment, number)
     n_policies = len(replies)
-    records = np.empty((n_policies, len(traits), len(_kernel.RECORD)))
-    weekly = np.zeros((n_policies, math.ceil(experiment.weeks), len(_kernel.WEEK)))
+    records = np.empty((n_policies, len(traits), len(_books.RECORD)))
+    weekly = np.zeros((n_policies, math.ceil(experiment.weeks), len(_books.WEEK)))
     sums = np.zeros((n_policies, N_GROUPS, len(MEASURES), 3))
     for p, reply in enumerate(replies):
         live_policy(experiment, reply, number, traits, records[p], weekly[p], policy=p)
         measures = measure(records[p], experiment.weeks)
-        groups = records[p][:, _kernel.INDEX_OUTCOME].astype(np.int64)
+        groups = records[p][:, _books.INDEX_OUTCOME].astype(np.int64)
         add_by_group(measures, groups, sums[p])
     return Chunk(records, weekly, sums)
 
@@ -243,7 +244,7 @@ def traits_of_chunk(experiment: Experiment, number: int) -> NDArray[np.float64]:
     return traits[:size]
 
 
-NO_LOG = np.zeros((0, len(_kernel.LOG)))
+NO_LOG = np.zeros((0, len(_books.LOG)))
 
 
 def live_policy(
@@ -307,17 +308,17 @@ def measure(records: NDArray[np.float64], weeks: float) -> NDArray[np.float64]:
 
     Follow-up measures are not a number where the follow-up runs past the end.
     """
-    index = records[:, _kernel.INDEX_WEEK]
-    left = records[:, _kernel.LEFT_WEEK]
+    index = records[:, _books.INDEX_WEEK]
+    left = records[:, _books.LEFT_WEEK]
     alive_13w = alive_after(index, left, FOLLOWUP_WEEKS, weeks)
     alive_52w = alive_after(index, left, YEAR_WEEKS, weeks)
     net = (
-        records[:, _kernel.MARGIN]
-        + records[:, _kernel.REFERRAL_VALUE]
-        - records[:, _kernel.RECOVERY_COST]
+        records[:, _books.MARGIN]
+        + records[:, _books.REFERRAL_VALUE]
+        - records[:, _books.RECOVERY_COST]
     )
     measures = np.column_stack([records, alive_13w, alive_52w, net])
-    measures[np.isnan(alive_13w), _kernel.FOLLOWUP_SPEND] = np.nan
+    measures[np.isnan(alive_13w), _books.FOLLOWUP_SPEND] = np.nan
     return measures
 
 
@@ -338,5 +339,5 @@ def store_chunk(
     """Copy a chunk's records into the columns."""
     first = number * TRAIT_BLOCK
     span = slice(first, first + records.shape[1])
-    for j, name in enumerate(_kernel.RECORD):
+    for j, name in enumerate(_books.RECORD):
         columns[name][:, span] = records[:, :, j]

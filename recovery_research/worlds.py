@@ -164,5 +164,5 @@ def tabulate_worlds(worlds: Iterable[World]) -> pd.DataFrame:
         table[world.name] = frame["value"]
         table[f"{world.name}_evidence_class"] = frame["evidence_class"]
     names = [world.name for world in worlds]
-    table["differs"] = table[names].nunique(axis=1) > 1
+    table["differs"] = table[names].min(axis=1) < table[names].max(axis=1)
     return table

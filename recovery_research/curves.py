@@ -1,0 +1,128 @@
+"""Confidence limits at every level: one curve per way of being unsure.
+
+An interval, a two-sided p-value and the two one-sided tests against bounds are
+readings of one curve, so that they can never contradict each other.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from scipy import stats
+from scipy.optimize import brentq
+
+
+class Curve(Protocol):
+    """Confidence limits at every level, and the p-values that belong to them."""
+
+    @property
+    def estimate(self) -> float:
+        """Return the value all limits close in on."""
+
+    def limits(self, confidence: float) -> tuple[float, float]:
+        """Return the two-sided limits at a level between 0 and 1."""
+
+    def tail(self, delta: float) -> float:
+        """Return the one-sided p-value of "the difference is at most `delta`"."""
+
+
+@dataclass(frozen=True, slots=True)
+class StudentCurve:
+    """Limits of a t statistic: `estimate` plus or minus t times `std_error`."""
+
+    estimate: float
+    std_error: float
+    freedom: float
+
+    def limits(self, confidence: float) -> tuple[float, float]:
+        """Return the two-sided limits at a level between 0 and 1."""
+        reach = self.std_error * float(
+            stats.t.ppf(0.5 + confidence / 2.0, self.freedom)
+        )
+        return self.estimate - reach, self.estimate + reach
+
+    def tail(self, delta: float) -> float:
+        """Return the one-sided p-value of "the difference is at most `delta`"."""
+        return float(
+            stats.t.cdf((delta - self.estimate) / self.std_error, self.freedom)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreCurve:
+    """Newcombe's limits for a difference of two shares, and their inversion."""
+
+    share_treated: float
+    share_control: float
+    n_treated: int
+    n_control: int
+
+    @property
+    def estimate(self) -> float:
+        """Return the difference of the shares."""
+        return self.share_treated - self.share_control
+
+    def limits(self, confidence: float) -> tuple[float, float]:
+        """Return the two-sided limits at a level between 0 and 1."""
+        return self._limits_at(float(stats.norm.ppf(0.5 + confidence / 2.0)))
+
+    def tail(self, delta: float) -> float:
+        """Return the one-sided p-value of "the difference is at most `delta`"."""
+        if delta == self.estimate:
+            return 0.5
+        side = 0 if delta < self.estimate else 1
+        sign = -1.0 if side == 0 else 1.0
+        z = _first_crossing(lambda z: sign * (self._limits_at(z)[side] - delta))
+        return float(stats.norm.cdf(sign * z))
+
+    def _limits_at(self, z: float) -> tuple[float, float]:
+        p, q = self.share_treated, self.share_control
+        p_low, p_high = wilson_limits(p, self.n_treated, z)
+        q_low, q_high = wilson_limits(q, self.n_control, z)
+        below = math.hypot(p - p_low, q_high - q)
+        above = math.hypot(p_high - p, q - q_low)
+        return p - q - below, p - q + above
+
+
+def wilson_limits(share: float, size: int, z: float) -> tuple[float, float]:
+    """Return Wilson's score limits of one share, z standard errors out.
+
+    Examples
+    --------
+    >>> low, high = wilson_limits(0.0, 10, 1.96)
+    >>> low, round(high, 4)
+    (0.0, 0.2775)
+    """
+    centre = share + z * z / (2.0 * size)
+    reach = z * math.sqrt(share * (1.0 - share) / size + z * z / (4.0 * size * size))
+    scale = 1.0 + z * z / size
+    low, high = (centre - reach) / scale, (centre + reach) / scale
+    return (0.0 if share == 0.0 else low), (1.0 if share == 1.0 else high)
+
+
+def _first_crossing(rising: Callable[[float], float]) -> float:
+    """Find the z at which a limit reaches a value; infinite if it never does."""
+    far = 1.0
+    while rising(far) < 0.0:
+        far *= 2.0
+        if far > 1e8:
+            return math.inf
+    return float(brentq(rising, 0.0, far, xtol=1e-12))
+
+
+@dataclass(frozen=True, slots=True)
+class PointCurve:
+    """A difference that is the same in every pair: all limits are that value."""
+
+    estimate: float
+
+    def limits(self, confidence: float) -> tuple[float, float]:
+        """Return the value twice."""
+        return self.estimate, self.estimate
+
+    def tail(self, delta: float) -> float:
+        """Return 0 below the value and 1 above; at it, the test decides for it."""
+        return 1.0 if delta > self.estimate else 0.0

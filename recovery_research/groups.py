@@ -1,0 +1,198 @@
+"""Who is compared with whom: groups read out of a customers table."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+GROUP_COLUMN = "index_outcome"
+IDENTIFIERS = ("policy", "customer", GROUP_COLUMN)
+# Beyond it the third powers of an outcome overflow, and no unit makes it a spend.
+LARGEST_OUTCOME = 1e60
+FAILED = ("silent", "recovered", "not_recovered")
+
+
+@dataclass(frozen=True, slots=True)
+class TwoGroups:
+    """One outcome in two groups of customers, missing values set aside.
+
+    Attributes
+    ----------
+    treated, control : float64 array
+        Known values; yes is 1 and no is 0.
+    n_missing : int
+        Customers of both groups whose outcome is unknown.
+    yes_no : bool
+        Whether every known value is 0 or 1.
+    """
+
+    treated: NDArray[np.float64]
+    control: NDArray[np.float64]
+    n_missing: int
+
+    @property
+    def yes_no(self) -> bool:
+        """Return whether every known value is 0 or 1."""
+        return all(
+            bool(np.isin(values, (0.0, 1.0)).all())
+            for values in (self.treated, self.control)
+        )
+
+
+def select_groups(
+    customers: pd.DataFrame,
+    *,
+    outcome: str,
+    policy: str | None,
+    treated: str,
+    control: str,
+) -> TwoGroups:
+    """Read one outcome in two groups of one policy's customers.
+
+    Parameters
+    ----------
+    customers : DataFrame
+        One row per policy and customer, with `index_outcome` and the outcome.
+    outcome : str
+        A numeric or yes/no column.
+    policy : str or None
+        Which policy's customers; None if the table holds only one.
+    treated, control : str
+        Two different values of `index_outcome`.
+
+    Returns
+    -------
+    TwoGroups
+
+    Raises
+    ------
+    ValueError
+        If a column, policy or group is not there, or the outcome cannot be averaged.
+
+    Examples
+    --------
+    >>> customers = pd.DataFrame({"index_outcome": ["recovered", "no_failure"],
+    ...                           "spend": [5.0, None]})
+    >>> groups = select_groups(customers, outcome="spend", policy=None,
+    ...                        treated="recovered", control="no_failure")
+    >>> groups.treated, groups.n_missing
+    (array([5.]), 1)
+    """
+    if treated == control:
+        raise ValueError(f"treated and control are both {treated!r}; name two groups.")
+    require_column(customers, GROUP_COLUMN)
+    check_outcome(customers, outcome)
+    rows = rows_of_policy(customers, policy)
+    groups = customers[GROUP_COLUMN].to_numpy()
+    masks = [rows & (groups == name) for name in (treated, control)]
+    for name, mask in zip((treated, control), masks, strict=True):
+        if not mask.any():
+            raise ValueError(_no_such_group(groups[rows], name, policy))
+    return two_groups(*(read_outcome(customers[outcome][mask]) for mask in masks))
+
+
+def two_groups(treated: NDArray[np.float64], control: NDArray[np.float64]) -> TwoGroups:
+    """Set missing values aside and count them."""
+    known = [values[~np.isnan(values)] for values in (treated, control)]
+    missing = treated.size + control.size - known[0].size - known[1].size
+    return TwoGroups(known[0], known[1], missing)
+
+
+def rows_of_policy(customers: pd.DataFrame, policy: str | None) -> NDArray[np.bool_]:
+    """Mark the rows of one policy; refuse to mix several."""
+    if "policy" not in customers:
+        if policy is None:
+            return np.ones(len(customers), dtype=bool)
+        raise ValueError(f"policy={policy!r}, but the table has no column 'policy'.")
+    held = observed_levels(customers["policy"])
+    if policy is None:
+        if len(held) > 1:
+            raise ValueError(
+                f"the table holds several policies, {held}; say which one with policy=."
+            )
+        return np.ones(len(customers), dtype=bool)
+    if policy not in held:
+        raise ValueError(
+            f"no customer has policy {policy!r}; the table holds {held}."
+            f"{did_you_mean(policy, held)}"
+        )
+    return (customers["policy"] == policy).to_numpy(dtype=bool)
+
+
+def require_column(customers: pd.DataFrame, column: str) -> None:
+    """Raise if a column is not there, naming those that are."""
+    if column not in customers:
+        held = [str(name) for name in customers.columns]
+        raise ValueError(
+            f"the table has no column {column!r}; it has {held}."
+            f"{did_you_mean(column, held)}"
+        )
+
+
+def check_outcome(customers: pd.DataFrame, outcome: str) -> None:
+    """Raise unless the outcome is a column whose mean says something."""
+    allowed = [str(name) for name in customers.columns if _is_outcome(customers[name])]
+    if outcome not in customers:
+        raise ValueError(
+            f"the table has no column {outcome!r}; outcomes it has: {allowed}."
+            f"{did_you_mean(outcome, allowed)}"
+        )
+    if outcome == "left_week":
+        raise ValueError(
+            "left_week is blank for everybody who stayed, so its mean compares leavers "
+            "only; use alive_13w or alive_52w, or the analyses of staying."
+        )
+    if outcome not in allowed:
+        raise ValueError(
+            f"{outcome!r} is {customers[outcome].dtype}, not a number or yes/no that "
+            f"can be averaged; outcomes the table has: {allowed}."
+        )
+
+
+def read_outcome(column: pd.Series) -> NDArray[np.float64]:
+    """Read a numeric or yes/no column as floats, NaN where unknown."""
+    values = column.astype("boolean") if column.dtype == object else column
+    numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
+    boundless = np.abs(numbers) > LARGEST_OUTCOME
+    if boundless.any():
+        raise ValueError(
+            f"column {column.name!r} holds {int(boundless.sum())} infinite values (or "
+            f"beyond {LARGEST_OUTCOME:g}); write unknown as blank."
+        )
+    return numbers
+
+
+def observed_levels(column: pd.Series) -> list[str]:
+    """List the values that occur, in order of category or of name."""
+    return [str(level) for level in sorted(column.dropna().unique().tolist())]
+
+
+def did_you_mean(name: str, allowed: Iterable[str]) -> str:
+    """Return " Did you mean ...?" with the nearest names, or nothing."""
+    near = difflib.get_close_matches(str(name), list(allowed), n=3)
+    return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+
+
+def _is_outcome(column: pd.Series) -> bool:
+    if column.name in (*IDENTIFIERS, "left_week"):
+        return False
+    if column.dtype == object:
+        return pd.api.types.infer_dtype(column, skipna=True) == "boolean"
+    return pd.api.types.is_numeric_dtype(column) and not isinstance(
+        column.dtype, pd.CategoricalDtype
+    )
+
+
+def _no_such_group(groups: NDArray, name: str, policy: str | None) -> str:
+    held = pd.Series(groups).value_counts()
+    counts = {str(level): int(count) for level, count in held.items() if count}
+    where = "" if policy is None else f" under policy {policy!r}"
+    return (
+        f"no customer has {GROUP_COLUMN} {name!r}{where}; the groups are {counts}."
+        f"{did_you_mean(name, counts)}"
+    )
