@@ -101,8 +101,14 @@ def plot_intervals(
     if percent:
         ax.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
     if hue:
-        ax.legend(frameon=False, loc="best")
+        put_legend_above(ax, len(groups))
     return ax
+
+
+def put_legend_above(ax: Axes, n_columns: int) -> None:
+    """Put the legend above the axes, where it can hide nothing."""
+    ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0.0, 1.0),
+              ncols=n_columns, borderaxespad=0.2)  # fmt: skip
 
 
 def plot_retention(weeks: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
@@ -131,7 +137,9 @@ def plot_retention(weeks: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         ax.plot(part["week"] + 1, part["alive_share"], color=colours[k],
                 linestyle=styles[k % 4], linewidth=1.8)  # fmt: skip
         last.append((float(part["alive_share"].iloc[-1]), policy, colours[k]))
-    name_lines(ax, last, x=float(weeks["week"].max()) + 2.0)
+    end = float(weeks["week"].max()) + 1.0
+    ax.set_xlim(0.0, end)
+    name_lines(ax, last, x=1.01 * end)
     ax.set_xlabel("week")
     ax.set_ylabel("still a customer")
     ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
@@ -178,7 +186,7 @@ def plot_departures(departures: pd.DataFrame, *, ax: Axes | None = None) -> Axes
     ax.invert_yaxis()
     ax.set_xlabel("share of all customers who left")
     ax.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    ax.legend(title="left", frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    put_legend_above(ax, len(CAUSE_COLOURS))
     return ax
 
 
@@ -322,7 +330,7 @@ def plot_fit(fit: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ax.set_yticks(places, [say(name) for name in fit["moment"]])
     ax.invert_yaxis()
     ax.set_xlabel("achieved minus target, in widths of what counts as met")
-    ax.legend(frameon=False, loc="best")
+    put_legend_above(ax, 1)
     return ax
 
 
