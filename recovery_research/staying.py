@@ -273,8 +273,8 @@ def staying_times(
     weeks = np.where(left, leaving, end_week) - start
     if np.isnan(weeks).any() or (weeks < 0.0).any():
         raise ValueError(
-            f"{int((~(weeks >= 0.0)).sum())} customers of {group!r} have no index_week, "
-            f"one after end_week={end_week}, or left before it."
+            f"{int((~(weeks >= 0.0)).sum())} customers of {group!r} have no "
+            f"index_week, one after end_week={end_week}, or left before it."
         )
     return weeks, left
 
