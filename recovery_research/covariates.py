@@ -60,6 +60,7 @@ def compare_with_covariates(
     policy: str | None,
     treated: str,
     control: str,
+    allow_none: bool = False,
 ) -> Comparison:
     """Cut two groups out of a customers table with what was known of them before.
 
@@ -75,6 +76,8 @@ def compare_with_covariates(
         Whose customers; None if the table holds one policy.
     treated, control : str
         Two values of `index_outcome`.
+    allow_none : bool, optional
+        Whether covariates may be empty.
 
     Returns
     -------
@@ -97,7 +100,9 @@ def compare_with_covariates(
     """
     check_outcome(customers, outcome)
     require_column(customers, GROUP_COLUMN)
-    names = check_covariates(customers, covariates, outcome)
+    names: list[str] = []
+    if covariates or not allow_none:
+        names = check_covariates(customers, covariates, outcome)
     group = customers[GROUP_COLUMN].to_numpy()
     rows = rows_of_policy(customers, policy) & np.isin(group, (treated, control))
     chosen = customers.loc[rows, [outcome, *names]]
