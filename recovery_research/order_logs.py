@@ -210,7 +210,7 @@ def read_answers(column: pd.Series) -> Answers:
 
 
 def number_customers(orders: pd.DataFrame) -> tuple[NDArray[np.int64], pd.DataFrame]:
-    """Number customers (of each policy), by name, so that row order plays no part."""
+    """Give customers numbers by name, so that the order of rows plays no part."""
     if orders["customer"].isna().any():
         refuse_unknown("customer", orders["customer"].isna().to_numpy())
     code, names = pd.factorize(orders["customer"], sort=True)
