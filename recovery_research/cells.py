@@ -20,6 +20,7 @@ NUMBER = r"^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$"
 LARGEST_NUMBER = 1e60
 # Longer texts are narratives, not levels.
 LONGEST_LEVEL = 200
+OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -188,7 +189,11 @@ def read_yes_no(column: pa.ChunkedArray, mapping: FileMapping) -> Cells:
 
 def read_levels(column: pa.ChunkedArray, mapping: FileMapping) -> Cells:
     """Read one of a few texts."""
-    code, levels = number_texts(column, mapping)
+    return check_levels(*number_texts(column, mapping))
+
+
+def check_levels(code: NDArray[np.int64], levels: tuple[str, ...]) -> Cells:
+    """Return one of a few texts; raise if they are not few or not short."""
     longest = max(map(len, levels), default=0)
     if longest > LONGEST_LEVEL:
         raise ColumnRefusedError(
@@ -203,6 +208,28 @@ def read_levels(column: pa.ChunkedArray, mapping: FileMapping) -> Cells:
         )
     allowed = f"one of {list(levels)}"
     return Cells(code, levels, np.array([], dtype=np.int64), allowed)
+
+
+def read_common_levels(
+    column: pa.ChunkedArray, mapping: FileMapping, others_below: int
+) -> tuple[Cells, str]:
+    """Read one of a few texts, rare ones as ``other``; say how many these were."""
+    code, levels = number_texts(plain(column), mapping)
+    counts = np.bincount(code[code >= 0], minlength=len(levels))
+    rare = counts < others_below
+    if not rare.any():
+        return check_levels(code, levels), ""
+    common = tuple(name for name, few in zip(levels, rare, strict=True) if not few)
+    names = common if OTHER in common else (*common, OTHER)
+    places = [
+        names.index(OTHER if few else name)
+        for name, few in zip(levels, rare, strict=True)
+    ]
+    cells = check_levels(np.array([*places, -1], dtype=np.int64)[code], names)
+    told = (
+        f"{int(rare.sum()):,} levels with fewer than {others_below} rows are {OTHER!r}"
+    )
+    return cells, f"{told} ({int(counts[rare].sum()):,} rows), as the mapping says"
 
 
 def read_keys(column: pa.ChunkedArray, mapping: FileMapping) -> Cells:

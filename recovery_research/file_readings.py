@@ -9,7 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from recovery_research.cells import Cells, ColumnRefusedError, read_cells
+from recovery_research.cells import (
+    Cells,
+    ColumnRefusedError,
+    read_cells,
+    read_common_levels,
+)
 from recovery_research.findings import Finding
 from recovery_research.mapping_rules import ROLES, FileMapping
 from recovery_research.sources import RawTable, read_source
@@ -148,16 +153,24 @@ def read_file(source: str | Path, mapping: FileMapping) -> Reading:
         if cells is not None:
             reading.parts[role] = cells
     for each in (*mapping.outcomes, *mapping.covariates):
-        cells = read_column(reading, each.column, each.kind)
+        cells = read_column(reading, each.column, each.kind, each.others_below)
         if cells is not None:
             reading.fields[each.name] = cells
     return reading
 
 
-def read_column(reading: Reading, column: str, kind: str) -> Cells | None:
+def read_column(
+    reading: Reading, column: str, kind: str, others_below: int = 0
+) -> Cells | None:
     """Read one column; what cannot be read is an error, or sets its row aside."""
+    raw = reading.raw.table.column(column)
     try:
-        cells = read_cells(reading.raw.table.column(column), kind, reading.mapping)
+        if others_below:
+            cells, told = read_common_levels(raw, reading.mapping, others_below)
+            if told:
+                reading.add_doubt(column, told)
+        else:
+            cells = read_cells(raw, kind, reading.mapping)
     except ColumnRefusedError as error:
         reading.add_error(column, str(error), n_rows=len(reading.raw.rows))
         return None

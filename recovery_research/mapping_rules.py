@@ -61,6 +61,8 @@ class Field:
         For an outcome, the largest difference not worth naming.
     unit : str
         For an outcome, what it is counted in.
+    others_below : int
+        For a category, levels that fewer rows than this have become ``other``.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Field:
     kind: str
     bounds: float | None = None
     unit: str = ""
+    others_below: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,8 +169,8 @@ def read_fields(name: str, part: str, content: Mapping) -> tuple[Field, ...]:
     place = f"{name}, [{part}]"
     if not isinstance(table, Mapping):
         raise MappingError(f"{place}: needs one line for each column; got {table!r}.")
-    allowed = ("column", "kind", "bounds", "unit")
-    allowed = allowed if part == "outcomes" else allowed[:2]
+    further = {"outcomes": ("bounds", "unit"), "covariates": ("others_below",)}
+    allowed = ("column", "kind", *further[part])
     found = []
     for key, entry in table.items():
         where = f"{place}, {key}"
@@ -186,7 +186,11 @@ def read_fields(name: str, part: str, content: Mapping) -> tuple[Field, ...]:
             raise MappingError(f"{where}: kind is one of {kinds}; got {kind!r}.")
         bounds = read_bound(where, entry.get("bounds"))
         unit = str(entry.get("unit", ""))
-        found.append(Field(key, str(entry.get("column", key)), kind, bounds, unit))
+        below = as_number(
+            where, "others_below", entry.get("others_below", 0), whole=True
+        )
+        column = str(entry.get("column", key))
+        found.append(Field(key, column, kind, bounds, unit, below))
     return tuple(found)
 
 

@@ -16,6 +16,7 @@ from recovery_research.populations import load_population
 from recovery_research.worlds import load_world
 
 START = pd.Timestamp("2023-01-01")
+REGIONS = ("north", "south", "islands")
 ANSWERS = ("explanation", "apology", "refund")
 
 
@@ -101,9 +102,9 @@ def make_customers(n_customers: int) -> pd.DataFrame:
             "orders_before": counted["prior_orders"].astype(int),
             "spend_before": counted["prior_spend"].round(2),
             "weeks_known": counted["weeks_known"].round(1),
-            "region": rng.choice(["north", "south", "islands"], len(felt), p=[0.5, 0.4, 0.1]),
+            "region": rng.choice(REGIONS, len(felt), p=[0.5, 0.4, 0.1]),
         }
-    )  # fmt: skip
+    )
     return spoil_customers(table, rng)
 
 
