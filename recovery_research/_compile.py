@@ -1,6 +1,9 @@
 """Compiling the inner loop, with a cache on disk wherever one can be kept."""
 
+import hashlib
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -29,6 +32,32 @@ def compile_with(function: Callable, **more: Any) -> Callable:
     """
     options = {"nogil": True, "error_model": "numpy", **more}
     try:
-        return numba.njit(cache=True, **options)(function)
-    except RuntimeError:
+        return watch_every_source(numba.njit(cache=True, **options)(function))
+    except (RuntimeError, AttributeError, OSError):
         return numba.njit(**options)(function)
+
+
+def watch_every_source(dispatcher: Callable) -> Callable:
+    """Keep what was compiled under a name that changes when any of the files does.
+
+    By itself Numba watches only the file a function stands in. What it calls in other
+    files is part of the compiled code too, and would be run as it was before an edit.
+    """
+    from numba.core.caching import IndexDataCacheFile
+
+    kept = dispatcher._cache  # no public way; AttributeError: not cached at all
+    kept._cache_file = IndexDataCacheFile(
+        cache_path=kept.cache_path,
+        filename_base=f"{kept._impl.filename_base}.{digest_sources()}",
+        source_stamp=kept._impl.locator.get_source_stamp(),
+    )
+    return dispatcher
+
+
+@cache
+def digest_sources() -> str:
+    """Return a fingerprint of every file of the package with compiled functions."""
+    together = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("_*.py")):
+        together.update(path.read_bytes())
+    return together.hexdigest()[:12]
