@@ -71,20 +71,32 @@ def decide_failure(week, forced, replay, uniform, c, reply):
 
 
 @compiled
+def draw_excess(mean, scale, uniform):
+    """Return logistic noise about its mean, given that the sum is above 0.
+
+    Algebra keeps the tail exact: written as a quantile, a mean far below 0 would ask
+    for the logarithm of a probability too small to be a number.
+    """
+    if mean < 0.0:
+        return scale * math.log(
+            (1.0 + (1.0 - uniform) * math.exp(mean / scale)) / uniform
+        )
+    return mean + scale * math.log((1.0 - uniform + math.exp(-mean / scale)) / uniform)
+
+
+@compiled
 def draw_recovery(mean, scale, forced, uniform):
     """Return recovery satisfaction: logistic noise about its mean.
 
     Where the fork demands a sign, the draw is from the same distribution given that
     sign, by the same uniform: the fork changes what happened, not how well or badly
-    this firm does it when it does. Each sign keeps the tail it needs exact.
+    this firm does it when it does.
     """
-    if forced == FORCE_NO_RECOVERY:
-        worse = (1.0 - uniform) / (1.0 + math.exp(mean / scale))
-        return mean - scale * math.log((1.0 - worse) / worse)
-    better = uniform
     if forced == FORCE_RECOVERY:
-        better = uniform / (1.0 + math.exp(-mean / scale))
-    return mean + scale * math.log((1.0 - better) / better)
+        return draw_excess(mean, scale, uniform)
+    if forced == FORCE_NO_RECOVERY:
+        return -draw_excess(-mean, scale, 1.0 - uniform)
+    return mean + scale * math.log((1.0 - uniform) / uniform)
 
 
 @compiled
@@ -135,7 +147,7 @@ def meet_failure(event, state, voice, forced, replay, c, reply, events, answers)
         )
         if recovery > 0.0 or perfect:
             outcome = RECOVERED
-            _mind.take_recovery(recovery, state, c, reply)
+            _mind.take_recovery(severity, recovery, state, c, reply)
         else:
             outcome = NOT_RECOVERED
             _mind.take_deviation(severity, recovery, state, c, reply)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cache
+from numbers import Real
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -52,13 +53,15 @@ class Coefficient:
 
     def __post_init__(self) -> None:
         value = self.value
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if isinstance(value, bool) or not isinstance(value, Real):
             raise TypeError(f"{self.name} is a number in {self.unit}; got {value!r}.")
         if not math.isfinite(value) or not self.low <= value <= self.high:
             raise ValueError(
                 f"{self.name} ({self.meaning}) is in {self.unit}, {self.low:g} to "
                 f"{self.high:g}; got {value!r}."
             )
+        # The loop is compiled for floats, and again for every other kind of number.
+        object.__setattr__(self, "value", float(value))
 
 
 class CoefficientRow(LedgerRow):

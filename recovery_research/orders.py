@@ -16,7 +16,7 @@ from .simulation import History, live_policy, require_memory, traits_of_chunk
 
 
 def tabulate_orders(
-    source: History | Experiment, *, customers: int | Iterable[int] = 1000
+    source: History | Experiment, *, customers: int | Iterable[int] | None = None
 ) -> pd.DataFrame:
     """Tabulate every order of some customers.
 
@@ -26,7 +26,8 @@ def tabulate_orders(
         What was, or is to be, simulated. Customers are simulated again with their
         orders written down; their luck being addressed, they live the same life.
     customers : int or iterable of int, optional
-        How many customers, from the first; or the numbers of those wanted.
+        How many customers, from the first; or the numbers of those wanted. By
+        default the first 1,000, or all if there are fewer.
 
     Returns
     -------
@@ -41,8 +42,8 @@ def tabulate_orders(
     ------
     MemoryError
         Before anything runs, if the log would not fit into memory.
-    ValueError
-        If a customer is not in the experiment.
+    ValueError, TypeError
+        If a customer is not in the experiment, or is no whole number.
 
     Examples
     --------
@@ -75,25 +76,29 @@ def tabulate_orders(
 
 
 def choose_customers(
-    experiment: Experiment, customers: int | Iterable[int]
+    experiment: Experiment, customers: int | Iterable[int] | None
 ) -> NDArray[np.int64]:
     """Return the numbers of the customers asked for, or say who is not there."""
     most = experiment.n_customers
+    if customers is None:
+        return np.arange(min(most, 1000))
+    if isinstance(customers, str) or not isinstance(
+        customers, int | np.integer | Iterable
+    ):
+        raise TypeError(
+            f"customers is a whole number or a list of them; got {customers!r}. For "
+            "the first ten write 10, for one of them [7]."
+        )
     if isinstance(customers, int | np.integer):
-        check_whole("customers", customers, 1, 2**32)
-        if customers > most:
-            raise ValueError(
-                f"customers is at most the experiment's {most:,}; got {customers:,}."
-            )
+        check_whole("customers", customers, 1, most)
         check_log_size(experiment, int(customers))
         return np.arange(customers)
-    numbers = np.unique(np.asarray(list(customers), dtype=np.int64))
-    if numbers.size == 0:
+    chosen = list(customers)
+    if not chosen:
         raise ValueError("customers is empty; name at least one, such as [0].")
-    if numbers[0] < 0 or numbers[-1] >= most:
-        wrong = numbers[0] if numbers[0] < 0 else numbers[-1]
-        raise ValueError(f"customers count from 0 to {most - 1:,}; got {wrong}.")
-    return numbers
+    for number in chosen:
+        check_whole("each of customers", number, 0, most - 1)
+    return np.unique(np.array(chosen, dtype=np.int64))
 
 
 BYTES_A_LOGGED_ORDER = 8 * (len(_books.LOG) + 6)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cache
+from numbers import Real
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -123,7 +124,10 @@ class RecoveryPolicy:
                 f"{self.form!r}.{nearest(self.form, FORMS)}"
             )
         for lever, bounds in LEVERS.items():
-            check_lever(self.name, lever, getattr(self, lever), bounds)
+            value = getattr(self, lever)
+            check_lever(self.name, lever, value, bounds)
+            # The loop is compiled for floats, and again for other kinds of number.
+            object.__setattr__(self, lever, float(value))
 
     def but(self, name: str, **levers: Any) -> "RecoveryPolicy":
         """Return this policy under another name with some levers moved.
@@ -166,7 +170,7 @@ class RecoveryPolicy:
 def check_lever(policy: str, lever: str, value: object, bounds: Lever) -> None:
     """Refuse a lever that is no number or lies outside its range."""
     allowed = f"{lever} is in {bounds.unit}, {bounds.low:g} to {bounds.high:g}"
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"policy {policy!r}: {allowed}; got {value!r}. {bounds.remedy}")
     if not math.isfinite(value) or not bounds.low <= value <= bounds.high:
         raise ValueError(

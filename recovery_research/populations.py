@@ -1,5 +1,6 @@
 """Who the customers are: how often they order, for how much, and how loudly."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -179,17 +180,13 @@ def expect_orders(population: Population, weeks: float) -> float:
     >>> round(expect_orders(load_population("cdnow"), 39.0), 2)
     1.2
     """
-    from scipy.integrate import quad
-
     r, alpha = population["order_shape"], population["order_scale"]
-    a, b = population["dropout_a"], population["dropout_b"]
 
-    def orders_given(p: float) -> float:
+    def orders_given(p: NDArray[np.float64]) -> NDArray[np.float64]:
         # Integral over time of E[lambda * exp(-lambda * p * t)], lambda ~ gamma.
-        grown = 1.0 - (alpha / (alpha + p * weeks)) ** r
-        return grown / p if p > 1e-12 else r * weeks / alpha
+        return -np.expm1(-r * np.log1p(p * weeks / alpha)) / p
 
-    return mean_over_dropout(orders_given, a, b, quad)
+    return mean_over_dropout(orders_given, population)
 
 
 def expect_alive(population: Population, weeks: float) -> float:
@@ -211,24 +208,31 @@ def expect_alive(population: Population, weeks: float) -> float:
     >>> round(expect_alive(load_population("webshop"), 52.0), 2)
     0.9
     """
-    from scipy.integrate import quad
-
     r, alpha = population["order_shape"], population["order_scale"]
+    return mean_over_dropout(
+        lambda p: np.exp(-r * np.log1p(p * weeks / alpha)), population
+    )
+
+
+LOGIT_STEP = 0.05
+
+
+def mean_over_dropout(
+    function: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    population: Population,
+) -> float:
+    """Return the mean of a function of p over p ~ Beta(a, b).
+
+    On the logit scale the density is a bell whatever a and b are, and the plain sum
+    over an even grid is exact to rounding (no bell in range is narrower than 0.14).
+    """
+    from scipy.special import betaln, expit, log_expit
+
     a, b = population["dropout_a"], population["dropout_b"]
-    return mean_over_dropout(lambda p: (alpha / (alpha + p * weeks)) ** r, a, b, quad)
-
-
-def mean_over_dropout(function, a: float, b: float, quad) -> float:
-    """Return the mean of a function of p over p ~ Beta(a, b)."""
-    from scipy.special import beta
-
-    # With v = p**a the singular density at 0 becomes flat for a below 1.
-    def integrand(v: float) -> float:
-        p = v ** (1.0 / a)
-        return function(p) * (1.0 - p) ** (b - 1.0) / (a * beta(a, b))
-
-    if b < 1.0:
-        raise ValueError(f"closed forms are given for dropout_b of 1 or more; got {b}.")
-    knots = [min(1.0, (a / (a + b)) ** a * k) for k in (0.25, 1.0, 4.0)]
-    value, _ = quad(integrand, 0.0, 1.0, points=knots, limit=400)
-    return float(value)
+    middle = np.log(a / b)
+    logit = np.arange(
+        min(middle, 0.0) - 60.0 / a - 5.0, max(middle, 0.0) + 60.0 / b + 5.0, LOGIT_STEP
+    )
+    density = np.exp(a * log_expit(logit) + b * log_expit(-logit) - betaln(a, b))
+    p = np.maximum(expit(logit), 1e-300)
+    return float(LOGIT_STEP * np.sum(density * function(p)))

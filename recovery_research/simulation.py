@@ -143,6 +143,9 @@ def simulate(
         sums += chunk.sums
         if columns is not None:
             store_chunk(columns, number, chunk.records)
+    # Tables are made of these very columns; a table edited must not edit the history.
+    for column in (columns or {}).values():
+        column.flags.writeable = False
     return History(experiment, columns, weekly, sums)
 
 

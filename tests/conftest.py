@@ -1,0 +1,77 @@
+"""Guards that hold for every test, and a few small things many tests need."""
+
+import sys
+
+import hypothesis
+import numpy as np
+import pytest
+
+import recovery_research as rr
+
+# The same examples on every machine and every day: a red test can be repeated.
+hypothesis.settings.register_profile(
+    "house", derandomize=True, deadline=None, database=None, max_examples=40
+)
+hypothesis.settings.load_profile("house")
+
+
+@pytest.fixture(autouse=True)
+def _global_luck_untouched():
+    """Fail a test after which NumPy's global generator is not where it was."""
+    before = np.random.get_state(legacy=False)  # noqa: NPY002
+    yield
+    after = np.random.get_state(legacy=False)  # noqa: NPY002
+    np.testing.assert_equal(after, before, err_msg="the global random state moved")
+
+
+@pytest.fixture(autouse=True)
+def _figures_closed():
+    """Close what a test drew. Matplotlib is not loaded for tests that draw nothing."""
+    yield
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    if pyplot is not None:
+        pyplot.close("all")
+
+
+@pytest.fixture(scope="session")
+def evidence():
+    return rr.load_world("evidence")
+
+
+@pytest.fixture(scope="session")
+def claims():
+    return rr.load_world("claims")
+
+
+@pytest.fixture(scope="session")
+def webshop():
+    return rr.load_population("webshop")
+
+
+@pytest.fixture(scope="session")
+def catalogue():
+    return rr.load_policies()
+
+
+@pytest.fixture(scope="session")
+def small_experiment(evidence, webshop):
+    """5,000 customers (two chunks, the second cut) under three unlike policies."""
+    return rr.Experiment(
+        world=evidence,
+        policies=rr.choose_policies(["service", "cost_center", "over_deliver"]),
+        population=webshop,
+        n_customers=5000,
+        weeks=103.5,
+        seed=11,
+    )
+
+
+@pytest.fixture(scope="session")
+def small_history(small_experiment):
+    return rr.simulate(small_experiment)
+
+
+@pytest.fixture
+def small_customers(small_history):
+    """The customer table of `small_history`; its own copy, to be done with at will."""
+    return rr.tabulate_customers(small_history).copy()
