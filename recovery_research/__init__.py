@@ -8,9 +8,14 @@ __version__ = "0.1.0"
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "calibration": ["Calibration", "calibrate"],
+        "claims": ["list_targets", "load_claims", "measure_claims"],
+        "contrasts": ["ParadoxEstimate", "paradox", "paradox_by_outcome"],
         "departures": ["tabulate_departures"],
+        "exhibits": ["show_figure", "show_table"],
         "experiments": ["Experiment"],
         "forks": ["ForkContrast", "contrast_forks", "tabulate_forks"],
+        "gaps": ["decompose_gap"],
         "justice": ["judge", "tabulate_justice"],
         "orders": ["tabulate_orders"],
         "outcomes": [
@@ -18,11 +23,17 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "tabulate_groups",
             "tabulate_weeks",
         ],
+        "patterns": ["check_pattern"],
         "policies": [
             "RecoveryPolicy",
             "choose_policies",
             "load_policies",
             "tabulate_policies",
+        ],
+        "policy_contrasts": [
+            "PolicyContrast",
+            "policy_contrast",
+            "policy_contrasts",
         ],
         "populations": [
             "Population",
@@ -30,7 +41,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "expect_orders",
             "load_population",
         ],
+        "ratios": ["RatioEstimate", "paradox_ratio"],
+        "reporting.runner": ["run_report"],
+        "reporting.runs": ["ReportRun"],
         "simulation": ["History", "simulate"],
+        "verification": ["check_targets"],
         "worlds": ["World", "load_world", "tabulate_worlds"],
     },
 )

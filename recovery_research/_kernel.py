@@ -141,7 +141,7 @@ def meet_failure(event, state, voice, forced, replay, c, reply, events, answers)
         )
         if recovery > 0.0 or perfect:
             outcome = RECOVERED
-            _mind.take_recovery(recovery, state, c, reply)
+            _mind.take_recovery(severity, recovery, state, c, reply)
         else:
             outcome = NOT_RECOVERED
             _mind.take_deviation(severity, recovery, state, c, reply)

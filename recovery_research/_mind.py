@@ -178,12 +178,17 @@ def suffer_silence(severity, state, c):
 
 
 @compiled
-def take_recovery(recovery, state, c, reply):
-    """Take a failure made good: the hurt is gone, delight and obligation stay."""
+def take_recovery(severity, recovery, state, c, reply):
+    """Take a failure made good: the hurt is gone, delight and obligation stay.
+
+    A repeated failure is made good less: some hurt remains, and delight shrinks
+    (no paradox after two failures: Maxham & Netemeyer 2002).
+    """
     factor = repeat_factor(state, c)
+    hurt = hurt_by(severity, state, c)
     state[A_FAILURE] += c.learning * factor * reply.blame_kept
     state[A_RECOVERY] += c.learning * reply.lesson_weight / factor
-    state[AFFECT] += c.delight * recovery
+    state[AFFECT] += c.delight * recovery / factor - hurt * (1.0 - 1.0 / factor)
     if state[IS_OBLIGED] == 0.0 and reply.obligation > 0.0:
         state[OBLIGATION] += reply.obligation
         state[IS_OBLIGED] = 1.0  # a gift beyond the loss works once

@@ -6,16 +6,25 @@ from typing import Annotated
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pydantic import Field
 
 from . import _books
 from .departures import count_causes
 from .experiments import Experiment
+from .justice import form_reply
 from .ledgers import LedgerError, LedgerRow, read_ledger
 from .places import data_path
 from .policies import load_policies
-from .populations import Population, load_population
-from .simulation import MEASURES, History, simulate
+from .populations import TRAIT_BLOCK, Population, load_population
+from .simulation import (
+    FOLLOWUP_WEEKS,
+    MEASURES,
+    YEAR_WEEKS,
+    History,
+    simulate,
+    traits_of_chunk,
+)
 from .worlds import World
 
 # The three spend groups, the complaints of leavers and the causes of departure are
@@ -231,43 +240,127 @@ def ratio_of(top: Moment, bottom: Moment) -> Moment:
 
 
 def measure_spend(run: Runs) -> dict[str, Moment]:
-    """Measure the three spend groups of the order-based design."""
+    """Measure the three spend groups of the order-based design.
+
+    Two more figures are no targets: how many of those failed complained, and how many
+    of those answered were recovered. They show on how many customers the rest stands.
+    """
     well = run.under(MIDDLING, "no_failure")
-    failed = run.under(MIDDLING, "failed")
     control = group_mean(well, "followup_spend", [_books.NO_FAILURE])
+    answered = Answered.of(run, MIDDLING, "followup_spend")
     return {
-        f"spend_ratio_{name}": ratio_of(
-            group_mean(failed, "followup_spend", [group]), control
-        )
-        for name, group in (
-            ("recovered", _books.RECOVERED),
-            ("not_recovered", _books.NOT_RECOVERED),
-        )
+        "spend_ratio_recovered": ratio_of(answered.mean(_books.RECOVERED), control),
+        "spend_ratio_not_recovered": ratio_of(
+            answered.mean(_books.NOT_RECOVERED), control
+        ),
+        "complained_of_failed": answered.chance_of_voice(),
+        "recovered_of_answered": answered.chance_of_recovery(),
     }
 
 
 def measure_retention(run: Runs) -> dict[str, Moment]:
     """Measure who stays a year with the flawless firm and after a great recovery."""
     flawless = run.under(FLAWLESS, "as_it_comes")
-    great = run.under(GREAT, "failed")
+    answered = Answered.of(run, GREAT, "alive_52w")
     return {
         "retention_flawless": group_mean(
             flawless, "alive_52w", [_books.NO_FAILURE, *FAILED]
         ),
-        "retention_recovered": group_mean(great, "alive_52w", [_books.RECOVERED]),
+        "retention_recovered": answered.mean(_books.RECOVERED),
     }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answered:
+    """Customers whose index order failed, each with her chance of being answered.
+
+    On the fork every customer complains, and counts with the chance that she would
+    have. Voice is decided by luck that decides nothing else, so the weighted figures
+    are those of the customers who complain by themselves, on far more customers.
+    """
+
+    outcome: NDArray[np.int8]
+    values: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    voices: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, run: Runs, policy: str, measure: str) -> "Answered":
+        """Simulate failed orders under a policy and take one measure after them."""
+        history = run.under(policy, "complained", keep="customers")
+        columns = {name: column[0] for name, column in history.customers.items()}
+        experiment = history.experiment
+        failed = np.isin(columns["index_outcome"], FAILED)
+        window = FOLLOWUP_WEEKS if measure == "followup_spend" else YEAR_WEEKS
+        followed = columns["index_week"] + window <= experiment.weeks
+        if measure == "alive_52w":
+            values = 1.0 * ~(columns["left_week"] <= columns["index_week"] + window)
+        else:
+            values = columns[measure]
+        reply = form_reply(experiment.policies[0], experiment.world)
+        if run.fork:
+            voices = chance_of_voice(experiment, columns["index_severity"], reply.voice)
+            weights = voices + (1.0 - voices) * reply.reach
+        else:
+            voices = columns["index_complained"].astype(float)
+            weights = np.ones(len(values))
+        return cls(
+            columns["index_outcome"],
+            values,
+            np.where(failed & followed, weights, 0.0),
+            voices[failed],
+        )
+
+    def mean(self, outcome: int) -> Moment:
+        """Return the weighted mean of those who ended so; n is the effective size."""
+        here = (self.outcome == outcome) & (self.weights > 0.0)
+        weights, values = self.weights[here], self.values[here]
+        total = weights.sum()
+        if here.sum() < 2 or not total > 0.0:
+            return Moment(np.nan, np.nan, int(here.sum()))
+        mean = float(weights @ values / total)
+        error = float(np.sqrt(((weights * (values - mean)) ** 2).sum()) / total)
+        return Moment(mean, error, int(total**2 / (weights**2).sum()))
+
+    def chance_of_voice(self) -> Moment:
+        """Return the share of failed customers who complain."""
+        n = len(self.voices)
+        error = float(self.voices.std() / np.sqrt(n)) if n else np.nan
+        return Moment(float(self.voices.mean()) if n else np.nan, error, n)
+
+    def chance_of_recovery(self) -> Moment:
+        """Return the share of answered customers who are recovered."""
+        answered = np.isin(self.outcome, (_books.RECOVERED, _books.NOT_RECOVERED))
+        weights = np.where(answered, self.weights, 0.0)
+        good = self.outcome == _books.RECOVERED
+        if not weights.sum() > 0.0:
+            return Moment(np.nan, np.nan, 0)
+        value = float(weights @ good / weights.sum())
+        n = int(weights.sum() ** 2 / (weights**2).sum())
+        return Moment(value, float(np.sqrt(value * (1.0 - value) / n)), n)
+
+
+def chance_of_voice(
+    experiment: Experiment, severity: NDArray[np.float64], voice: float
+) -> NDArray[np.float64]:
+    """Return each customer's chance of complaining about a failure so severe."""
+    n_blocks = -(-experiment.n_customers // TRAIT_BLOCK)
+    traits = [traits_of_chunk(experiment, block) for block in range(n_blocks)]
+    own = np.concatenate(traits)[:, 3]
+    urge = voice + experiment.world["voice_severity"] * severity + own
+    return 1.0 / (1.0 + np.exp(-urge))
 
 
 def measure_leavers(run: Runs) -> dict[str, Moment]:
     """Measure who complained before leaving, and who left over the treatment."""
     history = run.under(MIDDLING, "as_it_comes", keep="customers")
-    records = history.customers
-    gone = ~np.isnan(records["left_week"][0])
-    failed = gone & np.isin(records["last_outcome"][0], FAILED)
-    complained = records["last_complained"][0][failed]
+    records = {name: column[0] for name, column in history.customers.items()}
+    gone = ~np.isnan(records["left_week"])
+    failed = gone & np.isin(records["last_outcome"], FAILED)
+    complained = int(records["last_complained"][failed].sum())
     causes = count_causes(run.base, run.threads)[0]
     return {
-        "complaint_share": share(int(complained.sum()), int(failed.sum())),
+        "complaint_share": share(complained, int(failed.sum())),
         "treatment_share": share(int(causes[2]), int(causes.sum())),
     }
 

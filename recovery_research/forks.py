@@ -9,6 +9,7 @@ import pandas as pd
 from .experiments import FORKS, Experiment, check_choice
 from .outcomes import tabulate_customers
 from .simulation import simulate
+from .verdicts import Bounds, decide
 
 FOUR_WAYS = ("no_failure", "silent", "recovered", "not_recovered")
 
@@ -32,6 +33,10 @@ class ForkContrast:
         Customers compared with themselves.
     n_missing : int
         Customers whose outcome is missing on either way.
+    verdict : str
+        Follows from the interval: ``paradox`` if treated is above control, ``no
+        paradox`` if it is not, ``cannot tell`` if the interval holds both, and ``no
+        difference worth naming`` if every customer has the same outcome on both ways.
     """
 
     policy: str
@@ -47,6 +52,7 @@ class ForkContrast:
     mean_control: float
     n_pairs: int
     n_missing: int
+    verdict: str
 
     def __str__(self) -> str:
         return (
@@ -191,6 +197,7 @@ def contrast_forks(
         policy, outcome, treated, control, estimate, error, estimate - reach,
         estimate + reach, confidence, float(there["treated"].mean()),
         float(there["control"].mean()), len(there), len(pairs) - len(there),
+        decide(estimate - reach, estimate + reach, Bounds(0.0, 0.0, "direction alone")),
     )  # fmt: skip
 
 

@@ -31,6 +31,7 @@ OUTCOMES = {
     "recovery_cost": "dollars",
     "net_value": "dollars",
 }
+OUTCOME_NAMES = tuple(OUTCOMES)
 
 
 def tabulate_customers(history: History) -> pd.DataFrame:

@@ -1,0 +1,64 @@
+# `make help` lists what there is. Everything runs in its own environment, .venv, which
+# is made from the pinned lock file when it is missing or out of date.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+
+PYTHON ?= python3
+NAME ?= 02-compare-policies
+PROFILE ?= standard
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+PYTEST := $(BIN)/python -m pytest -n auto
+
+.PHONY: help report reports lab test test-long check format bench calibrate lock clean
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | \
+	  while IFS='|' read -r name words; do printf '  make %-10s %s\n' "$$name" "$$words"; done
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; set PYTHON=... to one."; exit 2; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(READY)
+
+report: $(READY) ## run the main job; NAME=03 PROFILE=quick for others
+	$(BIN)/recovery-research run $(NAME) --profile $(PROFILE)
+
+reports: $(READY) ## run every notebook
+	@for name in $$($(BIN)/recovery-research list --names); do \
+	  $(BIN)/recovery-research run $$name --profile $(PROFILE) || exit $$?; done
+
+lab: $(READY) ## open JupyterLab on the notebooks
+	$(BIN)/jupyter lab --notebook-dir=notebooks
+
+test: $(READY) ## run the tests
+	$(PYTEST) -m "not slow"
+
+test-long: $(READY) ## run the long statistical checks too
+	$(PYTEST)
+
+check: $(READY) ## lint and format, notebooks too; changes nothing
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(READY) ## put code and notebooks into form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(READY) ## measure speed and memory, as ratios in one run
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check mesa simpy
+	$(BIN)/python -m tests.bench
+
+calibrate: $(READY) ## fit the world of the claims anew and write it to data/
+	$(BIN)/recovery-research calibrate
+
+lock: $(READY) ## pin the newest versions that pyproject.toml allows
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header --extra dev pyproject.toml -o requirements.lock
+
+clean: ## remove the environment and everything made, reports apart
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,210 @@
+"""The command `recovery-research`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from recovery_research import __version__, places
+
+if TYPE_CHECKING:
+    from recovery_research.reporting.choices import Layer
+    from recovery_research.reporting.runs import ReportRun
+
+EXIT_CODES = """\b
+Exit codes:
+    0  the report is complete
+    1  an error in the program itself
+    2  bad input: notebook, parameter, profile, option; nothing was started
+    3  a cell failed
+    4  the kernel died
+    5  a time limit was reached
+    6  the notebook left before its end
+    7  the kernel did not start
+    8  the report could not be written
+  130  interrupted (Ctrl-C)
+  143  terminated (SIGTERM)
+"""
+EXIT_BAD_INPUT = 2
+EXIT_NOT_WRITTEN = 8
+
+
+@click.group(
+    epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]}
+)
+@click.version_option(__version__)
+@click.option(
+    "--project",
+    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    envvar="RECOVERY_RESEARCH_PROJECT",
+    help="Project folder; by default the one around the working directory.",
+)
+@click.pass_context
+def main(context: click.Context, project: Path | None) -> None:
+    """Run notebooks on the service recovery paradox as reports."""
+    context.obj = project
+
+
+@main.command(epilog=EXIT_CODES)
+@click.argument("name")
+@click.option(
+    "-p",
+    "given",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A parameter; may be repeated. Lists: values with commas, or JSON.",
+)
+@click.option(
+    "--params",
+    "parameters_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Parameters from a TOML, YAML or JSON file.",
+)
+@click.option("--profile", default="standard", show_default=True, metavar="NAME")
+@click.option(
+    "--reports",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder of reports; by default reports/ of the project.",
+)
+@click.option("--timeout", type=float, metavar="SECONDS", help="Limit of the run.")
+@click.option("--cell-timeout", type=float, metavar="SECONDS", help="Limit of a cell.")
+@click.pass_obj
+def run(project: Path | None, name: str, given: tuple[str, ...], **options) -> None:
+    """Run the notebook NAME and leave a report.
+
+    NAME may be given with or without its number. Parameters given with -p win over
+    those of a file, these over the profile, and the profile over the notebook.
+    """
+    from recovery_research.reporting.orders import Limits, prepare_order
+
+    try:
+        order = prepare_order(
+            name,
+            read_assignments(given),
+            profile=options["profile"],
+            parameters_file=options["parameters_file"],
+            limits=Limits(options["cell_timeout"], options["timeout"]),
+            project=project,
+        )
+    except ValueError as error:
+        _fail(str(error), EXIT_BAD_INPUT)
+    reports = places.reports_folder(options["reports"], project=project)
+    _report_end(_fulfil(order, reports))
+
+
+@main.command("list")
+@click.pass_obj
+def list_(project: Path | None) -> None:
+    """List the notebooks that can be run."""
+    from recovery_research.reporting.catalogue import list_notebooks, read_notebook
+    from recovery_research.reporting.parameter_files import read_profiles
+
+    folder = places.notebooks_folder(project)
+    paths = list_notebooks(folder)
+    if not paths:
+        _fail(f"there are no notebooks in {folder}.", EXIT_BAD_INPUT)
+    width = max(len(path.stem) for path in paths)
+    for path in paths:
+        try:
+            profiles = ", ".join(read_profiles(path))
+            line = f"{read_notebook(path).title}  [{profiles}]"
+        except ValueError as error:
+            line = f"cannot be run: {error}"
+        click.echo(f"{path.stem:{width}}  {line}")
+
+
+@main.command()
+@click.argument("name")
+@click.pass_obj
+def describe(project: Path | None, name: str) -> None:
+    """Describe the notebook NAME: parameters with type, default and allowed values."""
+    from recovery_research.reporting.catalogue import find_notebook, read_notebook
+    from recovery_research.reporting.descriptions import describe_notebook
+
+    try:
+        notebook = read_notebook(find_notebook(name, places.notebooks_folder(project)))
+        click.echo(describe_notebook(notebook))
+    except ValueError as error:
+        _fail(str(error), EXIT_BAD_INPUT)
+
+
+@main.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+def init(folder: Path) -> None:
+    """Lay the notebooks and an empty reports/ into the new folder DIR."""
+    from recovery_research.reporting.projects import make_project
+
+    try:
+        made = make_project(folder)
+    except ValueError as error:
+        _fail(str(error), EXIT_BAD_INPUT)
+    except OSError as error:
+        _fail(f"cannot write {folder}: {error.strerror}", EXIT_NOT_WRITTEN)
+    click.echo(str(made))
+
+
+def read_assignments(given: Sequence[str]) -> list[Layer]:
+    """Read ``key=value`` texts as a layer of parameters.
+
+    Parameters
+    ----------
+    given : sequence of str
+        What stood behind each ``-p``.
+
+    Returns
+    -------
+    list of Layer
+
+    Raises
+    ------
+    ValueError
+        If one has no equals sign, or a name comes twice.
+    """
+    from recovery_research.reporting.choices import Layer
+
+    values: dict[str, object] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ValueError(f"-p {text}: write it as name=value.")
+        if name in values:
+            raise ValueError(f"-p {name} is given twice.")
+        values[name] = value
+    return [Layer("command line", values, as_text=True)] if values else []
+
+
+def _fulfil(order: object, reports: Path) -> ReportRun:
+    from recovery_research.reporting.progress import follow
+    from recovery_research.reporting.runner import fulfil_order
+
+    try:
+        with follow(order.notebook.name) as progress:
+            return fulfil_order(order, reports, progress=progress)
+    except OSError as error:
+        _fail(f"the report could not be written: {error}", EXIT_NOT_WRITTEN)
+    except KeyboardInterrupt:
+        _fail("interrupted", 130)
+
+
+def _report_end(run: ReportRun) -> None:
+    if not run.succeeded:
+        # The path last, so that it can be taken from either stream.
+        _fail(f"{run.name}: {run.verdict}: {run.message}\n{run.folder}", run.exit_code)
+    click.echo(str(run.page))
+
+
+def _fail(message: str, code: int) -> None:
+    click.echo(f"recovery-research: {message}", err=True)
+    sys.stdout.flush()
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main(prog_name=os.path.basename(sys.argv[0]))

@@ -1,0 +1,222 @@
+"""Tables and figures as a report shows them, full precision kept beside."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from html import escape
+from typing import TYPE_CHECKING
+
+from recovery_research.display_tables import LARGEST_TABLE, lay_out_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+METADATA_KEY = "recovery_research"
+_NAME = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Exhibit:
+    """A table or a figure, ready to be shown by a notebook.
+
+    JupyterLab, plain papermill and our own reports all show its HTML; the runner
+    keeps its full data, CSV or SVG, as a file of its own.
+
+    Attributes
+    ----------
+    kind : str
+        ``table`` or ``figure``.
+    name : str
+        Name of the file it is kept in, without its ending.
+    caption : str
+        One sentence shown with it.
+    html : str
+        What is seen.
+    data : str
+        CSV or SVG in full.
+    alt : str
+        Description for readers who cannot see the figure; empty for a table.
+    """
+
+    kind: str
+    name: str
+    caption: str
+    html: str = field(repr=False)
+    data: str = field(repr=False)
+    alt: str = ""
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
+        data_type = "text/csv" if self.kind == "table" else "image/svg+xml"
+        said = f" {self.alt}" if self.alt else ""
+        bundle = {
+            "text/html": self.html,
+            "text/plain": f"{self.kind} {self.name}: {self.caption}{said}",
+            data_type: self.data,
+        }
+        marks = {"kind": self.kind, "name": self.name, "caption": self.caption}
+        if self.alt:
+            marks["alt"] = self.alt
+        return bundle, {METADATA_KEY: marks}
+
+
+def show_table(
+    frame: pd.DataFrame,
+    *,
+    name: str,
+    caption: str,
+    formats: Mapping[str, str | Callable[[object], str]] | None = None,
+    index: bool = False,
+) -> Exhibit:
+    r"""Show a table rounded for reading; keep it in full precision.
+
+    Numbers are aligned right, with thousands separated and about three significant
+    digits a column; missing values are a dash; the text of every cell is escaped.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        The table, with plain columns. Underscores in column names are shown as
+        spaces.
+    name : str
+        Lower-case name, unique in the report: the table is kept as
+        ``tables/NAME.csv``.
+    caption : str
+        One sentence that says what the table holds.
+    formats : mapping, optional
+        Column names and how to write their values: a format such as ``"{:.1%}"`` or
+        a function of one value.
+    index : bool, optional
+        Whether the frame's index is shown and kept as well.
+
+    Returns
+    -------
+    Exhibit
+        Last expression of the notebook's cell.
+
+    Raises
+    ------
+    TypeError
+        If `frame` is no DataFrame.
+    ValueError
+        If the name or the caption cannot be used, a format is for a column that is
+        not there, or the table is too large for a report.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> kept = pd.DataFrame({"policy": ["service"], "share": [2 / 3]})
+    >>> shown = show_table(kept, name="kept", caption="Share kept.")
+    >>> shown.data
+    'policy,share\nservice,0.6666666666666666\n'
+    """
+    _check_words("table", name, caption=caption)
+    if not hasattr(frame, "to_csv") or getattr(frame, "ndim", 0) != 2:
+        raise TypeError(f"table {name!r}: needs a DataFrame; got {type(frame)}.")
+    if frame.size > LARGEST_TABLE:
+        raise ValueError(
+            f"table {name!r} has {frame.size:,} cells, more than {LARGEST_TABLE:,}; "
+            "a report shows summaries, so summarise it first."
+        )
+    body, hidden = lay_out_table(frame, name=name, formats=formats or {}, index=index)
+    note = f" {hidden:,} more rows are in tables/{name}.csv." if hidden else ""
+    html = (
+        f'<div class="exhibit-scroll" tabindex="0" role="group" '
+        f'aria-label="{escape(caption)}" style="overflow-x:auto">'
+        f'<table class="exhibit-table"><caption style="text-align:left">'
+        f"{escape(caption + note)}</caption>{body}</table></div>"
+    )
+    csv = frame.to_csv(index=index, lineterminator="\n")
+    return Exhibit("table", name, caption, html, csv)
+
+
+def show_figure(figure: Figure | Axes, *, name: str, caption: str, alt: str) -> Exhibit:
+    """Show a figure with its description; keep it as SVG. Close it.
+
+    Parameters
+    ----------
+    figure : Figure or Axes
+        A matplotlib figure, or any Axes in it.
+    name : str
+        Lower-case name, unique in the report: the figure is kept as
+        ``figures/NAME.svg``.
+    caption : str
+        One sentence under the figure.
+    alt : str
+        What the figure shows, for readers who cannot see it.
+
+    Returns
+    -------
+    Exhibit
+        Last expression of the notebook's cell.
+
+    Raises
+    ------
+    TypeError
+        If `figure` is neither a Figure nor an Axes.
+    ValueError
+        If the name, the caption or the description cannot be used.
+    """
+    _check_words("figure", name, caption=caption, alt=alt)
+    whole = getattr(figure, "figure", figure)
+    if not hasattr(whole, "savefig"):
+        raise TypeError(
+            f"figure {name!r}: needs a matplotlib Figure or Axes; got {type(figure)}."
+        )
+    svg = _draw_svg(whole, name)
+    source = base64.b64encode(svg.encode()).decode()
+    html = (
+        f'<figure class="exhibit-figure" style="margin:0">'
+        f'<img alt="{escape(alt)}" style="max-width:100%;height:auto" '
+        f'src="data:image/svg+xml;base64,{source}">'
+        f"<figcaption>{escape(caption)}</figcaption></figure>"
+    )
+    return Exhibit("figure", name, caption, html, svg, alt)
+
+
+def _draw_svg(figure: Figure, name: str) -> str:
+    # The figure has imported matplotlib already. Hash salt and absent date make the
+    # same figure the same file; closing it keeps Jupyter from drawing it again.
+    from matplotlib import pyplot, rc_context
+
+    written = io.StringIO()
+    with rc_context({"svg.hashsalt": name}):
+        figure.savefig(
+            written,
+            format="svg",
+            bbox_inches="tight",
+            metadata={"Date": None, "Creator": None},
+        )
+    pyplot.close(figure)
+    return written.getvalue()
+
+
+def is_exhibit_name(name: object) -> bool:
+    """Return whether a table or figure may have this name.
+
+    Parameters
+    ----------
+    name : object
+        What was given.
+
+    Returns
+    -------
+    bool
+    """
+    return isinstance(name, str) and _NAME.fullmatch(name) is not None
+
+
+def _check_words(kind: str, name: str, **sentences: str) -> None:
+    if not is_exhibit_name(name):
+        raise ValueError(
+            f"{kind} {name!r}: a name is in lower-case letters, digits and hyphens, "
+            "such as 'kept-by-policy'."
+        )
+    for what, sentence in sentences.items():
+        if not isinstance(sentence, str) or not sentence.strip():
+            raise ValueError(f"{kind} {name!r}: {what} is empty; say what it shows.")

@@ -1,0 +1,132 @@
+"""What a gap between groups is made of: what recovery did, and who was there."""
+
+import numpy as np
+import pandas as pd
+
+from .experiments import Experiment, check_choice
+from .outcomes import INDEX_OUTCOMES, OUTCOME_NAMES, tabulate_customers
+from .simulation import simulate
+
+PARTS = ("gap", "recovery", "who")
+
+
+def decompose_gap(
+    experiment: Experiment,
+    *,
+    outcome: str = "followup_spend",
+    group: str = "recovered",
+    threads: int | None = None,
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    """Split the gap between a group and the never-failed into cause and selection.
+
+    The customers of the group are replayed with the same luck, had their index order
+    not failed. What they gain or lose against that is what failure and recovery did;
+    what is left of the gap is that they were other customers to begin with.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        Customers as they come (``first_order="as_it_comes"``), one policy.
+    outcome : str, optional
+        One of ``outcomes.OUTCOME_NAMES``.
+    group : str, optional
+        ``recovered``, ``not_recovered`` or ``silent``.
+    threads : int, optional
+        As in `simulate`.
+    confidence : float, optional
+        Coverage of the normal intervals, strictly between 0 and 1.
+
+    Returns
+    -------
+    DataFrame
+        Three rows: ``policy, outcome, group, part, estimate, std_error, ci_low,
+        ci_high, confidence, n_group, n_no_failure``. Parts: ``gap`` (the group's mean
+        less that of customers whose index order did not fail), ``recovery`` (what
+        failure and recovery did to this group) and ``who`` (the rest). The first is
+        the sum of the others, exactly.
+
+    Raises
+    ------
+    ValueError
+        If the outcome or group is unknown, the experiment has several policies or is
+        forked already, or a group has fewer than two customers.
+
+    Examples
+    --------
+    >>> import recovery_research as rr
+    >>> experiment = rr.Experiment(
+    ...     world=rr.load_world("evidence"),
+    ...     policies=rr.choose_policies(["service"]),
+    ...     population=rr.load_population("webshop"),
+    ...     n_customers=5000,
+    ... )
+    >>> parts = rr.decompose_gap(experiment).set_index("part")["estimate"]
+    >>> bool(abs(parts["gap"] - parts["recovery"] - parts["who"]) < 1e-9)
+    True
+    """
+    check_choice("outcome", outcome, OUTCOME_NAMES)
+    check_choice("group", group, INDEX_OUTCOMES[1:4])
+    if not 0.0 < confidence < 1.0:
+        raise ValueError(f"confidence lies strictly between 0 and 1; got {confidence}.")
+    check_unforked(experiment)
+    actual = tabulate_customers(simulate(experiment, threads=threads))
+    other = tabulate_customers(
+        simulate(experiment.but(first_order="no_failure"), threads=threads)
+    )
+    seen = actual[outcome].astype("Float64").astype(float)
+    unseen = other[outcome].astype("Float64").astype(float)
+    there = seen.notna() & unseen.notna()
+    treated = there & (actual["index_outcome"] == group)
+    control = there & (actual["index_outcome"] == "no_failure")
+    for name, members in ((group, treated), ("no_failure", control)):
+        if members.sum() < 2:
+            raise ValueError(
+                f"{int(members.sum())} customers of {actual['policy'].iloc[0]!r} are "
+                f"{name} with a known {outcome}; at least 2 are needed. Simulate more."
+            )
+    parts = {
+        "gap": (seen[treated], seen[control]),
+        "recovery": (seen[treated] - unseen[treated], None),
+        "who": (unseen[treated], seen[control]),
+    }
+    rows = [
+        {"policy": experiment.policies[0].name, "outcome": outcome, "group": group,
+         "part": part} | estimate_part(*samples, confidence)
+        for part, samples in parts.items()
+    ]  # fmt: skip
+    table = pd.DataFrame(rows)
+    table["n_group"] = int(treated.sum())
+    table["n_no_failure"] = int(control.sum())
+    return table
+
+
+def check_unforked(experiment: Experiment) -> None:
+    """Refuse an experiment whose groups are not those of a survey."""
+    names = [policy.name for policy in experiment.policies]
+    if len(names) != 1:
+        raise ValueError(f"a gap is of one policy; the experiment has {names}.")
+    if experiment.first_order != "as_it_comes" or experiment.later_order is not None:
+        raise ValueError(
+            "a gap is between groups as they come; got first_order="
+            f"{experiment.first_order!r}, later_order={experiment.later_order!r}."
+        )
+
+
+def estimate_part(
+    treated: pd.Series, control: pd.Series | None, confidence: float
+) -> dict[str, float]:
+    """Return a mean, or a difference of two means, with its normal interval."""
+    from scipy import stats
+
+    estimate = float(treated.mean())
+    variance = float(treated.var(ddof=1)) / len(treated)
+    if control is not None:
+        estimate -= float(control.mean())
+        variance += float(control.var(ddof=1)) / len(control)
+    error = float(np.sqrt(variance))
+    reach = float(stats.norm.ppf(0.5 + confidence / 2.0)) * error
+    return {
+        "estimate": estimate, "std_error": error, "ci_low": estimate - reach,
+        "ci_high": estimate + reach, "confidence": confidence,
+    }  # fmt: skip

@@ -1,0 +1,125 @@
+"""Which value each parameter of a run has, and who chose it."""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from recovery_research.reporting.parameters import Parameter, ParameterError
+from recovery_research.reporting.values import check_value, read_text
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Values from one place.
+
+    Attributes
+    ----------
+    origin : str
+        Where they come from, such as ``profile quick`` or ``command line``.
+    values : mapping of str to object
+        Parameter names and values.
+    as_text : bool
+        Whether texts are converted to the declared type.
+    """
+
+    origin: str
+    values: Mapping[str, object]
+    as_text: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The value that one parameter has in a run.
+
+    Attributes
+    ----------
+    parameter : Parameter
+        Declaration.
+    value : bool, int, float, str or list
+        Value, checked.
+    origin : str
+        ``default`` or the origin of the layer that chose it.
+    """
+
+    parameter: Parameter
+    value: object
+    origin: str
+
+
+def choose_parameters(
+    declared: Mapping[str, Parameter], layers: Sequence[Layer]
+) -> dict[str, Choice]:
+    """Choose every parameter's value; later layers win over earlier ones.
+
+    Every value of every layer is checked, also one that a later layer overrides.
+
+    Parameters
+    ----------
+    declared : mapping of str to Parameter
+        Declarations of the notebook.
+    layers : sequence of Layer
+        Weakest first.
+
+    Returns
+    -------
+    dict of str to Choice
+        One for each declared parameter, in the order of the declarations.
+
+    Raises
+    ------
+    ParameterError
+        If a name is not declared or a value, default included, is not allowed.
+    """
+    chosen = {
+        name: Choice(parameter, check_value(parameter, parameter.default), "default")
+        for name, parameter in declared.items()
+    }
+    for layer in layers:
+        for name, value in layer.values.items():
+            parameter = _find_declared(declared, name, layer.origin)
+            chosen[name] = Choice(
+                parameter, _check(parameter, value, layer), layer.origin
+            )
+    return chosen
+
+
+def _check(parameter: Parameter, value: object, layer: Layer) -> object:
+    try:
+        if not layer.as_text:
+            return check_value(parameter, value)
+        if isinstance(value, str):
+            return read_text(parameter, value)
+        if parameter.many and isinstance(value, list):
+            return _read_texts(parameter, value)
+        return check_value(parameter, value)
+    except ParameterError as error:
+        raise type(error)(f"{layer.origin}: {error}") from None
+
+
+def _read_texts(parameter: Parameter, texts: list) -> object:
+    """Convert the elements of a list one by one, each as a list of one."""
+    elements: list = []
+    for text in texts:
+        if isinstance(text, str) and parameter.type is not str:
+            elements += read_text(parameter, text)
+        else:
+            elements.append(text)
+    return check_value(parameter, elements)
+
+
+def _find_declared(
+    declared: Mapping[str, Parameter], name: object, origin: str
+) -> Parameter:
+    if isinstance(name, str) and name in declared:
+        return declared[name]
+    if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name):
+        raise ParameterError(f"{origin}: {name!r} cannot be the name of a parameter.")
+    near = get_close_matches(name, declared, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    there = ", ".join(declared) or "none"
+    raise ParameterError(
+        f"{origin}: there is no parameter {name!r}; there are {there}.{hint}"
+    )

@@ -1,0 +1,66 @@
+"""A notebook described in words for the terminal."""
+
+from __future__ import annotations
+
+import textwrap
+
+from recovery_research.reporting.catalogue import Notebook
+from recovery_research.reporting.parameter_files import read_profiles
+from recovery_research.reporting.parameters import Parameter
+
+WIDTH = 88
+
+
+def describe_notebook(notebook: Notebook) -> str:
+    """Describe a notebook, its parameters and its profiles.
+
+    Parameters
+    ----------
+    notebook : Notebook
+        The notebook.
+
+    Returns
+    -------
+    str
+    """
+    lines = [notebook.name, notebook.title, "", "Parameters"]
+    for parameter in notebook.parameters.values():
+        lines += _describe_parameter(parameter)
+    lines += ["", "Profiles"]
+    for profile, values in read_profiles(notebook.path).items():
+        said = ", ".join(f"{name}={_show(value)}" for name, value in values.items())
+        lines += _wrap(f"{profile}: {said or 'the defaults'}", 2)
+    return "\n".join(lines)
+
+
+def _describe_parameter(parameter: Parameter) -> list[str]:
+    default = _show(parameter.default)
+    lines = _wrap(f"{parameter.name} ({parameter.kind}, default {default})", 2)
+    if parameter.help:
+        lines += _wrap(parameter.help, 6)
+    if parameter.secret:
+        lines += _wrap("a secret: give env:NAME, never the secret itself", 6)
+    allowed = parameter.describe_allowed()
+    if allowed:
+        lines += _wrap(f"allowed: {allowed}", 6)
+    return lines
+
+
+def _show(value: object) -> str:
+    if isinstance(value, list):
+        return ",".join(_show(element) for element in value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def _wrap(text: str, indent: int) -> list[str]:
+    space = " " * indent
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=space,
+        subsequent_indent=space + "    ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

@@ -1,0 +1,279 @@
+"""A notebook executed by papermill, and what was seen while it ran."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import papermill
+from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbformat import NotebookNode
+from papermill.clientwrap import PapermillNotebookClient
+from papermill.engines import Engine, papermill_engines
+from papermill.exceptions import PapermillExecutionError
+from papermill.execute import remove_error_markers
+
+from recovery_research.reporting.kernels import (
+    create_manager,
+    interrupt_kernel,
+    kernel_environment,
+    kill_kernel,
+    list_transports,
+    private_folder,
+)
+from recovery_research.reporting.orders import Limits
+from recovery_research.reporting.watch import Watch
+
+ENGINE = "recovery_research"
+STARTUP_SECONDS = 60
+LAST_WORDS = "kernel.txt"
+LONGEST_LAST_WORDS = 4000
+
+
+@dataclass
+class Execution:
+    """What was seen of one execution, whatever papermill says about it.
+
+    Attributes
+    ----------
+    notebook : NotebookNode or None
+        The notebook with its outputs so far; None if no kernel ever started.
+    finished : list of int
+        Positions of the cells that ran to their end.
+    running : int or None
+        Position of the cell that had begun and not ended.
+    error : Exception or None
+        What papermill or its kernel raised.
+    watch : Watch or None
+        The watch kept, with the reason of a stop.
+    seconds : float
+        How long it took, kernel start included.
+    """
+
+    notebook: NotebookNode | None = None
+    finished: list[int] = field(default_factory=list)
+    running: int | None = None
+    error: Exception | None = None
+    watch: Watch | None = None
+    seconds: float = 0.0
+
+
+class ReportClient(PapermillNotebookClient):
+    """Papermill's client with a kernel of our own, under a watch."""
+
+    def __init__(self, nb_man, *, session: _Session, **options) -> None:
+        super().__init__(nb_man, **options)
+        self.session = session
+        session.client = self
+        session.seen.notebook = self.nb
+
+    @contextmanager
+    def setup_kernel(self, **options) -> Iterator[None]:
+        """Start the kernel over the first transport that works; end it after."""
+        self._start_over_some_transport(options)
+        manager = self.km
+        try:
+            yield
+        finally:
+            self._cleanup_kernel()
+            kill_kernel(manager)
+
+    def _start_over_some_transport(self, options: dict) -> None:
+        transports = list_transports(self.session.folder)
+        for transport in transports:
+            self.km = create_manager(self.session.folder, transport)
+            try:
+                self.start_new_kernel(**options)
+                self.start_new_kernel_client()
+            except RuntimeError:
+                kill_kernel(self.km)
+                if self.session.watch.reason or transport is transports[-1]:
+                    raise
+            else:
+                return
+
+    def papermill_execute_cells(self) -> None:
+        """Execute the cells in turn, and remember which of them ended."""
+        seen, watch = self.session.seen, self.session.watch
+        for index, cell in enumerate(self.nb.cells):
+            if watch.reason is not None:
+                break
+            seen.running = index
+            self.session.report_progress(index, len(self.nb.cells))
+            watch.begin_cell()
+            try:
+                self.nb_man.cell_start(cell, index)
+                self.execute_cell(cell, index)
+            except CellExecutionError as error:
+                self.nb_man.cell_exception(cell, cell_index=index, exception=error)
+                break
+            finally:
+                watch.end_cell()
+                self.nb_man.cell_complete(self.nb.cells[index], cell_index=index)
+            seen.finished.append(index)
+            seen.running = None
+
+
+class ReportEngine(Engine):
+    """The engine under which papermill runs our reports."""
+
+    @classmethod
+    def execute_managed_notebook(
+        cls, nb_man, kernel_name, *, session: _Session, **_
+    ) -> None:
+        """Execute the notebook with `ReportClient`."""
+        client = ReportClient(
+            nb_man,
+            session=session,
+            kernel_name=kernel_name,
+            startup_timeout=STARTUP_SECONDS,
+            iopub_timeout=STARTUP_SECONDS,
+            coalesce_streams=True,
+            log=session.log,
+        )
+        # What the process itself says, apart from the notebook's outputs: the last
+        # words of a crash, and shutdown noise.
+        with (session.folder / LAST_WORDS).open("wb") as words:
+            client.execute(
+                cwd=str(session.cwd),
+                env=kernel_environment(session.folder),
+                stdout=words,
+                stderr=words,
+            )
+
+
+papermill_engines.register(ENGINE, ReportEngine)
+
+
+@dataclass
+class _Session:
+    """What engine and client need and papermill does not know."""
+
+    folder: Path
+    cwd: Path
+    seen: Execution
+    log: logging.Logger
+    progress: Callable[[int, int], None] | None = None
+    watch: Watch | None = None
+    client: ReportClient | None = None
+
+    def report_progress(self, index: int, n_cells: int) -> None:
+        self.log.info("cell %d of %d", index + 1, n_cells)
+        if self.progress is not None:
+            self.progress(index, n_cells)
+
+    def manager(self) -> object | None:
+        return None if self.client is None else self.client.km
+
+
+def execute_notebook(
+    source: Path,
+    output: Path,
+    parameters: dict[str, object],
+    *,
+    cwd: Path,
+    limits: Limits,
+    log: logging.Logger,
+    progress: Callable[[int, int], None] | None = None,
+) -> Execution:
+    """Execute a notebook with papermill and say what was seen.
+
+    Nothing that happens inside the notebook raises here: it is in the result.
+
+    Parameters
+    ----------
+    source, output : Path
+        The notebook, and where papermill writes it while it runs.
+    parameters : dict of str to object
+        Every parameter, checked.
+    cwd : Path
+        Working directory of the kernel; that of this process stays.
+    limits : Limits
+        How long things may take.
+    log : Logger
+        Told of progress and of errors.
+    progress : callable, optional
+        Called before each cell with its position and the number of cells.
+
+    Returns
+    -------
+    Execution
+
+    Raises
+    ------
+    OSError
+        If `output` cannot be written.
+    """
+    seen = Execution()
+    started = time.monotonic()
+    with private_folder() as folder, _quiet_papermill():
+        session = _Session(folder, cwd, seen, log, progress)
+        seen.watch = session.watch = Watch(
+            interrupt=lambda: interrupt_kernel(session.manager()),
+            kill=lambda: kill_kernel(session.manager()),
+            cell_seconds=limits.cell_seconds,
+            run_seconds=limits.run_seconds,
+        )
+        with seen.watch.keep():
+            seen.error = _run_papermill(source, output, parameters, session)
+    if seen.notebook is not None:
+        # Papermill's own banners shift the cells that were counted.
+        remove_error_markers(seen.notebook)
+    seen.seconds = time.monotonic() - started
+    return seen
+
+
+def _run_papermill(
+    source: Path, output: Path, parameters: dict[str, object], session: _Session
+) -> Exception | None:
+    try:
+        papermill.execute_notebook(
+            _escape_braces(source),
+            _escape_braces(output),
+            parameters=parameters,
+            engine_name=ENGINE,
+            kernel_name="python3",
+            language="python",
+            progress_bar=False,
+            session=session,
+        )
+    except (PapermillExecutionError, DeadKernelError, RuntimeError) as error:
+        session.log.info("papermill stopped: %s", type(error).__name__)
+        _log_last_words(session)
+        return error
+    except TimeoutError as error:
+        session.log.exception("the kernel stopped answering")
+        return error
+    return None
+
+
+def _log_last_words(session: _Session) -> None:
+    path = session.folder / LAST_WORDS
+    words = path.read_bytes()[-LONGEST_LAST_WORDS:] if path.is_file() else b""
+    text = words.decode(errors="replace").strip()
+    if text and not session.watch.reason:
+        session.log.info("the kernel's process said:\n%s", text)
+
+
+def _escape_braces(path: Path) -> str:
+    # Papermill takes its paths for format strings.
+    return str(path).replace("{", "{{").replace("}", "}}")
+
+
+@contextmanager
+def _quiet_papermill() -> Iterator[None]:
+    """Keep papermill's remarks from standard error if nobody listens to them.
+
+    It calls a declared list over several lines an unknown parameter; names have
+    been checked before, and better.
+    """
+    logger, handler = logging.getLogger("papermill"), logging.NullHandler()
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)

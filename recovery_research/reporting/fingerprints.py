@@ -1,0 +1,125 @@
+"""What of an executed notebook must be the same when it is run again."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from html import escape
+
+import nbformat
+from nbformat import NotebookNode
+
+from recovery_research.reporting.provenance import hash_bytes
+
+MASK = "***"
+INJECTED_TAG = "injected-parameters"
+_TIMINGS = ("start_time", "end_time", "duration")
+_KERNEL_FILE = re.compile(r"[^\s\"']*ipykernel_\d+[/\\]+")
+
+
+def settle_notebook(notebook: NotebookNode, name: str) -> None:
+    """Take out of a notebook what differs between equal runs, timings apart.
+
+    Papermill gives its injected cell a random id and writes down where the files
+    lay; Python's warnings name the process that the kernel was.
+
+    Parameters
+    ----------
+    notebook : NotebookNode
+        The executed notebook; changed in place.
+    name : str
+        File name of the notebook that was run.
+    """
+    notebook.metadata.papermill["input_path"] = name
+    notebook.metadata.papermill["output_path"] = "report.ipynb"
+    for cell in notebook.cells:
+        if INJECTED_TAG in cell.metadata.get("tags", []):
+            cell["id"] = INJECTED_TAG
+        for output in cell.get("outputs", []):
+            if "text" in output:
+                output["text"] = _KERNEL_FILE.sub("", output["text"])
+            if "traceback" in output:
+                output["traceback"] = [
+                    _KERNEL_FILE.sub("", line) for line in output["traceback"]
+                ]
+
+
+def drop_timings(notebook: NotebookNode) -> NotebookNode:
+    """Return a copy of an executed notebook without times and durations.
+
+    Parameters
+    ----------
+    notebook : NotebookNode
+        The executed notebook.
+
+    Returns
+    -------
+    NotebookNode
+    """
+    bare = copy.deepcopy(notebook)
+    for part in (bare, *bare.cells):
+        part.metadata.pop("execution", None)
+        for key in _TIMINGS:
+            part.metadata.get("papermill", {}).pop(key, None)
+    return bare
+
+
+def hash_notebook(notebook: NotebookNode) -> str:
+    """Return the SHA-256 of an executed notebook without its timings.
+
+    Parameters
+    ----------
+    notebook : NotebookNode
+        The executed notebook.
+
+    Returns
+    -------
+    str
+    """
+    return hash_bytes(nbformat.writes(drop_timings(notebook)).encode())
+
+
+def mask_text(text: str, secrets: list[str]) -> str:
+    """Return a text in which secrets are replaced by stars.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+    secrets : list of str
+        What must not be seen, as it is or as Python, JSON or HTML write it.
+
+    Returns
+    -------
+    str
+    """
+    for secret in secrets:
+        written = {secret, repr(secret)[1:-1], json.dumps(secret)[1:-1], escape(secret)}
+        for form in sorted(written, key=len, reverse=True):
+            text = text.replace(form, MASK)
+    return text
+
+
+def mask_secrets(part: object, secrets: list[str]) -> object:
+    """Mask secrets in every text of a notebook or of a part of one.
+
+    Parameters
+    ----------
+    part : NotebookNode, list, str or other
+        Changed in place if it can be.
+    secrets : list of str
+        What must not be seen.
+
+    Returns
+    -------
+    NotebookNode, list, str or other
+    """
+    if isinstance(part, str):
+        return mask_text(part, secrets)
+    if isinstance(part, list):
+        part[:] = [mask_secrets(element, secrets) for element in part]
+    elif isinstance(part, dict):
+        for key in part:
+            part[key] = mask_secrets(part[key], secrets)
+    return part

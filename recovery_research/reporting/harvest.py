@@ -1,0 +1,127 @@
+"""Tables and figures taken from the outputs of an executed notebook."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from nbformat import NotebookNode
+
+from recovery_research.exhibits import METADATA_KEY, is_exhibit_name
+from recovery_research.reporting.provenance import hash_bytes
+from recovery_research.reporting.records import ExhibitRecord
+
+_PLACES = {"table": ("tables", "csv"), "figure": ("figures", "svg")}
+_MIME_TYPES = {"table": "text/csv", "figure": "image/svg+xml"}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An exhibit in the outputs of a cell.
+
+    Attributes
+    ----------
+    cell : int
+        Position of the cell.
+    kind, name, caption : str
+        What the notebook called it.
+    content : str
+        CSV or SVG.
+    """
+
+    cell: int
+    kind: str
+    name: str
+    caption: str
+    content: str
+
+
+def find_exhibits(notebook: NotebookNode) -> list[Found]:
+    """Find the exhibits in the outputs of a notebook.
+
+    Parameters
+    ----------
+    notebook : NotebookNode
+        The executed notebook.
+
+    Returns
+    -------
+    list of Found
+        In the order of the notebook.
+    """
+    found = []
+    for index, cell in enumerate(notebook.cells):
+        for output in cell.get("outputs", []):
+            exhibit = _read_output(index, output)
+            if exhibit is not None:
+                found.append(exhibit)
+    return found
+
+
+def find_repeat(exhibits: list[Found]) -> Found | None:
+    """Return the first exhibit whose name another of its kind has had, or None.
+
+    Parameters
+    ----------
+    exhibits : list of Found
+        Exhibits of one report.
+
+    Returns
+    -------
+    Found or None
+    """
+    seen: set[tuple[str, str]] = set()
+    for exhibit in exhibits:
+        if (exhibit.kind, exhibit.name) in seen:
+            return exhibit
+        seen.add((exhibit.kind, exhibit.name))
+    return None
+
+
+def write_exhibits(exhibits: list[Found], folder: Path) -> list[ExhibitRecord]:
+    """Write exhibits into ``tables/`` and ``figures/``.
+
+    Of exhibits with one name the first is written.
+
+    Parameters
+    ----------
+    exhibits : list of Found
+        Exhibits of one report.
+    folder : Path
+        Folder of the run.
+
+    Returns
+    -------
+    list of ExhibitRecord
+    """
+    for place, _ in _PLACES.values():
+        (folder / place).mkdir(exist_ok=True)
+    records: dict[str, ExhibitRecord] = {}
+    for exhibit in exhibits:
+        place, ending = _PLACES[exhibit.kind]
+        file = f"{place}/{exhibit.name}.{ending}"
+        if file in records:
+            continue
+        content = exhibit.content.encode("utf-8")
+        (folder / file).write_bytes(content)
+        records[file] = ExhibitRecord(
+            kind=exhibit.kind,
+            name=exhibit.name,
+            file=file,
+            caption=exhibit.caption,
+            sha256=hash_bytes(content),
+        )
+    return list(records.values())
+
+
+def _read_output(index: int, output: NotebookNode) -> Found | None:
+    marks = output.get("metadata", {}).get(METADATA_KEY)
+    if not isinstance(marks, dict) or marks.get("kind") not in _PLACES:
+        return None
+    content = output.get("data", {}).get(_MIME_TYPES[marks["kind"]])
+    # Any cell can claim these marks, so the name is checked once more before it
+    # becomes a path.
+    if not isinstance(content, str) or not is_exhibit_name(marks.get("name")):
+        return None
+    caption = str(marks.get("caption", ""))
+    return Found(index, marks["kind"], marks["name"], caption, content)

@@ -1,0 +1,149 @@
+"""Files that hold parameters: TOML, YAML, JSON, and the profiles of notebooks."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from difflib import get_close_matches
+from pathlib import Path
+
+from recovery_research.reporting.choices import Layer
+from recovery_research.reporting.parameters import ParameterError
+
+PROFILES_FILE = "profiles.toml"
+STANDARD = "standard"
+
+
+def read_parameter_file(path: str | Path) -> Layer:
+    """Read parameters from a TOML, YAML or JSON file.
+
+    In YAML every scalar is taken as it is written and converted by the type that the
+    notebook declares, so that ``010``, ``1e3``, ``no`` and ``2024-05-01`` mean what
+    they say.
+
+    Parameters
+    ----------
+    path : path
+        File with one flat table, ending in .toml, .yaml, .yml or .json.
+
+    Returns
+    -------
+    Layer
+
+    Raises
+    ------
+    ParameterError
+        If the file is missing, of another kind, unreadable, or not one flat table
+        without repeated names.
+    """
+    path = Path(path)
+    readers = {".toml": _read_toml, ".json": _read_json}
+    readers[".yaml"] = readers[".yml"] = _read_yaml
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise ParameterError(
+            f"{path.name}: parameters are read from a file ending in "
+            f"{', '.join(readers)}."
+        )
+    try:
+        values = reader(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ParameterError(f"cannot read {path}: {error}") from None
+    if not isinstance(values, dict):
+        raise ParameterError(f"{path.name}: needs one table of names and values.")
+    as_text = reader is _read_yaml
+    return Layer(f"file {path.name}", values, as_text=as_text)
+
+
+def read_profiles(notebook: Path) -> dict[str, dict[str, object]]:
+    """Read the profiles of a notebook from ``profiles.toml`` beside it.
+
+    Parameters
+    ----------
+    notebook : Path
+        The notebook.
+
+    Returns
+    -------
+    dict of str to dict
+        Profile names and their values; ``standard`` is always there.
+
+    Raises
+    ------
+    ParameterError
+        If the file cannot be read as tables ``[notebook.profile]``.
+    """
+    path = notebook.with_name(PROFILES_FILE)
+    profiles: dict[str, dict[str, object]] = {STANDARD: {}}
+    if not path.is_file():
+        return profiles
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ParameterError(f"cannot read {path}: {error}") from None
+    table = tables.get(notebook.stem, {})
+    if not isinstance(table, dict) or not all(
+        isinstance(values, dict) for values in table.values()
+    ):
+        raise ParameterError(
+            f"{path.name}: profiles are tables such as [{notebook.stem}.quick]."
+        )
+    return profiles | table
+
+
+def choose_profile(notebook: Path, profile: str) -> Layer:
+    """Return the values of one profile of a notebook.
+
+    Parameters
+    ----------
+    notebook : Path
+        The notebook.
+    profile : str
+        Name of the profile.
+
+    Returns
+    -------
+    Layer
+
+    Raises
+    ------
+    ParameterError
+        If the notebook has no such profile.
+    """
+    profiles = read_profiles(notebook)
+    if profile not in profiles:
+        near = get_close_matches(str(profile), profiles, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ParameterError(
+            f"{notebook.stem} has no profile {profile!r}; it has "
+            f"{', '.join(sorted(profiles))}.{hint}"
+        )
+    return Layer(f"profile {profile}", profiles[profile])
+
+
+def _read_toml(text: str) -> dict:
+    return tomllib.loads(text)
+
+
+def _read_json(text: str) -> object:
+    return json.loads(text, object_pairs_hook=_refuse_repeats)
+
+
+def _read_yaml(text: str) -> object:
+    import yaml
+
+    try:
+        node = yaml.compose(text, Loader=yaml.BaseLoader)
+        if isinstance(node, yaml.MappingNode):
+            _refuse_repeats([(key.value, None) for key, _ in node.value])
+        return yaml.load(text, Loader=yaml.BaseLoader)
+    except yaml.YAMLError as error:
+        raise ValueError(" ".join(str(error).split())) from None
+
+
+def _refuse_repeats(pairs: list[tuple[str, object]]) -> dict:
+    names = [name for name, _ in pairs]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"the name {name!r} stands there twice")
+    return dict(pairs)

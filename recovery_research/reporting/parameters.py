@@ -1,0 +1,250 @@
+"""What a notebook may be told, read from its parameters cell."""
+
+from __future__ import annotations
+
+import ast
+import io
+import keyword
+import re
+import tokenize
+from dataclasses import dataclass
+
+from recovery_research.reporting.ranges import Range, read_range
+from recovery_research.reporting.vocabularies import read_vocabulary
+
+KINDS = {bool: "true or false", int: "whole number", float: "number", str: "text"}
+_SECRET = re.compile(
+    r"(^|_)(token|password|passwd|passphrase|secret|api_?key|credentials?)(_|$)", re.I
+)
+_HINT = re.compile(r"^(?P<help>.*?)\s*(?P<hint>\[[^\[\]]*\]|\{[^{}]*\})\s*$")
+_LOOKS_LIKE_RANGE = re.compile(r"[-+]?[\d.]|above\b|below\b|between\b")
+
+
+class ParameterError(ValueError):
+    """A parameter, or a notebook's declaration of one, that cannot be used."""
+
+
+class ParameterTypeError(ParameterError, TypeError):
+    """A parameter's value of another type than the notebook declares."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of a notebook, as its parameters cell declares it.
+
+    Attributes
+    ----------
+    name : str
+        Variable that the notebook reads.
+    type : type
+        ``bool``, ``int``, ``float`` or ``str``; of the elements if `many`.
+    many : bool
+        Whether the value is a list.
+    default : bool, int, float, str or list
+        Value if none is given.
+    help : str
+        Comment of the line, without its range or choices.
+    range : Range or None
+        Allowed numbers, ends included unless the range says otherwise.
+    choices : tuple or None
+        Allowed values written out in the comment.
+    vocabulary : str or None
+        Title of the vocabulary the value is chosen from.
+    """
+
+    name: str
+    type: type
+    many: bool
+    default: object
+    help: str
+    range: Range | None = None
+    choices: tuple | None = None
+    vocabulary: str | None = None
+
+    @property
+    def kind(self) -> str:
+        """Type in words, such as ``list of text``."""
+        word = KINDS[self.type]
+        return f"list of {word}" if self.many else word
+
+    @property
+    def secret(self) -> bool:
+        """Whether the name says that the value must not be written down."""
+        return is_secret(self.name)
+
+    def allowed(self) -> tuple | None:
+        """Return the values that may be chosen, or None if any will do."""
+        if self.vocabulary is not None:
+            return read_vocabulary(self.vocabulary)
+        return self.choices
+
+    def describe_allowed(self) -> str:
+        """Return the range or the choices in words; empty if anything goes."""
+        if self.range is not None:
+            return str(self.range)
+        allowed = self.allowed()
+        return "" if allowed is None else ", ".join(str(value) for value in allowed)
+
+
+def is_secret(name: str) -> bool:
+    """Return whether a name is that of a secret, such as a token or a password.
+
+    Parameters
+    ----------
+    name : str
+        Name of a parameter.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> is_secret("db_password"), is_secret("n_tokens")
+    (True, False)
+    """
+    return _SECRET.search(name) is not None
+
+
+def read_declarations(source: str) -> dict[str, Parameter]:
+    """Read the declarations in a parameters cell.
+
+    Every statement assigns one literal to one name. The comment behind it is the
+    help; it may end in a range, ``[1 to 10]``, ``[0 or more]``, ``[10 or less]``,
+    ``[above 0]``, ``[below 1]`` or ``[between 0 and 1]`` (both ends excluded), or in
+    choices, ``{claims, evidence}``, or in the title of a vocabulary, ``{policy
+    names}``. A list's range or choices hold for each of its elements.
+
+    Parameters
+    ----------
+    source : str
+        Text of the cell.
+
+    Returns
+    -------
+    dict of str to Parameter
+        In the order of the cell.
+
+    Raises
+    ------
+    ParameterError
+        If a statement is anything else, or a default is outside its own range.
+
+    Examples
+    --------
+    >>> cell = "n_customers = 20_000  # customers in each policy [1 to 10_000_000]"
+    >>> read_declarations(cell)["n_customers"].range.describe()
+    '1 to 10000000'
+    """
+    try:
+        tree = ast.parse(source)
+    except SyntaxError as error:
+        raise ParameterError(
+            f"the parameters cell is not Python: {error.msg}, line {error.lineno}."
+        ) from None
+    comments = _read_comments(source)
+    declared: dict[str, Parameter] = {}
+    taken_lines: set[int] = set()
+    for statement in tree.body:
+        lines = range(statement.lineno, (statement.end_lineno or 0) + 1)
+        if not taken_lines.isdisjoint(lines):
+            raise _refuse(statement, source, "stands on one line with another")
+        taken_lines.update(lines)
+        comment = comments.get(lines[0]) or comments.get(lines[-1], "")
+        parameter = _read_statement(statement, source, comment)
+        if parameter.name in declared:
+            raise ParameterError(f"parameter {parameter.name!r} is declared twice.")
+        declared[parameter.name] = parameter
+    return declared
+
+
+def _read_comments(source: str) -> dict[int, str]:
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    return {
+        token.start[0]: token.string.lstrip("#").strip()
+        for token in tokens
+        if token.type == tokenize.COMMENT
+    }
+
+
+def _read_statement(node: ast.stmt, source: str, comment: str) -> Parameter:
+    if not (
+        isinstance(node, ast.Assign)
+        and len(node.targets) == 1
+        and isinstance(node.targets[0], ast.Name)
+    ):
+        raise _refuse(node, source, "is not an assignment to one name")
+    name = node.targets[0].id
+    if name.startswith("_") or keyword.issoftkeyword(name):
+        raise _refuse(node, source, f"uses the name {name!r}, which is reserved")
+    try:
+        default = ast.literal_eval(node.value)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        raise _refuse(
+            node, source, "computes its value; only literals can be overridden"
+        ) from None
+    many, element_type = _read_type(node, source, default)
+    text, limits = _read_hint(name, element_type, comment)
+    return Parameter(name, element_type, many, default, text, **limits)
+
+
+def _read_type(node: ast.stmt, source: str, default: object) -> tuple[bool, type]:
+    many = type(default) is list
+    elements = default if many else [default]
+    types = {type(element) for element in elements}
+    if types == {int, float}:
+        types = {float}
+        default[:] = [float(element) for element in elements]
+    if len(types) != 1 or not types <= KINDS.keys():
+        raise _refuse(
+            node,
+            source,
+            "needs true or false, a number, a text, or a non-empty list of one of "
+            "these as its default, so that the type is known",
+        )
+    return many, types.pop()
+
+
+def _read_hint(name: str, element_type: type, comment: str) -> tuple[str, dict]:
+    match = _HINT.match(comment)
+    if match is None:
+        return comment, {}
+    inside = match["hint"][1:-1].strip()
+    if match["hint"].startswith("{"):
+        if inside.endswith(" names"):
+            return match["help"], {"vocabulary": inside}
+        return match["help"], {"choices": _read_choices(name, element_type, inside)}
+    if not _LOOKS_LIKE_RANGE.match(inside):
+        return comment, {}
+    if element_type not in (int, float):
+        raise ParameterError(
+            f"parameter {name!r}: a range needs a number, not {KINDS[element_type]}."
+        )
+    try:
+        return match["help"], {"range": read_range(inside)}
+    except ValueError as error:
+        raise ParameterError(f"parameter {name!r}: {error}") from None
+
+
+def _read_choices(name: str, element_type: type, inside: str) -> tuple:
+    words = [word.strip() for word in inside.split(",")]
+    if "" in words or len(set(words)) != len(words) or element_type is bool:
+        raise ParameterError(
+            f"parameter {name!r}: choices are different values with commas between "
+            f"them, such as {{claims, evidence}}; got {{{inside}}}."
+        )
+    try:
+        return tuple(element_type(word) for word in words)
+    except ValueError:
+        raise ParameterError(
+            f"parameter {name!r}: the choices {{{inside}}} are not all of the "
+            f"default's type, {KINDS[element_type]}."
+        ) from None
+
+
+def _refuse(node: ast.stmt, source: str, what: str) -> ParameterError:
+    line = (ast.get_source_segment(source, node) or "").splitlines()[0]
+    return ParameterError(
+        f"line {node.lineno} of the parameters cell, `{line}`, {what}. "
+        "Write one `name = literal  # meaning` a line."
+    )

@@ -1,0 +1,54 @@
+"""How far a run has come: a moving line on a terminal, dated lines in a log."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def follow(name: str) -> Iterator[Callable[[int, int], None] | None]:
+    """Show on standard error how far a run has come.
+
+    On a terminal that is one line, written over again and cleared at the end;
+    elsewhere it is dated lines, as a log wants them.
+
+    Parameters
+    ----------
+    name : str
+        Name of the report.
+
+    Yields
+    ------
+    callable or None
+        To be called before each cell with its position and the number of cells.
+    """
+    if sys.stderr.isatty():
+        try:
+            yield _Line(name).show
+        finally:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+        return
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger = logging.getLogger("recovery_research.reporting")
+    logger.addHandler(handler)
+    try:
+        yield None
+    finally:
+        logger.removeHandler(handler)
+
+
+class _Line:
+    def __init__(self, name: str) -> None:
+        self.name, self.started = name, time.monotonic()
+
+    def show(self, index: int, n_cells: int) -> None:
+        seconds = time.monotonic() - self.started
+        line = f"{self.name}: cell {index + 1} of {n_cells}, {seconds:.0f} s"
+        sys.stderr.write(f"\r\x1b[K{line}")
+        sys.stderr.flush()

@@ -1,0 +1,53 @@
+"""A project folder of one's own, with copies of the notebooks."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from recovery_research import __version__
+from recovery_research.places import PROJECT_FILE, source_root
+
+_MARK = """\
+# This folder is a project of recovery_research. `recovery-research run NAME`, given
+# anywhere inside it, runs the notebooks in notebooks/ and leaves reports in reports/.
+made_by = "recovery-research {version}"
+"""
+
+
+def make_project(folder: Path) -> Path:
+    """Lay the notebooks and an empty ``reports/`` into a new folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder that is not there yet, or is empty.
+
+    Returns
+    -------
+    Path
+        The folder, absolute.
+
+    Raises
+    ------
+    ValueError
+        If the folder holds anything already.
+    OSError
+        If it cannot be written.
+    """
+    folder = folder.expanduser().resolve()
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ValueError(f"{folder} is not empty; name a new folder.")
+    source = source_root() / "notebooks"
+    if not source.is_dir():
+        raise ValueError(f"this installation has no notebooks in {source}.")
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(
+        source,
+        folder / "notebooks",
+        ignore=shutil.ignore_patterns(".*", "__pycache__"),
+    )
+    (folder / "reports").mkdir()
+    text = _MARK.format(version=__version__)
+    (folder / PROJECT_FILE).write_text(text, encoding="utf-8")
+    return folder

@@ -1,0 +1,206 @@
+"""Values given to a notebook's parameters, checked before anything runs."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+from difflib import get_close_matches
+from numbers import Integral, Real
+
+from recovery_research.reporting.parameters import (
+    Parameter,
+    ParameterError,
+    ParameterTypeError,
+)
+
+_WHOLE = re.compile(r"[-+]?(0|[1-9][0-9]*(_[0-9]+)*)")
+_NUMBER = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
+_REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*")
+_BOOLEANS = {"true": True, "True": True, "false": False, "False": False}
+LARGEST_WHOLE_NUMBER = 2**64 - 1
+
+
+def read_text(parameter: Parameter, text: str) -> object:
+    """Convert a text to the declared type of a parameter and check it.
+
+    A text is taken as it is; true or false is written just so; a whole number has
+    digits only (``20_000`` is allowed, ``1e3`` and ``007`` are not); a list is JSON
+    if it begins with a bracket, otherwise its elements stand between commas.
+
+    Parameters
+    ----------
+    parameter : Parameter
+        Declaration.
+    text : str
+        What was typed.
+
+    Returns
+    -------
+    bool, int, float, str or list
+
+    Raises
+    ------
+    ParameterError
+        If the text cannot be read so, or the value is not allowed.
+
+    Examples
+    --------
+    >>> from recovery_research.reporting.parameters import read_declarations
+    >>> declared = read_declarations("shares = [0.1]  # to try [0 to 1]")
+    >>> read_text(declared["shares"], "0.2, 1")
+    [0.2, 1.0]
+    """
+    if not parameter.many:
+        return check_value(parameter, _read_element(parameter, text))
+    if text.lstrip().startswith("["):
+        return check_value(parameter, _read_json_list(parameter, text))
+    pieces = [piece.strip() for piece in text.split(",")]
+    if "" in pieces:
+        raise _mistyped(parameter, text)
+    return check_value(parameter, [_read_element(parameter, piece) for piece in pieces])
+
+
+def check_value(parameter: Parameter, value: object) -> object:
+    """Return a value as plain Python if a parameter may take it.
+
+    Parameters
+    ----------
+    parameter : Parameter
+        Declaration.
+    value : object
+        Value of the declared type; a whole number will do for a number, a tuple for
+        a list, and numpy's scalars for Python's.
+
+    Returns
+    -------
+    bool, int, float, str or list
+
+    Raises
+    ------
+    ParameterTypeError
+        If the type is another one.
+    ParameterError
+        If the value is not finite, outside the range, not one of the choices, an
+        empty list, or a secret in plain text.
+    """
+    if parameter.secret:
+        _check_reference(parameter, value)
+    if not parameter.many:
+        return _check_element(parameter, value)
+    if not isinstance(value, list | tuple):
+        raise _mistyped(parameter, value)
+    if not value:
+        raise ParameterError(f"{parameter.name}: the list is empty; give at least one.")
+    return [_check_element(parameter, element) for element in value]
+
+
+def _read_element(parameter: Parameter, text: str) -> object:
+    if parameter.type is str:
+        return text
+    if parameter.type is bool and text in _BOOLEANS:
+        return _BOOLEANS[text]
+    if parameter.type is int and _WHOLE.fullmatch(text) and len(text) < 100:
+        return int(text)
+    if parameter.type is float and _NUMBER.fullmatch(text.replace("_", "")):
+        return float(text.replace("_", ""))
+    raise _mistyped(parameter, text)
+
+
+def _read_json_list(parameter: Parameter, text: str) -> list:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise ParameterError(
+            f'{parameter.name}: not a list in JSON, such as ["a", "b"]; got {text!r}.'
+        ) from None
+
+
+def _check_element(parameter: Parameter, value: object) -> object:
+    plain = _as_plain(parameter, value)
+    if parameter.type is float and not math.isfinite(plain):
+        raise ParameterError(f"{parameter.name}: needs a finite number; got {value!r}.")
+    if parameter.type is int and abs(plain) > LARGEST_WHOLE_NUMBER:
+        raise ParameterError(f"{parameter.name}: {value!r} does not fit 64 bits.")
+    if parameter.type is str:
+        _check_characters(parameter, plain)
+    if parameter.range is not None and plain not in parameter.range:
+        raise ParameterError(
+            f"{parameter.name}: {plain!r} is not allowed; allowed is {parameter.range}."
+        )
+    allowed = parameter.allowed()
+    if allowed is not None and plain not in allowed:
+        raise ParameterError(_describe_choice(parameter, plain, allowed))
+    return plain
+
+
+def _as_plain(parameter: Parameter, value: object) -> object:
+    if type(value).__module__ == "numpy" and getattr(value, "ndim", 1) == 0:
+        value = value.item()
+    is_bool = isinstance(value, bool)
+    if parameter.type is bool and is_bool:
+        return value
+    if parameter.type is str and isinstance(value, str):
+        return str(value)
+    if parameter.type is int and isinstance(value, Integral) and not is_bool:
+        return int(value)
+    if parameter.type is float and isinstance(value, Real) and not is_bool:
+        return _as_float(parameter, value)
+    raise _mistyped(parameter, value)
+
+
+def _as_float(parameter: Parameter, value: Real) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        raise ParameterError(f"{parameter.name}: the number is too large.") from None
+
+
+def _check_characters(parameter: Parameter, text: str) -> None:
+    if any(0xD800 <= ord(letter) <= 0xDFFF or letter == "\0" for letter in text):
+        raise ParameterError(
+            f"{parameter.name}: {text!r} holds characters that no file can keep."
+        )
+
+
+def _check_reference(parameter: Parameter, value: object) -> None:
+    if value == "":
+        return
+    if not isinstance(value, str) or not _REFERENCE.fullmatch(value):
+        raise ParameterError(
+            f"{parameter.name}: a secret is given by the name of an environment "
+            f"variable, such as env:{parameter.name.upper()}, never in plain text."
+        )
+    if not os.environ.get(value.removeprefix("env:")):
+        raise ParameterError(
+            f"{parameter.name}: the environment variable "
+            f"{value.removeprefix('env:')!r} is not set."
+        )
+
+
+def _describe_choice(parameter: Parameter, value: object, allowed: tuple) -> str:
+    words = [str(word) for word in allowed]
+    near = get_close_matches(str(value), words, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return (
+        f"{parameter.name}: {value!r} is not allowed; allowed are "
+        f"{', '.join(words)}.{hint}"
+    )
+
+
+def _mistyped(parameter: Parameter, value: object) -> ParameterTypeError:
+    remedies = {
+        bool: "write true or false",
+        int: "write digits only, such as 20000",
+        float: "write a number such as 0.25",
+        str: "write a text",
+    }
+    remedy = remedies[parameter.type]
+    if parameter.many:
+        remedy = 'separate the elements by commas or write JSON, such as ["a", "b"]'
+    shown = "a value that is not shown" if parameter.secret else repr(value)
+    return ParameterTypeError(
+        f"{parameter.name}: needs {parameter.kind} (default {parameter.default!r}); "
+        f"got {shown}: {remedy}."
+    )

@@ -1,0 +1,155 @@
+"""How a run ended, told truly."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from nbclient.exceptions import DeadKernelError
+from nbformat import NotebookNode
+from nbformat.v4 import new_markdown_cell
+
+from recovery_research.reporting.execution import Execution
+from recovery_research.reporting.watch import INTERRUPTED, TIMED_OUT
+
+BANNER_TAG = "failure-banner"
+_COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+
+class Verdict(StrEnum):
+    """How a run ended."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    CELL_FAILED = "cell failed"
+    KERNEL_DIED = "kernel died"
+    TIMED_OUT = "timed out"
+    INCOMPLETE = "incomplete"
+    NOT_STARTED = "not started"
+    INTERRUPTED = "interrupted"
+    NOT_WRITTEN = "not written"
+
+
+EXIT_CODES = {
+    Verdict.SUCCEEDED: 0,
+    Verdict.CELL_FAILED: 3,
+    Verdict.KERNEL_DIED: 4,
+    Verdict.TIMED_OUT: 5,
+    Verdict.INCOMPLETE: 6,
+    Verdict.NOT_STARTED: 7,
+    Verdict.NOT_WRITTEN: 8,
+    Verdict.INTERRUPTED: 130,
+}
+EXIT_TERMINATED = 143
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A verdict and what there is to say about it.
+
+    Attributes
+    ----------
+    verdict : Verdict
+        How the run ended.
+    message : str
+        One line; empty if it succeeded.
+    cell : int or None
+        Position of the cell it ended in, counted from 0.
+    traceback : str
+        Python's, without colours; may be empty.
+    """
+
+    verdict: Verdict
+    message: str = ""
+    cell: int | None = None
+    traceback: str = ""
+
+
+def judge(execution: Execution) -> Outcome:
+    """Decide how a run ended from what was seen, not from what papermill wrote.
+
+    Parameters
+    ----------
+    execution : Execution
+        What was seen.
+
+    Returns
+    -------
+    Outcome
+    """
+    watch, notebook, error = execution.watch, execution.notebook, execution.error
+    cell = execution.running
+    where = _describe_cell(notebook, cell)
+    raised = _find_error(notebook, cell)
+    traceback = _COLOURS.sub("", "\n".join(raised["traceback"])) if raised else ""
+    if watch is not None and watch.reason in (TIMED_OUT, INTERRUPTED):
+        return Outcome(Verdict(watch.reason), f"{watch.detail}{where}", cell, traceback)
+    if notebook is None or (cell is None and not execution.finished):
+        return Outcome(Verdict.NOT_STARTED, f"the kernel did not start: {error}")
+    if isinstance(error, DeadKernelError):
+        return Outcome(Verdict.KERNEL_DIED, f"the kernel died{where}", cell)
+    if raised and raised["ename"] == "SystemExit" and raised["evalue"] in ("", "0"):
+        return Outcome(Verdict.INCOMPLETE, f"the notebook left{where}", cell, traceback)
+    if raised:
+        what = _one_line(f"{raised['ename']}: {raised['evalue']}")
+        return Outcome(Verdict.CELL_FAILED, f"{what}{where}", cell, traceback)
+    if cell is not None or error is not None:
+        what = _one_line(f"{type(error).__name__}: {error}")
+        return Outcome(Verdict.KERNEL_DIED, f"{what}{where}", cell)
+    return Outcome(Verdict.SUCCEEDED)
+
+
+def mark_notebook(
+    notebook: NotebookNode, execution: Execution, outcome: Outcome
+) -> None:
+    """Correct papermill's marks on the cells, and put a banner over a failed run.
+
+    Parameters
+    ----------
+    notebook : NotebookNode
+        The executed notebook; changed in place.
+    execution : Execution
+        What was seen of it.
+    outcome : Outcome
+        How it ended.
+    """
+    for index, cell in enumerate(notebook.cells):
+        marks = cell.metadata.setdefault("papermill", NotebookNode())
+        failed = index == outcome.cell
+        finished = index in execution.finished and not failed
+        marks["status"] = "failed" if failed else "completed" if finished else "pending"
+        marks["exception"] = failed if (failed or finished) else None
+    if outcome.verdict is not Verdict.SUCCEEDED:
+        notebook.cells.insert(0, _write_banner(outcome))
+
+
+def _write_banner(outcome: Outcome) -> NotebookNode:
+    message = outcome.message.replace("`", "'")
+    cell = new_markdown_cell(
+        f"**This report is not complete: {outcome.verdict}.** `{message}` "
+        "What follows was written before that; do not use it."
+    )
+    cell["id"] = BANNER_TAG
+    cell.metadata["tags"] = [BANNER_TAG]
+    return cell
+
+
+def _find_error(notebook: NotebookNode | None, cell: int | None) -> dict | None:
+    if notebook is None or cell is None:
+        return None
+    outputs = notebook.cells[cell].get("outputs", [])
+    errors = [output for output in outputs if output.output_type == "error"]
+    return errors[-1] if errors else None
+
+
+def _describe_cell(notebook: NotebookNode | None, cell: int | None) -> str:
+    if notebook is None or cell is None:
+        return ""
+    lines = notebook.cells[cell].source.strip().splitlines()
+    return f", in cell {cell + 1}: {_one_line(lines[0], 60)}" if lines else ""
+
+
+def _one_line(text: str, longest: int = 200) -> str:
+    line = " ".join(_COLOURS.sub("", text).split())
+    return line if len(line) <= longest else line[: longest - 3] + "..."

@@ -1,0 +1,133 @@
+"""Stops a run that takes too long or is told to stop."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+TIMED_OUT = "timed out"
+INTERRUPTED = "interrupted"
+GRACE_SECONDS = 2.0
+REPEAT_SECONDS = 0.5
+
+
+class Watch:
+    """Keeps the time limits of one run, and hears signals.
+
+    Stopping means: the kernel is interrupted as by Ctrl-C, and killed if it has not
+    given way after two seconds. The notebook's client notices either and ends in
+    good order, so that nothing is torn down half-way.
+
+    Parameters
+    ----------
+    interrupt, kill : callable
+        What to do to the kernel.
+    cell_seconds, run_seconds : float or None
+        Limits of one cell and of the whole run.
+    """
+
+    def __init__(
+        self,
+        *,
+        interrupt: Callable[[], None],
+        kill: Callable[[], None],
+        cell_seconds: float | None,
+        run_seconds: float | None,
+    ) -> None:
+        self._interrupt, self._kill = interrupt, kill
+        self._cell_seconds, self._run_seconds = cell_seconds, run_seconds
+        self._started = time.monotonic()
+        self._cell_started: float | None = None
+        self._stopped_at: float | None = None
+        self._asked_at = 0.0
+        self._finished = threading.Event()
+        self.reason: str | None = None
+        self.detail = ""
+        self.signal: int | None = None
+
+    def begin_cell(self) -> None:
+        """Start the clock of the next cell."""
+        self._cell_started = time.monotonic()
+
+    def end_cell(self) -> None:
+        """Stop the clock of the cell."""
+        self._cell_started = None
+
+    def stop(self, reason: str, detail: str) -> None:
+        """Stop the run for a reason; the first reason stays.
+
+        Parameters
+        ----------
+        reason : {'timed out', 'interrupted'}
+            Kind of reason.
+        detail : str
+            Reason in words.
+        """
+        if self.reason is None:
+            self.reason, self.detail = reason, detail
+            self._stopped_at = self._asked_at = time.monotonic()
+            self._interrupt()
+        elif reason == INTERRUPTED:
+            self._kill()
+
+    @contextmanager
+    def keep(self) -> Iterator[Watch]:
+        """Watch while the block runs.
+
+        Yields
+        ------
+        Watch
+        """
+        thread = threading.Thread(target=self._look, name="watch", daemon=True)
+        thread.start()
+        try:
+            with self._hear_signals():
+                yield self
+        finally:
+            self._finished.set()
+            thread.join()
+
+    def _look(self) -> None:
+        while not self._finished.wait(0.05):
+            now = time.monotonic()
+            if self._stopped_at is not None:
+                self._insist(now)
+                continue
+            run, cell = now - self._started, now - (self._cell_started or now)
+            if self._run_seconds is not None and run > self._run_seconds:
+                self.stop(TIMED_OUT, f"the run took more than {self._run_seconds:g} s")
+            elif self._cell_seconds is not None and cell > self._cell_seconds:
+                self.stop(
+                    TIMED_OUT, f"the cell took more than {self._cell_seconds:g} s"
+                )
+
+    def _insist(self, now: float) -> None:
+        """Ask again, for a kernel between two cells ignores interrupts; then kill."""
+        if now - self._stopped_at > GRACE_SECONDS:
+            self._kill()
+        elif now - self._asked_at > REPEAT_SECONDS:
+            self._asked_at = now
+            self._interrupt()
+
+    @contextmanager
+    def _hear_signals(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        before = {number: signal.getsignal(number) for number in numbers}
+        for number in numbers:
+            signal.signal(number, self._hear)
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _hear(self, number: int, _frame: FrameType | None) -> None:
+        self.signal = number
+        self.stop(INTERRUPTED, f"stopped by {signal.Signals(number).name}")

@@ -1,0 +1,466 @@
+"""Parameters: declared once, refused before anything runs, or run as given."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from papermill.translators import PythonTranslator
+
+from recovery_research.reporting.choices import Layer, choose_parameters
+from recovery_research.reporting.parameter_files import (
+    choose_profile,
+    read_parameter_file,
+)
+from recovery_research.reporting.parameters import (
+    ParameterError,
+    is_secret,
+    read_declarations,
+)
+from recovery_research.reporting.ranges import Range, read_range
+from recovery_research.reporting.values import check_value, read_text
+from recovery_research.reporting.vocabularies import (
+    read_vocabulary,
+    register_vocabulary,
+)
+
+CELL = """\
+# Everything below may be set from outside.
+n_customers = 20_000  # customers in each policy [1 to 10_000_000]
+rate = 0.1  # weekly rate [0 or more]
+confidence = 0.95  # coverage [between 0 and 1]
+world = "evidence"  # which beliefs {claims, evidence}
+tools = ["hammer", "saw"]  # the first is the control {tool names}
+shares = [0.1, 0.7]  # shares to try [0 to 1]
+sizes = [3]  # how many
+learn = True  # whether customers learn
+label = "a # b"  # shown [EUR]
+"""
+register_vocabulary("tool names", lambda: ["hammer", "saw", "glue_gun"])
+
+
+@pytest.fixture(scope="module")
+def declared():
+    return read_declarations(CELL)
+
+
+def one(source):
+    (parameter,) = read_declarations(source).values()
+    return parameter
+
+
+# ---------------------------------------------------------------- declarations
+
+
+def test_declarations_are_read_as_written(declared):
+    assert [p.kind for p in declared.values()] == [
+        "whole number",
+        "number",
+        "number",
+        "text",
+        "list of text",
+        "list of number",
+        "list of whole number",
+        "true or false",
+        "text",
+    ]
+    n = declared["n_customers"]
+    assert (n.default, n.help) == (20_000, "customers in each policy")
+    assert n.range == Range(1, 10_000_000)
+    assert declared["confidence"].range == Range(0, 1, open=True)
+    assert declared["world"].choices == ("claims", "evidence")
+    assert declared["tools"].allowed() == ("hammer", "saw", "glue_gun")
+    label = declared["label"]
+    assert (label.default, label.help, label.range) == ("a # b", "shown [EUR]", None)
+
+
+def test_a_list_over_several_lines_keeps_its_comment():
+    first = one('tools = [  # which {tool names}\n    "hammer",\n    "saw",\n]')
+    last = one('tools = [\n    "hammer",\n    "saw",\n]  # which {tool names}')
+    assert first == last
+    assert first.vocabulary == "tool names"
+
+
+def test_a_list_of_mixed_numbers_is_a_list_of_numbers():
+    assert one("x = [1, 0.5]").default == [1.0, 0.5]
+    assert {type(v) for v in one("x = [1, 0.5]").default} == {float}
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("n = 3\ndouble = n * 2", "computes its value"),
+        ("n = print('hi')", "computes its value"),
+        ("n = f'{1}'", "computes its value"),
+        ("n = 1; m = 2", "on one line with another"),
+        ("n = m = 1", "not an assignment to one name"),
+        ("n, m = 1, 2", "not an assignment to one name"),
+        ("n: int = 1", "not an assignment to one name"),
+        ("n += 1", "not an assignment to one name"),
+        ("import os", "not an assignment to one name"),
+        ("a.b = 1", "not an assignment to one name"),
+        ("_n = 1", "reserved"),
+        ("match = 1", "reserved"),
+        ("n = None", "so that the type is known"),
+        ("n = []", "so that the type is known"),
+        ("n = {}", "so that the type is known"),
+        ("n = (1, 2)", "so that the type is known"),
+        ("n = b'x'", "so that the type is known"),
+        ("n = [1, 'a']", "so that the type is known"),
+        ("n = [True, 1]", "so that the type is known"),
+        ("n = [[1]]", "so that the type is known"),
+        ("n = 1\nn = 2", "declared twice"),
+        ("n = = 1", "is not Python"),
+        ("n = 1  # [1 until 3]", "cannot read the range"),
+        ("n = 1  # [3 to 1]", "begins above its end"),
+        ("n = 'a'  # [1 to 3]", "a range needs a number"),
+        ("n = 1  # {1, a}", "not all of the default's type"),
+        ("n = 'a'  # {a, a}", "choices are different values"),
+        ("n = True  # {True, False}", "choices are different values"),
+    ],
+)
+def test_other_statements_are_refused(source, said):
+    with pytest.raises(ParameterError, match=said):
+        read_declarations(source)
+
+
+@pytest.mark.parametrize(
+    ("text", "inside", "outside"),
+    [
+        ("1 to 10", [1, 10, 5.5], [0.999, 10.001]),
+        ("-2.5 to -1e-3", [-2.5, -0.001], [-2.6, 0]),
+        ("between 0 and 1", [0.001], [0, 1]),
+        ("0 or more", [0, 1e300], [-1e-9]),
+        ("above 0", [1e-300], [0]),
+        ("10 or less", [10, -1e300], [10.1]),
+        ("below 1", [0.999], [1]),
+    ],
+)
+def test_ranges(text, inside, outside):
+    found = read_range(text)
+    assert all(v in found for v in inside)
+    assert not any(v in found for v in outside)
+    assert read_range(found.describe()) == found
+
+
+def test_default_outside_its_own_range_is_refused():
+    with pytest.raises(ParameterError, match="allowed is 1 to 10"):
+        choose_parameters(read_declarations("n = 11  # [1 to 10]"), [])
+
+
+def test_vocabularies():
+    with pytest.raises(ValueError, match="there is no vocabulary 'pet names'"):
+        read_vocabulary("pet names")
+    with pytest.raises(ValueError, match="ends in ' names'"):
+        register_vocabulary("tools", [])
+    register_vocabulary("module names", "string:ascii_lowercase")
+    assert read_vocabulary("module names")[:3] == ("a", "b", "c")
+
+
+# ---------------------------------------------------------------------- values
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("n_customers", "20_000", 20_000),
+        ("n_customers", "+5", 5),
+        ("rate", "1e3", 1000.0),
+        ("rate", "7", 7.0),
+        ("rate", ".5", 0.5),
+        ("learn", "false", False),
+        ("learn", "true", True),
+        ("label", "007", "007"),
+        ("label", "1_000", "1_000"),
+        ("label", "true", "true"),
+        ("label", "", ""),
+        ("label", "a=b", "a=b"),
+        ("label", '"; import os; "', '"; import os; "'),
+        ("tools", "saw", ["saw"]),
+        ("tools", "saw, glue_gun", ["saw", "glue_gun"]),
+        ("tools", '["glue_gun"]', ["glue_gun"]),
+        ("shares", "0.2,1", [0.2, 1.0]),
+        ("sizes", "[1, 2]", [1, 2]),
+    ],
+)
+def test_text_is_converted_by_the_declared_type(declared, name, text, value):
+    found = read_text(declared[name], text)
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("n_customers", "hello"),
+        ("n_customers", "1e3"),
+        ("n_customers", "007"),
+        ("n_customers", "1.0"),
+        ("n_customers", "true"),
+        ("n_customers", " 5"),
+        ("n_customers", "5\n"),
+        ("n_customers", ""),
+        ("n_customers", "٣"),
+        ("n_customers", "9" * 5000),
+        ("n_customers", "0"),
+        ("n_customers", "10000001"),
+        ("n_customers", "1);import os;(1"),
+        ("rate", "nan"),
+        ("rate", "inf"),
+        ("rate", "-inf"),
+        ("rate", "1e999"),
+        ("rate", "-0.1"),
+        ("rate", "0x10"),
+        ("confidence", "1"),
+        ("learn", "yes"),
+        ("learn", "1"),
+        ("learn", "0"),
+        ("learn", "TRUE"),
+        ("world", "Evidence"),
+        ("world", ""),
+        ("label", "a\0b"),
+        ("label", "a\udcffb"),
+        ("tools", ""),
+        ("tools", "saw,"),
+        ("tools", "[]"),
+        ("tools", "[1]"),
+        ("tools", '["saw"'),
+        ("tools", "spoon"),
+        ("tools", "[" * 100_000),
+        ("shares", "0.2,1.2"),
+        ("shares", "[NaN]"),
+        ("sizes", "[true]"),
+        ("sizes", "[1.0]"),
+    ],
+)
+def test_other_text_is_refused(declared, name, text):
+    with pytest.raises(ParameterError, match=name):
+        read_text(declared[name], text)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "plain"),
+    [
+        ("n_customers", np.int64(5), 5),
+        ("rate", np.float32(0.5), 0.5),
+        ("rate", 3, 3.0),
+        ("learn", np.bool_(False), False),
+        ("label", np.str_("x"), "x"),
+        ("tools", ("saw",), ["saw"]),
+        ("sizes", [np.int32(4)], [4]),
+    ],
+)
+def test_values_become_plain_python(declared, name, value, plain):
+    found = check_value(declared[name], value)
+    assert found == plain
+    assert type(found) is type(plain)
+    assert json.loads(json.dumps(found)) == plain
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("n_customers", 5.0),
+        ("n_customers", True),
+        ("n_customers", "5"),
+        ("n_customers", None),
+        ("rate", True),
+        ("rate", "0.5"),
+        ("rate", 1j),
+        ("learn", 1),
+        ("learn", "true"),
+        ("label", 5),
+        ("label", b"x"),
+        ("tools", "saw"),
+        ("tools", {"saw"}),
+        ("sizes", [1.5]),
+        ("sizes", [None]),
+    ],
+)
+def test_other_types_are_refused(declared, name, value):
+    with pytest.raises(TypeError, match=f"{name}: needs"):
+        check_value(declared[name], value)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, np.float64("nan"), 10**400])
+def test_numbers_that_are_not_finite_are_refused(declared, value):
+    with pytest.raises(ParameterError, match="rate"):
+        check_value(declared["rate"], value)
+
+
+def test_messages_name_the_nearest(declared):
+    with pytest.raises(ParameterError, match="Did you mean 'evidence'"):
+        read_text(declared["world"], "evidense")
+    with pytest.raises(ParameterError, match="Did you mean 'glue_gun'"):
+        read_text(declared["tools"], "hammer,gluegun")
+    with pytest.raises(ParameterError, match="Did you mean 'n_customers'"):
+        choose_parameters(declared, [Layer("call", {"n_customer": 5})])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "n customers",
+        "n=1;import os",
+        "class",
+        "1n",
+        "",
+        "x\ny",
+        "a.b",
+        "__x__",
+        3,
+        "\N{FULLWIDTH LATIN SMALL LETTER N}",
+    ],
+)
+def test_names_that_are_not_declared_are_refused(declared, name):
+    with pytest.raises(ParameterError, match=r"name of a parameter|no parameter"):
+        choose_parameters(declared, [Layer("call", {name: 1})])
+
+
+# --------------------------------------------------------------------- secrets
+
+
+@pytest.mark.parametrize(
+    "name", ["token", "db_password", "api_key", "APIKEY", "secret"]
+)
+def test_secrets_are_known_by_their_names(name):
+    assert is_secret(name)
+    assert not is_secret(f"n_{name}s_left")
+
+
+def test_a_secret_is_given_by_reference_only(monkeypatch):
+    monkeypatch.setenv("RR_TOKEN", "hush")
+    token = one('token = ""  # for the database')
+    assert read_text(token, "env:RR_TOKEN") == "env:RR_TOKEN"
+    assert check_value(token, "") == ""
+    with pytest.raises(ParameterError, match="never in plain text") as caught:
+        read_text(token, "hunter2")
+    assert "hunter2" not in str(caught.value)
+    with pytest.raises(ParameterError, match="'RR_ABSENT' is not set"):
+        read_text(token, "env:RR_ABSENT")
+
+
+# ---------------------------------------------------- files, profiles, layers
+
+
+def test_later_layers_win_and_origins_are_kept(declared, tmp_path):
+    (tmp_path / "profiles.toml").write_text(
+        "[02-x.quick]\nn_customers = 7\nrate = 0.2\nshares = [0.3]\n"
+    )
+    (tmp_path / "mine.toml").write_text("rate = 0.3\nshares = [0.4, 0.5]\n")
+    layers = [
+        choose_profile(tmp_path / "02-x.ipynb", "quick"),
+        read_parameter_file(tmp_path / "mine.toml"),
+        Layer("command line", {"shares": "0.6"}, as_text=True),
+    ]
+    chosen = choose_parameters(declared, layers)
+    found = {name: (c.value, c.origin) for name, c in chosen.items()}
+    assert found["n_customers"] == (7, "profile quick")
+    assert found["rate"] == (0.3, "file mine.toml")
+    assert found["shares"] == ([0.6], "command line")
+    assert found["world"] == ("evidence", "default")
+    assert list(found) == list(declared)
+
+
+def test_a_bad_value_is_refused_also_where_it_would_be_overridden(declared):
+    layers = [Layer("profile quick", {"n_customers": 0}), Layer("call", {"rate": 1})]
+    with pytest.raises(ParameterError, match="profile quick: n_customers"):
+        choose_parameters(declared, [*layers, Layer("call", {"n_customers": 5})])
+
+
+def test_profiles_are_refused_by_name(tmp_path):
+    notebook = tmp_path / "02-x.ipynb"
+    assert choose_profile(notebook, "standard").values == {}
+    (tmp_path / "profiles.toml").write_text("[02-x.quick]\nn = 1\n")
+    with pytest.raises(ParameterError, match=r"quick, standard\. Did you mean 'quick'"):
+        choose_profile(notebook, "quik")
+    (tmp_path / "profiles.toml").write_text("[02-x]\nn = 1\n")
+    with pytest.raises(ParameterError, match=r"tables such as \[02-x.quick\]"):
+        choose_profile(notebook, "quick")
+    (tmp_path / "profiles.toml").write_text("[02-x\n")
+    with pytest.raises(ParameterError, match="cannot read"):
+        choose_profile(notebook, "quick")
+
+
+def test_yaml_means_what_it_says(declared, tmp_path):
+    path = tmp_path / "p.yaml"
+    path.write_text(
+        "n_customers: 10_000\nrate: 1e3\nlearn: false\nlabel: 010\n"
+        "tools: [saw, hammer]\nshares:\n  - 1\n  - 0.5\n"
+    )
+    chosen = choose_parameters(declared, [read_parameter_file(path)])
+    values = {name: choice.value for name, choice in chosen.items()}
+    assert values["n_customers"] == 10_000
+    assert values["rate"] == 1000.0
+    assert values["learn"] is False
+    assert values["label"] == "010"
+    assert values["tools"] == ["saw", "hammer"]
+    assert values["shares"] == [1.0, 0.5]
+    for trap in ("learn: no", "n_customers: 010", "n_customers: 1:30", "rate: .nan"):
+        path.write_text(trap)
+        with pytest.raises(ParameterError):
+            choose_parameters(declared, [read_parameter_file(path)])
+    path.write_text("label: 2024-05-01")
+    chosen = choose_parameters(declared, [read_parameter_file(path)])
+    assert chosen["label"].value == "2024-05-01"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("p.toml", "rate = nan", "finite"),
+        ("p.toml", "label = 2024-05-01", "needs text"),
+        ("p.toml", "n = = 3", "cannot read"),
+        ("p.json", '{"rate": NaN}', "finite"),
+        ("p.json", '{"rate": 1, "rate": 2}', "twice"),
+        ("p.json", "[1]", "one table"),
+        ("p.json", "{", "cannot read"),
+        ("p.yaml", "rate: 1\nrate: 2", "twice"),
+        ("p.yaml", "- 1", "one table"),
+        ("p.yaml", "a: [", "cannot read"),
+        ("p.yaml", "!!python/object/apply:os.system [x]", "one table|cannot read"),
+        ("p.yaml", "rate: {a: 1}", "needs number"),
+        ("p.txt", "rate=1", "ending in .toml"),
+    ],
+)
+def test_files_that_cannot_be_used_are_refused(declared, tmp_path, name, text, said):
+    path = tmp_path / name
+    path.write_text(text)
+    with pytest.raises(ParameterError, match=said):
+        choose_parameters(declared, [read_parameter_file(path)])
+    with pytest.raises(ParameterError, match=r"cannot read|ending in"):
+        read_parameter_file(tmp_path / f"absent-{name}")
+
+
+# ------------------------------------------------------------------ properties
+
+
+values = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+values = values | st.lists(values, max_size=3)
+
+
+@given(name=st.sampled_from(sorted(read_declarations(CELL))), value=values)
+def test_any_value_is_refused_or_reaches_the_notebook_exactly(name, value):
+    """What papermill writes into the notebook evaluates to what was given."""
+    parameter = read_declarations(CELL)[name]
+    try:
+        plain = check_value(parameter, value)
+    except ParameterError:
+        return
+    space: dict = {}
+    exec(PythonTranslator.codify({name: plain}), space)
+    assert space[name] == value
+    assert space[name] == json.loads(json.dumps(plain, allow_nan=False))
+
+
+@given(name=st.sampled_from(sorted(read_declarations(CELL))), text=st.text())
+def test_any_text_is_refused_or_of_the_declared_type(name, text):
+    parameter = read_declarations(CELL)[name]
+    try:
+        plain = read_text(parameter, text)
+    except ParameterError:
+        return
+    for element in plain if parameter.many else [plain]:
+        assert type(element) is parameter.type
