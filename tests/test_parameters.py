@@ -413,6 +413,8 @@ def test_yaml_means_what_it_says(declared, tmp_path):
         ("p.toml", "rate = nan", "finite"),
         ("p.toml", "label = 2024-05-01", "needs text"),
         ("p.toml", "n = = 3", "cannot read"),
+        ("p.toml", 'n_customers = "5"', "needs whole number"),
+        ("p.json", '{"learn": "true"}', "needs true or false"),
         ("p.json", '{"rate": NaN}', "finite"),
         ("p.json", '{"rate": 1, "rate": 2}', "twice"),
         ("p.json", "[1]", "one table"),

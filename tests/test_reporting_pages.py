@@ -235,6 +235,8 @@ def test_equations_and_prices_are_told_apart(source, tex):
 
 def test_equations_are_mathml_and_what_cannot_be_read_stays_tex():
     assert "<mfrac>" in write_mathml(r"\frac{a}{b}", display=True)
+    greek = "\N{GREEK SMALL LETTER ALPHA}</mi><mo>\N{LESS-THAN OR EQUAL TO}"
+    assert greek in write_mathml(r"\alpha \le 1", display=False)
     for name in ("aligned", "align", "align*", "split"):
         tex = rf"\begin{{{name}}}a&=b\\c&=d\end{{{name}}}"
         assert write_mathml(tex, display=True).count("<mtr>") == 2

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -213,7 +214,14 @@ def test_failed_run_says_so_everywhere(failed):
         ),
     ],
 )
-def test_other_ends_are_told_truly(tmp_path, name, cells, verdict, code, marks, said):
+def test_other_ends_are_told_truly(
+    tmp_path, monkeypatch, name, cells, verdict, code, marks, said
+):
+    private = []
+    make = tempfile.mkdtemp
+    monkeypatch.setattr(
+        tempfile, "mkdtemp", lambda **o: private.append(make(**o)) or private[-1]
+    )
     notebook = write_notebook(tmp_path / f"{name}.ipynb", [SHORT, *cells])
     run = run_report(notebook, reports=tmp_path / "reports")
     assert (run.verdict, run.exit_code) == (verdict, code)
@@ -221,6 +229,8 @@ def test_other_ends_are_told_truly(tmp_path, name, cells, verdict, code, marks, 
     assert statuses(run)[-3:] == marks
     assert not (tmp_path / "reports" / name / "latest").exists()
     assert kernels() == set()
+    assert len(private) == 1
+    assert not Path(private[0]).exists()
 
 
 def test_a_cell_over_its_limit_is_stopped_even_if_it_will_not(tmp_path):
@@ -449,15 +459,3 @@ def test_latest_moves_on_and_ids_sort_by_time(tmp_path):
     with shelf.stage(datetime(2026, 1, 4, tzinfo=UTC)) as stage:
         pass
     assert not stage.exists()
-
-
-@pytest.fixture(autouse=True)
-def _no_litter():
-    """No run leaves its private folder in the system's temporary one."""
-    import tempfile
-
-    before = set(Path(tempfile.gettempdir()).glob("rr-*"))
-    yield
-    left = {p for p in Path(tempfile.gettempdir()).glob("rr-*") if p not in before}
-    # A killed runner cannot tidy up; its kernel's sockets stay until a reboot.
-    assert len(left) <= 1, left
