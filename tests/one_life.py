@@ -186,7 +186,8 @@ class Life:
         elif satisfaction > 0.0 or self.perfect:
             outcome = "recovered"
             self.a_r += learning * lesson / repeat
-            self.affect += delight * satisfaction
+            # A repeated failure is made good less, in hurt and in delight alike.
+            self.affect += delight * satisfaction / repeat - hurt * (1 - 1 / repeat)
             self.oblige()
         else:
             outcome = "not_recovered"
