@@ -15,7 +15,7 @@ from recovery_research.covariates import Comparison, compare_with_covariates
 from recovery_research.groups import TwoGroups
 from recovery_research.intervals import check_level
 from recovery_research.verdicts import decide, set_bounds
-from recovery_research.weighting import adjust_mean
+from recovery_research.weighting import Adjusted, adjust_mean
 
 METHODS = ("regression", "ipw", "aipw")
 # Fewer than this many weighted customers leave the interval to a handful of people.
@@ -196,10 +196,7 @@ def adjust(
         for arm in (True, False)
     ]
     smallest = min(numbers["effective_treated"], numbers["effective_control"])
-    estimate = arms[0].mean - arms[1].mean
-    influence = arms[0].influence - arms[1].influence
-    error = float(np.sqrt((influence**2).mean() / influence.size))
-    low, high, p_value = _limits(estimate, error, smallest, confidence)
+    numbers |= _interval(arms, smallest, confidence)
     groups = _groups(comparison)
     limits = set_bounds(bounds, groups)
     return AdjustedEstimate(
@@ -210,36 +207,42 @@ def adjust(
         method=method,
         target=target,
         covariates=", ".join(covariates),
-        estimate=estimate,
-        std_error=error,
-        ci_low=low,
-        ci_high=high,
         confidence=confidence,
         unadjusted=float(groups.treated.mean() - groups.control.mean()),
-        p_value=p_value,
         n_treated=groups.treated.size,
         n_control=groups.control.size,
         n_missing=comparison.n_missing,
-        mean_treated=arms[0].mean,
-        mean_control=arms[1].mean,
         **numbers,
         equivalence_low=limits.low,
         equivalence_high=limits.high,
         bounds_source=limits.source,
-        verdict=decide(low, high, limits),
-        note=_note(error, smallest, numbers),
+        verdict=decide(numbers["ci_low"], numbers["ci_high"], limits),
+        note=_note(smallest, numbers),
     )
 
 
-def _limits(
-    estimate: float, error: float, effective: float, confidence: float
-) -> tuple[float, float, float]:
+def _interval(
+    arms: list[Adjusted], effective: float, confidence: float
+) -> dict[str, float]:
+    """Subtract the adjusted means, with t limits from the influence functions."""
+    estimate = arms[0].mean - arms[1].mean
+    influence = arms[0].influence - arms[1].influence
+    error = float(np.sqrt((influence**2).mean() / influence.size))
+    found = {
+        "estimate": estimate,
+        "std_error": error,
+        "mean_treated": arms[0].mean,
+        "mean_control": arms[1].mean,
+    }
     if error == 0.0:
-        return math.nan, math.nan, math.nan
+        return found | dict.fromkeys(("ci_low", "ci_high", "p_value"), math.nan)
     freedom = max(effective - 1.0, 1.0)
     reach = error * float(stats.t.ppf(0.5 + confidence / 2.0, freedom))
-    p_value = 2.0 * float(stats.t.sf(abs(estimate) / error, freedom))
-    return estimate - reach, estimate + reach, p_value
+    return found | {
+        "ci_low": estimate - reach,
+        "ci_high": estimate + reach,
+        "p_value": 2.0 * float(stats.t.sf(abs(estimate) / error, freedom)),
+    }
 
 
 def _groups(comparison: Comparison) -> TwoGroups:
@@ -247,9 +250,9 @@ def _groups(comparison: Comparison) -> TwoGroups:
     return TwoGroups(outcome[treated], outcome[~treated], comparison.n_missing)
 
 
-def _note(error: float, smallest: float, numbers: dict[str, float]) -> str:
+def _note(smallest: float, numbers: dict[str, float]) -> str:
     parts = []
-    if error == 0.0:
+    if numbers["std_error"] == 0.0:
         parts.append("the outcome does not vary: no interval")
     if smallest < FEW_EFFECTIVE:
         parts.append(

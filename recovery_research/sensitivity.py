@@ -136,19 +136,7 @@ def probe_confounding(
         control=control,
     )
     group = data.treated.astype(float)
-    freedom = len(group) - data.design.shape[1] - 1
-    left_outcome, left_group = (_remove(v, data.design) for v in (data.outcome, group))
-    variation = left_group @ left_group
-    if freedom < 2 or variation < 1e-9 * len(group):
-        raise ValueError(
-            f"{len(group)} customers and covariates {list(data.terms)} leave nothing "
-            "of the groups to compare; leave covariates out."
-        )
-    estimate = float(left_group @ left_outcome / variation)
-    rest = left_outcome - estimate * left_group
-    error = math.sqrt(float(rest @ rest) / freedom / variation)
-    if float(rest @ rest) <= 1e-18 * float(data.outcome @ data.outcome):
-        raise ValueError(f"{outcome!r} follows exactly from the covariates; no probe.")
+    estimate, error, freedom = _coefficient(data, group, outcome)
     reach = error * float(stats.t.ppf(0.5 + confidence / 2.0, freedom))
     statistic = estimate / error
     name, r2_treated, r2_outcome = _strongest(data, group)
@@ -277,6 +265,25 @@ def check_placebo(
     found = adjust(customers, outcome=before, covariates=covariates, **options)
     frame = found.to_frame().drop(columns="verdict")
     return frame.assign(passed=found.ci_low <= 0.0 <= found.ci_high)
+
+
+def _coefficient(
+    data: Comparison, group: NDArray[np.float64], outcome: str
+) -> tuple[float, float, int]:
+    """Regress the outcome on group and covariates; coefficient, error, freedom."""
+    freedom = len(group) - data.design.shape[1] - 1
+    left_outcome, left_group = (_remove(v, data.design) for v in (data.outcome, group))
+    variation = left_group @ left_group
+    if freedom < 2 or variation < 1e-9 * len(group):
+        raise ValueError(
+            f"{len(group)} customers and covariates {list(data.terms)} leave nothing "
+            "of the groups to compare; leave covariates out."
+        )
+    estimate = float(left_group @ left_outcome / variation)
+    rest = left_outcome - estimate * left_group
+    if float(rest @ rest) <= 1e-18 * float(data.outcome @ data.outcome):
+        raise ValueError(f"{outcome!r} follows exactly from the covariates; no probe.")
+    return estimate, math.sqrt(float(rest @ rest) / freedom / variation), freedom
 
 
 def _remove(

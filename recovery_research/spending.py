@@ -146,15 +146,9 @@ def divide_spending(
     )
     buyers = [values[values > 0.0] for values in pair]
     amount, amounts, note = _compare_amounts(buyers, confidence)
-    total = difference_of_means(*pair, confidence=confidence)
-    error, low, high, n_clusters = total.std_error, total.ci_low, total.ci_high, 0
-    note = "; ".join(part for part in (note, total.note) if part)
-    if clusters is not None:
-        error, reach, n_clusters, doubt = _clustered_error(
-            customers, outcome, clusters, (policy, treated, control), confidence
-        )
-        low, high = total.estimate - reach, total.estimate + reach
-        note = "; ".join(part for part in (note, doubt) if part)
+    which = (policy, treated, control)
+    total = _compare_totals(customers, outcome, pair, which, clusters, confidence)
+    note = "; ".join(part for part in (note, total.pop("note")) if part)
     shares = [float((values > 0.0).mean()) for values in pair]
     known = [0.0 if math.isnan(value) else value for value in amounts]
     return SpendingParts(
@@ -168,10 +162,7 @@ def divide_spending(
         amount_difference=amount[0],
         amount_ci_low=amount[1],
         amount_ci_high=amount[2],
-        estimate=total.estimate,
-        std_error=error,
-        ci_low=low,
-        ci_high=high,
+        **total,
         confidence=confidence,
         from_share=(shares[0] - shares[1]) * (known[0] + known[1]) / 2.0,
         from_amount=(known[0] - known[1]) * (shares[0] + shares[1]) / 2.0,
@@ -184,7 +175,6 @@ def divide_spending(
         n_buyers_treated=buyers[0].size,
         n_buyers_control=buyers[1].size,
         n_missing=groups.n_missing,
-        n_clusters=n_clusters,
         note=note,
     )
 
@@ -204,6 +194,38 @@ def _compare_amounts(
     found = difference_of_means(*buyers, confidence=confidence)
     note = f"amounts: {found.note}" if found.note else ""
     return (found.estimate, found.ci_low, found.ci_high), means, note
+
+
+def _compare_totals(
+    customers: pd.DataFrame,
+    outcome: str,
+    pair: Sequence[NDArray[np.float64]],
+    which: tuple[str | None, str, str],
+    clusters: str | None,
+    confidence: float,
+) -> dict[str, float | int | str]:
+    """Compare mean spend over everybody, with the error asked for."""
+    total = difference_of_means(*pair, confidence=confidence)
+    found = {
+        "estimate": total.estimate,
+        "std_error": total.std_error,
+        "ci_low": total.ci_low,
+        "ci_high": total.ci_high,
+        "n_clusters": 0,
+        "note": total.note,
+    }
+    if clusters is None:
+        return found
+    error, reach, n_clusters, doubt = _clustered_error(
+        customers, outcome, clusters, which, confidence
+    )
+    return found | {
+        "std_error": error,
+        "ci_low": total.estimate - reach,
+        "ci_high": total.estimate + reach,
+        "n_clusters": n_clusters,
+        "note": "; ".join(part for part in (total.note, doubt) if part),
+    }
 
 
 def _clustered_error(
