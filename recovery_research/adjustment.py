@@ -15,7 +15,7 @@ from recovery_research.covariates import Comparison, compare_with_covariates
 from recovery_research.groups import TwoGroups
 from recovery_research.intervals import check_level
 from recovery_research.verdicts import decide, set_bounds
-from recovery_research.weighting import Adjusted, adjust_mean
+from recovery_research.weighting import Adjusted, adjust_mean, fit_propensity
 
 METHODS = ("regression", "ipw", "aipw")
 # Fewer than this many weighted customers leave the interval to a handful of people.
@@ -190,9 +190,10 @@ def adjust(
         treated=treated,
         control=control,
     )
-    numbers = diagnose_overlap(comparison, target=target)
+    propensity = fit_propensity(comparison)
+    numbers = diagnose_overlap(comparison, propensity, target=target)
     arms = [
-        adjust_mean(comparison, arm=arm, target=target, method=method)
+        adjust_mean(comparison, propensity, arm=arm, target=target, method=method)
         for arm in (True, False)
     ]
     smallest = min(numbers["effective_treated"], numbers["effective_control"])

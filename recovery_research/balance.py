@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from recovery_research.covariates import Comparison, compare_with_covariates
 from recovery_research.weighting import (
+    Propensity,
     effective_size,
     fit_propensity,
     weights_for,
@@ -18,7 +19,9 @@ from recovery_research.weighting import (
 TARGETS = ("treated", "all")
 
 
-def diagnose_overlap(comparison: Comparison, *, target: str) -> dict[str, float]:
+def diagnose_overlap(
+    comparison: Comparison, propensity: Propensity, *, target: str
+) -> dict[str, float]:
     """Say how well the groups can stand in for one another.
 
     Returns
@@ -27,7 +30,6 @@ def diagnose_overlap(comparison: Comparison, *, target: str) -> dict[str, float]
         The fields ``effective_treated`` to ``imbalance_after`` of
         `AdjustedEstimate`.
     """
-    propensity = fit_propensity(comparison)
     weights = weights_for(propensity, comparison.treated, target=target)
     chance, treated = propensity.chance, comparison.treated
     other = chance[~treated]

@@ -172,6 +172,24 @@ def build_design(covariates: pd.DataFrame) -> tuple[NDArray[np.float64], tuple]:
     return design, tuple(terms)
 
 
+def take_residuals(
+    values: NDArray[np.float64], design: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return what a least-squares fit on the design leaves of the values.
+
+    Examples
+    --------
+    >>> take_residuals(np.array([1.0, 2.0, 6.0]), np.ones((3, 1))).tolist()
+    [-2.0, -1.0, 3.0]
+    """
+    scaled = design / np.sqrt((design**2).mean(axis=0))
+    gram = scaled.T @ scaled
+    # The second pass takes away what rounding left in the first.
+    for _ in range(2):
+        values = values - scaled @ np.linalg.solve(gram, scaled.T @ values)
+    return values
+
+
 def _expand(column: pd.Series) -> list[tuple[str, NDArray[np.float64]]]:
     if pd.api.types.is_numeric_dtype(column.dtype):
         return [(str(column.name), read_outcome(column))]

@@ -11,7 +11,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from recovery_research.covariates import Comparison, compare_with_covariates
+from recovery_research.covariates import (
+    Comparison,
+    compare_with_covariates,
+    take_residuals,
+)
 from recovery_research.groups import check_outcome, read_outcome
 from recovery_research.intervals import check_level
 
@@ -212,8 +216,8 @@ class _Steps:
     @classmethod
     def of(cls, data: Comparison, mediator: NDArray[np.float64]) -> _Steps:
         """Regress mediator and outcome on group and covariates."""
-        group = _remove(data.treated.astype(np.float64), data.design)
-        left = [_remove(v, data.design) for v in (mediator, data.outcome)]
+        group = take_residuals(data.treated.astype(np.float64), data.design)
+        left = [take_residuals(v, data.design) for v in (mediator, data.outcome)]
         square = float(group @ group) / group.size
         spread = float(np.abs(group).max())
         if square < 1e-9 or spread == 0.0:
@@ -292,13 +296,6 @@ def _read(
     data = compare_with_covariates(made, outcome=outcome, allow_none=True, **which)
     through = compare_with_covariates(made, outcome=mediator, allow_none=True, **which)
     return data, read_outcome(pd.Series(through.outcome, name=mediator))
-
-
-def _remove(
-    values: NDArray[np.float64], design: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    basis, _ = np.linalg.qr(design)
-    return values - basis @ (basis.T @ values)
 
 
 def _limits(

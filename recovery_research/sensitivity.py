@@ -12,7 +12,11 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from recovery_research.adjustment import adjust
-from recovery_research.covariates import Comparison, compare_with_covariates
+from recovery_research.covariates import (
+    Comparison,
+    compare_with_covariates,
+    take_residuals,
+)
 from recovery_research.intervals import check_level
 
 
@@ -272,7 +276,9 @@ def _coefficient(
 ) -> tuple[float, float, int]:
     """Regress the outcome on group and covariates; coefficient, error, freedom."""
     freedom = len(group) - data.design.shape[1] - 1
-    left_outcome, left_group = (_remove(v, data.design) for v in (data.outcome, group))
+    left_outcome, left_group = (
+        take_residuals(v, data.design) for v in (data.outcome, group)
+    )
     variation = left_group @ left_group
     if freedom < 2 or variation < 1e-9 * len(group):
         raise ValueError(
@@ -286,34 +292,25 @@ def _coefficient(
     return estimate, math.sqrt(float(rest @ rest) / freedom / variation), freedom
 
 
-def _remove(
-    values: NDArray[np.float64], design: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return what a regression on the design leaves of the values."""
-    basis, _ = np.linalg.qr(design)
-    return values - basis @ (basis.T @ values)
-
-
 def _strongest(
     data: Comparison, group: NDArray[np.float64]
 ) -> tuple[str, float, float]:
     """Find the covariate that explains most of the treatment beyond the others."""
-    best = ("", 0.0, 0.0)
-    for j, term in enumerate(data.terms, start=1):
-        others = np.delete(data.design, j, axis=1)
-        column = _remove(data.design[:, j], others)
-        with_group = np.column_stack([others, group])
-        own = _remove(data.design[:, j], with_group)
-        r2_treated = _squared_correlation(column, _remove(group, others))
-        if not best[0] or r2_treated > best[1]:
-            left = _remove(data.outcome, with_group)
-            best = (term, r2_treated, _squared_correlation(own, left))
-    return best
+    of_treated = _partial_r2(data.design, group)
+    of_outcome = _partial_r2(np.column_stack([data.design, group]), data.outcome)
+    best = int(np.argmax(of_treated[1:]))
+    return data.terms[best], float(of_treated[1 + best]), float(of_outcome[1 + best])
 
 
-def _squared_correlation(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
-    scale = float(x @ x) * float(y @ y)
-    return float(x @ y) ** 2 / scale if scale > 0.0 else 0.0
+def _partial_r2(
+    design: NDArray[np.float64], values: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the share of what the others leave that each column explains."""
+    scaled = design / np.sqrt((design**2).mean(axis=0))
+    inverse = np.linalg.inv(scaled.T @ scaled)
+    beta = inverse @ (scaled.T @ values)
+    rest = values - scaled @ beta
+    return beta**2 / (beta**2 + np.diag(inverse) * float(rest @ rest))
 
 
 def _e_values(

@@ -105,13 +105,20 @@ def weights_for(
 
 
 def adjust_mean(
-    comparison: Comparison, *, arm: bool, target: str, method: str
+    comparison: Comparison,
+    propensity: Propensity,
+    *,
+    arm: bool,
+    target: str,
+    method: str,
 ) -> Adjusted:
     """Estimate one group's mean outcome over the target's covariates.
 
     Parameters
     ----------
     comparison : Comparison
+    propensity : Propensity
+        Of that comparison; not used by regression.
     arm : bool
         True for the treated group's outcome, False for the control group's.
     target : {"treated", "all"}
