@@ -29,7 +29,7 @@ report: $(READY) ## run the main job; NAME=03 PROFILE=quick for others
 	$(BIN)/recovery-research run $(NAME) --profile $(PROFILE)
 
 reports: $(READY) ## run every notebook
-	@for name in $$($(BIN)/recovery-research list --names); do \
+	@for name in $$($(BIN)/recovery-research list | cut -d' ' -f1); do \
 	  $(BIN)/recovery-research run $$name --profile $(PROFILE) || exit $$?; done
 
 lab: $(READY) ## open JupyterLab on the notebooks

@@ -90,7 +90,11 @@ def _write_column(column: pd.Series, given: Format | None) -> list[str]:
 
 
 def _choose_format(column: pd.Series) -> Callable[[object], str]:
-    """Write numbers of one column with the same decimals, but none away to zero."""
+    """Write numbers of one column alike, but none with under two digits that count.
+
+    A column may hold shares beside dollars; with common decimals the shares would all
+    read 0 or 1.
+    """
     kind = _kind(column)
     if kind == "b":
         return lambda value: "yes" if value else "no"
@@ -100,11 +104,17 @@ def _choose_format(column: pd.Series) -> Callable[[object], str]:
         return str
     sizes = [abs(v) for v in column.dropna().astype(float) if math.isfinite(v) and v]
     digits = math.floor(math.log10(max(sizes))) if sizes else 0
-    decimals = min(max(2 - digits, 0), 6)
-    smallest = 0.5 * 10.0**-decimals
-    return lambda value: (
-        f"{value:.2g}" if 0 < abs(value) < smallest else f"{value:,.{decimals}f}"
-    )
+    common = min(max(2 - digits, 0), 6)
+
+    def write(value: float) -> str:
+        if not (math.isfinite(value) and value):
+            return f"{value:,.{common}f}"
+        own = max(2 - math.floor(math.log10(abs(value))), 0)
+        if own > 7:
+            return f"{value:.2g}"
+        return f"{value:,.{common if own <= common + 1 else own}f}"
+
+    return write
 
 
 def _kind(column: pd.Series) -> str:

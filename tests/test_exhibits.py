@@ -31,15 +31,15 @@ def axes():
 def test_table_is_rounded_on_screen_and_exact_in_the_csv():
     frame = pd.DataFrame({"policy": ["a", "b"], "spend": [1234.5678901234567, 1 / 3]})
     shown = show_table(frame, name="spend", caption="Spend.")
-    assert cells(shown.html) == ["1,235", "0.33"]
+    assert cells(shown.html) == ["1,235", "0.333"]
     kept = [line.split(",")[1] for line in shown.data.splitlines()[1:]]
     assert [float(text) for text in kept] == list(frame["spend"])
 
 
-def test_decimals_follow_the_largest_number_of_the_column():
+def test_a_column_has_common_decimals_unless_too_few_digits_were_left():
     frame = pd.DataFrame({"x": [0.12345, 0.0006], "y": [12.345, -1.0], "n": [12345, 6]})
     shown = show_table(frame, name="t", caption="c.")
-    assert cells(shown.html) == ["0.123", "12.3", "12,345", "0.001", "-1.0", "6"]
+    assert cells(shown.html) == ["0.123", "12.3", "12,345", "0.000600", "-1.0", "6"]
 
 
 def test_formats_missing_values_and_booleans():

@@ -150,6 +150,7 @@ def test_the_wait_of_a_hurt_customer(state, c):
 
 def test_the_wait_of_a_calm_customer(state, c):
     _mind.learn_no_failure(state, c)
+    _mind.take_stock(state, c)
     loyalty = 1.2 * math.tanh(0.6 * math.log(21 / 20) / 1.2)
     wanted = 0.9 / (0.4 * math.exp(0.33 * 0.7 * loyalty))
     assert _mind.wait_for_order(0.9, 0.4, 50.0, state, c) == pytest.approx(wanted)
