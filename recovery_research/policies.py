@@ -297,6 +297,22 @@ def choose_policies(names: Iterable[str]) -> list[RecoveryPolicy]:
 
 
 def tabulate_policies(policies: Iterable[RecoveryPolicy] | None = None) -> pd.DataFrame:
-    """Return policies as a table, one row each; by default the whole catalogue."""
+    """Return policies as a table, one row each.
+
+    Parameters
+    ----------
+    policies : iterable of RecoveryPolicy, optional
+        By default the whole catalogue.
+
+    Returns
+    -------
+    DataFrame
+        One column per field of `RecoveryPolicy`.
+
+    Examples
+    --------
+    >>> len(tabulate_policies())
+    17
+    """
     chosen = load_policies().values() if policies is None else policies
     return pd.DataFrame([asdict(policy) for policy in chosen])
