@@ -198,6 +198,17 @@ def policy_contrasts(
 ) -> pd.DataFrame:
     """Compare every policy of the table with one, on every outcome named.
 
+    Parameters
+    ----------
+    customers : DataFrame
+        As in `policy_contrast`.
+    outcomes : list of str
+        Columns to compare.
+    control : str
+        The policy that all others are compared with.
+    paired, failed_only, confidence : optional
+        As in `policy_contrast`.
+
     Returns
     -------
     DataFrame
