@@ -7,8 +7,8 @@ import statsmodels.api as sm
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from recovery_research.before_after import compare_before_after
-from recovery_research.event_study import study_event, tabulate_panel
+from recovery_research.analyses.before_after import compare_before_after
+from recovery_research.analyses.event_study import study_event, tabulate_panel
 
 
 def draw(rng, n, *, effect, pull):

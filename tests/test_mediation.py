@@ -7,7 +7,7 @@ import statsmodels.api as sm
 from numpy.testing import assert_allclose
 from statsmodels.stats.mediation import Mediation as StatsmodelsMediation
 
-from recovery_research.mediation import mediate
+from recovery_research.analyses.mediation import mediate
 
 
 def draw(rng, n, *, first=0.6, second=5.0, direct=-3.0, correlation=0.0):

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from recovery_research.groups import (
+from recovery_research.analyses.groups import (
     GROUP_COLUMN,
     check_outcome,
     observed_levels,
@@ -18,7 +18,7 @@ from recovery_research.groups import (
     require_column,
     rows_of_policy,
 )
-from recovery_research.intervals import check_level
+from recovery_research.analyses.intervals import check_level
 
 
 @dataclass(frozen=True, slots=True)

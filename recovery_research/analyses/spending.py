@@ -11,8 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from recovery_research.groups import GROUP_COLUMN, rows_of_policy, select_groups
-from recovery_research.intervals import (
+from recovery_research.analyses.groups import (
+    GROUP_COLUMN,
+    rows_of_policy,
+    select_groups,
+)
+from recovery_research.analyses.intervals import (
     check_level,
     difference_of_means,
     difference_of_proportions,

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from recovery_research.groups import FAILED, observed_levels, require_column
-from recovery_research.hazards import check_proportionality, fit_hazards
-from recovery_research.intervals import check_level
+from recovery_research.analyses.groups import FAILED, observed_levels, require_column
+from recovery_research.analyses.hazards import check_proportionality, fit_hazards
+from recovery_research.analyses.intervals import check_level
 
 # Somebody who leaves with an order leaves just after it, in the state it put her in.
 JUST_AFTER = 1e-6

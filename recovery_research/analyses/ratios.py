@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from recovery_research.groups import select_groups
-from recovery_research.intervals import check_level
+from recovery_research.analyses.groups import select_groups
+from recovery_research.analyses.intervals import check_level
 
 
 @dataclass(frozen=True, slots=True)

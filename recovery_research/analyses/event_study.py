@@ -9,8 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from recovery_research.groups import require_column
-from recovery_research.intervals import check_level
+from recovery_research.analyses.groups import require_column
+from recovery_research.analyses.intervals import check_level
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.optimize import brentq
 
-from recovery_research.groups import (
+from recovery_research.analyses.groups import (
     GROUP_COLUMN,
     check_outcome,
     observed_levels,
@@ -20,7 +20,7 @@ from recovery_research.groups import (
     require_column,
     rows_of_policy,
 )
-from recovery_research.intervals import check_level
+from recovery_research.analyses.intervals import check_level
 
 SHAPES = ("linear", "quadratic")
 GRID = 400

@@ -11,13 +11,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from recovery_research.covariates import (
+from recovery_research.analyses.covariates import (
     Comparison,
     compare_with_covariates,
     take_residuals,
 )
-from recovery_research.groups import check_outcome, read_outcome
-from recovery_research.intervals import check_level
+from recovery_research.analyses.groups import check_outcome, read_outcome
+from recovery_research.analyses.intervals import check_level
 
 ASSUMPTION = (
     "Among customers with the same covariates, who was recovered, and then how "

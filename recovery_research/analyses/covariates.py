@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from recovery_research.groups import (
+from recovery_research.analyses.groups import (
     GROUP_COLUMN,
     check_outcome,
     did_you_mean,

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from recovery_research.balance import check_target, diagnose_overlap
-from recovery_research.covariates import Comparison, compare_with_covariates
-from recovery_research.groups import TwoGroups
-from recovery_research.intervals import check_level
-from recovery_research.verdicts import decide, set_bounds
-from recovery_research.weighting import Adjusted, adjust_mean, fit_propensity
+from recovery_research.analyses.balance import check_target, diagnose_overlap
+from recovery_research.analyses.covariates import Comparison, compare_with_covariates
+from recovery_research.analyses.groups import TwoGroups
+from recovery_research.analyses.intervals import check_level
+from recovery_research.analyses.verdicts import decide, set_bounds
+from recovery_research.analyses.weighting import Adjusted, adjust_mean, fit_propensity
 
 METHODS = ("regression", "ipw", "aipw")
 # Fewer than this many weighted customers leave the interval to a handful of people.

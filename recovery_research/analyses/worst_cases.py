@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 
-from recovery_research.groups import TwoGroups, select_groups
-from recovery_research.intervals import check_level, difference_of_means
+from recovery_research.analyses.groups import TwoGroups, select_groups
+from recovery_research.analyses.intervals import check_level, difference_of_means
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recovery_research.covariates import Comparison
+from recovery_research.analyses.covariates import Comparison
 
 # Past it a propensity is 0 or 1 for every purpose: no overlap.
 LARGEST_LOGIT = 25.0

@@ -11,13 +11,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from recovery_research.adjustment import adjust
-from recovery_research.covariates import (
+from recovery_research.analyses.adjustment import adjust
+from recovery_research.analyses.covariates import (
     Comparison,
     compare_with_covariates,
     take_residuals,
 )
-from recovery_research.intervals import check_level
+from recovery_research.analyses.intervals import check_level
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from recovery_research.covariates import Comparison, compare_with_covariates
-from recovery_research.weighting import (
+from recovery_research.analyses.covariates import Comparison, compare_with_covariates
+from recovery_research.analyses.weighting import (
     Propensity,
     effective_size,
     fit_propensity,

@@ -11,14 +11,14 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from recovery_research.groups import (
+from recovery_research.analyses.groups import (
     GROUP_COLUMN,
     did_you_mean,
     require_column,
     rows_of_policy,
 )
-from recovery_research.intervals import check_level
-from recovery_research.survival import (
+from recovery_research.analyses.intervals import check_level
+from recovery_research.analyses.survival import (
     bands,
     estimate_curve,
     log_rank,
