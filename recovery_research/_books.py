@@ -36,16 +36,6 @@ WEEK = (
     W_NEGATIVE, W_MARGIN, W_COST,
 ) = range(len(WEEK))  # fmt: skip
 
-# The nine sums that a customer's record and a week keep alike.
-RECORD_SUMS = (
-    N_ORDERS, SPEND, N_FAILURES, N_COMPLAINTS, N_RECOVERED, MENTIONS_POSITIVE,
-    MENTIONS_NEGATIVE, MARGIN, RECOVERY_COST,
-)  # fmt: skip
-WEEK_SUMS = (
-    W_ORDERS, W_SPEND, W_FAILURES, W_COMPLAINTS, W_RECOVERED, W_POSITIVE, W_NEGATIVE,
-    W_MARGIN, W_COST,
-)  # fmt: skip
-
 # Columns of an order's log row.
 LOG = (
     "order", "week", "amount", "outcome", "severity", "process", "complained",
@@ -82,29 +72,50 @@ def book_order(record, week_row, week, amount, said, c, reply, event):
     outcome = event[E_OUTCOME]
     discount = math.exp(-c.discount_rate_week * week)
     margin = c.margin_rate * amount * discount
+    record[LAST_OUTCOME] = outcome
+    record[LAST_COMPLAINED] = event[E_COMPLAINED]
+    record[N_ORDERS] += 1.0
+    record[SPEND] += amount
+    record[MARGIN] += margin
+    week_row[W_ORDERS] += 1.0
+    week_row[W_SPEND] += amount
+    week_row[W_MARGIN] += margin
+    if outcome != NO_FAILURE:
+        book_failure(record, week_row, amount, discount, reply, event)
+    if said != 0.0:
+        book_mention(record, week_row, said, discount, c)
+
+
+@compiled
+def book_failure(record, week_row, amount, discount, reply, event):
+    """Add a failure and what its answer cost."""
+    outcome = event[E_OUTCOME]
     cost = 0.0
     if outcome in (RECOVERED, NOT_RECOVERED):
         loss = event[E_SEVERITY] * amount
         cost = (reply.handling_cost + reply.compensation_cost * loss) * discount
-    praise = max(said, 0.0)
-    scorn = max(-said, 0.0)
-    record[REFERRAL_VALUE] += discount * (
-        c.referral_value * praise - c.detraction_cost * scorn
-    )
-    record[LAST_OUTCOME] = outcome
-    record[LAST_COMPLAINED] = event[E_COMPLAINED]
-    failed = 0.0 if outcome == NO_FAILURE else 1.0
     recovered = 1.0 if outcome == RECOVERED else 0.0
-    for row, at in ((record, RECORD_SUMS), (week_row, WEEK_SUMS)):
-        row[at[0]] += 1.0
-        row[at[1]] += amount
-        row[at[2]] += failed
-        row[at[3]] += event[E_COMPLAINED]
-        row[at[4]] += recovered
-        row[at[5]] += praise
-        row[at[6]] += scorn
-        row[at[7]] += margin
-        row[at[8]] += cost
+    record[N_FAILURES] += 1.0
+    record[N_COMPLAINTS] += event[E_COMPLAINED]
+    record[N_RECOVERED] += recovered
+    record[RECOVERY_COST] += cost
+    week_row[W_FAILURES] += 1.0
+    week_row[W_COMPLAINTS] += event[E_COMPLAINED]
+    week_row[W_RECOVERED] += recovered
+    week_row[W_COST] += cost
+
+
+@compiled
+def book_mention(record, week_row, said, discount, c):
+    """Add a mention, good or bad, and what it is worth."""
+    if said > 0.0:
+        record[MENTIONS_POSITIVE] += 1.0
+        week_row[W_POSITIVE] += 1.0
+        record[REFERRAL_VALUE] += discount * c.referral_value
+    else:
+        record[MENTIONS_NEGATIVE] += 1.0
+        week_row[W_NEGATIVE] += 1.0
+        record[REFERRAL_VALUE] -= discount * c.detraction_cost
 
 
 @compiled
@@ -116,7 +127,7 @@ def book_index(record, week, before, after, answers, c, here):
     record[INDEX_PROCESS] = here.event[E_PROCESS]
     record[INDEX_COMPLAINED] = here.event[E_COMPLAINED]
     record[FOLLOWUP_SPEND] = 0.0
-    record[TRUST] = _mind.trust_of(here.state, c)
+    record[TRUST] = here.state[_mind.TRUST]
     record[SATISFACTION_BEFORE] = rate_satisfaction(before, answers[2], c)
     record[SATISFACTION_AFTER] = rate_satisfaction(after, answers[3], c)
 
@@ -133,7 +144,7 @@ def book_log(row, order, week, amount, before, after, left, c, here):
     row[6] = here.event[E_COMPLAINED]
     row[7] = here.event[E_RECOVERY]
     row[8] = before
-    row[9] = _mind.trust_of(here.state, c)
+    row[9] = here.state[_mind.TRUST]
     row[10] = here.state[_mind.AFFECT]
     row[11] = here.state[_mind.OBLIGATION]
     row[12] = after

@@ -33,13 +33,15 @@ from ._books import (
     book_order,
     close_books,
 )  # fmt: skip
-from ._compile import compiled
+from ._compile import compiled, compiled_entry
 
 # What the fork makes of an order.
 AS_IT_COMES, FORCE_NO_FAILURE, FORCE_FAILURE, FORCE_SILENCE = 0, 1, 2, 3
 FORCE_COMPLAINT, FORCE_RECOVERY, FORCE_NO_RECOVERY = 4, 5, 6
 # How the same luck is replayed.
 AS_IT_WAS, WITHOUT_FAILURES, PERFECTLY_TREATED = 0, 1, 2
+# Far above what rounding does to a probability, far below one step of our luck.
+ROUNDING = 1e-12
 
 
 class Run(NamedTuple):
@@ -55,13 +57,17 @@ class Run(NamedTuple):
 
 
 @compiled
-def decide_failure(chance, forced, replay, uniform):
+def decide_failure(week, forced, replay, uniform, c, reply):
     """Return whether an order fails, by luck, by the fork, or by the replay."""
     if replay == WITHOUT_FAILURES:
         return False
-    if forced == AS_IT_COMES:
-        return uniform < chance
-    return forced != FORCE_NO_FAILURE
+    if forced != AS_IT_COMES:
+        return forced != FORCE_NO_FAILURE
+    # Improvement only lowers the chance, so most luck is settled without it.
+    if uniform >= reply.failure_probability:
+        return False
+    prevented = reply.prevented * (1.0 - math.exp(-week / c.improvement_weeks))
+    return uniform < reply.failure_probability * (1.0 - prevented)
 
 
 @compiled
@@ -119,6 +125,8 @@ def judge_answer(severity, process, state, forced, replay, c, reply, uniform):
     mean = justice - _mind.expect(severity, state, c)
     if replay == PERFECTLY_TREATED:
         return max(mean, 0.0)
+    if reply.answers == 0.0 and forced != FORCE_RECOVERY:
+        forced = FORCE_NO_RECOVERY  # what nobody answers, nobody makes good
     return draw_recovery(mean, reply.noise, forced, uniform)
 
 
@@ -182,19 +190,29 @@ def mention(loyalty, uniform, c):
 
 
 @compiled
-def drops_out(odds, loyalty, uniform, c):
-    """Return whether she leaves for good after this order."""
-    felt = _mind.counted(loyalty, c.dropout_gain_ratio)
-    now = odds * math.exp(-c.dropout_link * felt)
-    return uniform * (1.0 + now) < now
+def find_quiet(c):
+    """Return between which luck nobody mentions the firm, however she feels.
+
+    Loyalty being bounded, so are both chances: most luck is settled by this alone.
+    """
+    angriest = c.mention_negative_base + c.mention_negative_link * c.loyalty_loss_bound
+    gladdest = c.mention_positive_base + c.mention_positive_link * _mind.counted(
+        c.loyalty_gain_bound, c.mention_gain_ratio
+    )
+    low = 1.0 / (1.0 + math.exp(-angriest))
+    high = 1.0 - 1.0 / (1.0 + math.exp(-gladdest))
+    return low + ROUNDING, high - ROUNDING
 
 
 @compiled
-def loyalty_now(state, c):
-    """Return a customer's loyalty at the week her feelings stand at."""
-    return _mind.loyalty_of(
-        _mind.trust_of(state, c), state[_mind.AFFECT], state[_mind.OBLIGATION], c
-    )
+def drops_out(odds, loyalty, uniform, c):
+    """Return whether she leaves for good after this order."""
+    felt = _mind.counted(loyalty, c.dropout_gain_ratio)
+    # Loyalty only lowers the odds, so most luck is settled without it.
+    if felt >= 0.0 and uniform * (1.0 + odds) >= odds:
+        return False
+    now = odds * math.exp(-c.dropout_link * felt)
+    return uniform * (1.0 + now) < now
 
 
 @compiled
@@ -206,9 +224,7 @@ def decide_order(customer, order, week, uniform, voice, run, c, reply, forks, he
     events = _luck.draw_group(run.source, customer, order, _luck.EVENTS)
     answers = (0.5, 0.5, 0.5, 0.5)
     forced = forks[order] if order < forks.size else AS_IT_COMES
-    prevented = reply.prevented * (1.0 - math.exp(-week / c.improvement_weeks))
-    chance = reply.failure_probability * (1.0 - prevented)
-    failed = decide_failure(chance, forced, run.replay, uniform)
+    failed = decide_failure(week, forced, run.replay, uniform, c, reply)
     if failed or order == run.index_order:
         answers = _luck.draw_group(run.source, customer, order, _luck.ANSWERS)
     if failed:
@@ -218,11 +234,12 @@ def decide_order(customer, order, week, uniform, voice, run, c, reply, forks, he
     else:
         meet_no_failure(here.event, here.state, c)
     here.state[_mind.N_ORDERED] += 1.0
+    _mind.take_stock(here.state, c)
     return events, answers
 
 
 @compiled
-def live_one(customer, trait, run, c, reply, forks, record, weekly, here, log):
+def live_one(customer, trait, run, c, reply, forks, record, weekly, here, log, quiet):
     """Let one customer live from week 0 to the end or until she leaves.
 
     Returns the number of her orders, or -1 if they passed the limit.
@@ -242,15 +259,17 @@ def live_one(customer, trait, run, c, reply, forks, record, weekly, here, log):
         if order >= run.order_limit:
             return -1
         _mind.fade(state, gap, c)
-        before = loyalty_now(state, c)
+        before = _mind.loyalty_now(state, c)
         amount = trait[2] * math.exp(
             run.amount_sd * _luck.to_normal(basics[3]) - 0.5 * run.amount_sd**2
         )
         events, answers = decide_order(
             customer, order, week, basics[2], trait[3], run, c, reply, forks, here
         )
-        after = loyalty_now(state, c)
-        said = mention(after, events[0], c)
+        after = _mind.loyalty_now(state, c)
+        said = 0.0
+        if not quiet[0] < events[0] < quiet[1]:
+            said = mention(after, events[0], c)
         if week - record[INDEX_WEEK] <= run.followup_weeks:  # false before the index
             record[FOLLOWUP_SPEND] += amount
         if order == run.index_order:
@@ -268,7 +287,7 @@ def live_one(customer, trait, run, c, reply, forks, record, weekly, here, log):
     return order
 
 
-@compiled
+@compiled_entry
 def live(first, traits, run, c, reply, forks, records, weekly, logs, log_starts):
     """Let consecutive customers live, from number `first` on.
 
@@ -301,10 +320,21 @@ def live(first, traits, run, c, reply, forks, records, weekly, logs, log_starts)
         -1, or the number of the first customer whose orders passed the limit.
     """
     here = Here(np.zeros(_mind.N_STATE), np.zeros(N_EVENT))
+    quiet = find_quiet(c)
     for i in range(traits.shape[0]):
         log = logs[log_starts[i] : log_starts[i + 1]]
         lived = live_one(
-            first + i, traits[i], run, c, reply, forks, records[i], weekly, here, log
+            first + i,
+            traits[i],
+            run,
+            c,
+            reply,
+            forks,
+            records[i],
+            weekly,
+            here,
+            log,
+            quiet,
         )
         if lived < 0:
             return first + i

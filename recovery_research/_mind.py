@@ -14,7 +14,9 @@ A_FAILURE, B_FAILURE = 0, 1  # belief about the chance that an order fails
 A_RECOVERY, B_RECOVERY = 2, 3  # belief about the chance that a failure is made good
 AFFECT, OBLIGATION, SORENESS = 4, 5, 6
 IS_OBLIGED, N_FAILED, N_ORDERED = 7, 8, 9
-N_STATE = 10
+# What follows from her beliefs alone, kept because one order asks for it many times.
+TRUST, CALM_LOYALTY = 10, 11
+N_STATE = 12
 
 # A feeling this small changes no order's timing that anybody could see.
 FADED = 1e-3
@@ -79,6 +81,7 @@ def begin(state, c):
     state[B_FAILURE] = c.prior_failure_b
     state[A_RECOVERY] = c.prior_recovery_a
     state[B_RECOVERY] = c.prior_recovery_b
+    take_stock(state, c)
 
 
 @compiled
@@ -109,7 +112,30 @@ def loyalty_of(trust, affect, obligation, c):
     """
     pull = c.trust_weight * trust + affect + obligation
     bound = c.loyalty_gain_bound if pull >= 0.0 else c.loyalty_loss_bound
-    return bound * math.tanh(pull / bound)
+    # The hyperbolic tangent by one exponential, in a third of the time of math.tanh.
+    kept = math.exp(-2.0 * abs(pull) / bound)
+    return math.copysign(bound * ((1.0 - kept) / (1.0 + kept)), pull)
+
+
+@compiled
+def take_stock(state, c):
+    """Work out trust, and the loyalty she has when calm, after beliefs changed."""
+    state[TRUST] = trust_of(state, c)
+    state[CALM_LOYALTY] = loyalty_of(state[TRUST], 0.0, 0.0, c)
+
+
+@compiled
+def loyalty_now(state, c):
+    """Return a customer's loyalty at the week her feelings stand at."""
+    if state[AFFECT] == 0.0 and state[OBLIGATION] == 0.0:
+        return state[CALM_LOYALTY]
+    return loyalty_of(state[TRUST], state[AFFECT], state[OBLIGATION], c)
+
+
+@compiled
+def rate_at(loyalty, rate, c):
+    """Return how often she orders a week at this loyalty."""
+    return rate * math.exp(c.purchase_link * counted(loyalty, c.purchase_gain_ratio))
 
 
 @compiled
@@ -213,24 +239,21 @@ def wait_for_order(patience, rate, weeks_left, state, c):
     week (at the week's middle); the wait ends where the rate, summed over time, has
     used up `patience`, a draw of mean 1. More loyalty thus never delays an order.
     """
-    trust = trust_of(state, c)
     affect, obligation = state[AFFECT], state[OBLIGATION]
-    affect_kept = math.exp(-1.0 / c.affect_weeks)
-    obligation_kept = math.exp(-1.0 / c.obligation_weeks)
-    affect *= math.sqrt(affect_kept)
-    obligation *= math.sqrt(obligation_kept)
     elapsed = 0.0
-    while abs(affect) + abs(obligation) > FADED:
-        loyalty = loyalty_of(trust, affect, obligation, c)
-        now = rate * math.exp(c.purchase_link * counted(loyalty, c.purchase_gain_ratio))
-        if patience <= now:
-            return elapsed + patience / now
-        patience -= now
-        elapsed += 1.0
-        if elapsed > weeks_left:
-            return math.inf
-        affect *= affect_kept
-        obligation *= obligation_kept
-    loyalty = loyalty_of(trust, 0.0, 0.0, c)
-    now = rate * math.exp(c.purchase_link * counted(loyalty, c.purchase_gain_ratio))
-    return elapsed + patience / now
+    if affect != 0.0 or obligation != 0.0:
+        affect_kept = math.exp(-1.0 / c.affect_weeks)
+        obligation_kept = math.exp(-1.0 / c.obligation_weeks)
+        affect *= math.sqrt(affect_kept)
+        obligation *= math.sqrt(obligation_kept)
+        while abs(affect) + abs(obligation) > FADED:
+            now = rate_at(loyalty_of(state[TRUST], affect, obligation, c), rate, c)
+            if patience <= now:
+                return elapsed + patience / now
+            patience -= now
+            elapsed += 1.0
+            if elapsed > weeks_left:
+                return math.inf
+            affect *= affect_kept
+            obligation *= obligation_kept
+    return elapsed + patience / rate_at(state[CALM_LOYALTY], rate, c)

@@ -1,17 +1,16 @@
 """Fitting a world to published figures by simulated moments, and how far that goes."""
 
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from .claims import Moment, Target, compare_moments, list_targets, measure_claims
+from .claims import Moment, Target, compare_moments, list_targets
 from .ledgers import nearest
+from .moments import measure_claims
 from .populations import Population, load_population
+from .searches import Search, Trial, explore, find_best
 from .worlds import World, load_world
 
 # What is searched, and within which range. The rest of the world keeps its values.
@@ -32,29 +31,25 @@ SEARCHED = {
     "purchase_link": (0.0, 0.6),
     "dropout_link": (0.3, 5.0),
 }
-# A fit in which hardly anyone complains or hardly anyone is recovered would meet the
-# figures on a handful of customers. These are floors, not targets.
-GUARDS = {"complained_of_failed": 1 / 20, "recovered_of_answered": 1 / 5}
-# How strongly a search is drawn to where it began, in target widths per whole range;
-# it decides among coefficients the figures do not tell apart.
-PULL = 0.1
-# What a figure that cannot be measured at all counts as, in target widths.
-UNMEASURED = 1000.0
-
-Measure = Callable[[World], Mapping[str, Moment]]
-
-
-class Trial(NamedTuple):
-    """One world that was tried: where, what it showed, and how far off that is."""
-
-    position: NDArray[np.float64]
-    moments: Mapping[str, Moment]
-    misses: NDArray[np.float64]
-
-    @property
-    def loss(self) -> float:
-        """Return the sum of squares of the compressed misses."""
-        return float(self.misses @ self.misses)
+# Where the search begins: what a wider search (256 starts, four refined) had come to.
+# It is not read from the world, so that fitting again gives the same again.
+START = {
+    "failure_probability": 0.09,
+    "voice_base": -3.92,
+    "expectation_base": -0.7,
+    "prior_failure_a": 7.0,
+    "prior_recovery_a": 0.24,
+    "prior_recovery_b": 0.13,
+    "silence_weight": 0.29,
+    "trust_weight": 1.22,
+    "hurt": 2.75,
+    "delight": 1.12,
+    "double_deviation": 2.44,
+    "affect_weeks": 18.0,
+    "loyalty_gain_bound": 0.65,
+    "purchase_link": 0.007,
+    "dropout_link": 2.55,
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,7 +68,8 @@ class Calibration:
     pinned : DataFrame
         One row per coefficient searched: ``coefficient, value, acceptable_low,
         acceptable_high, search_low, search_high, share_of_range, pinned_down``
-        (the acceptable worlds span less than half of the range searched).
+        (the acceptable worlds found span less than a quarter of the range searched;
+        a longer walk could find more, so pinned down is said too often, if wrongly).
     trade_offs : DataFrame
         The figures of the best fit to all targets, and of the best fit with each
         missed target left out: ``left_out, moment, target, achieved, met, n``.
@@ -93,98 +89,6 @@ class Calibration:
         return self.fit
 
 
-class Search:
-    """Worlds tried on the way to a fit; every one is simulated once and kept.
-
-    Parameters
-    ----------
-    world : World
-        Gives the coefficients that are not searched.
-    targets : sequence of Target
-        What the world should show.
-    free : mapping of str to (float, float)
-        Coefficients searched and their ranges.
-    measure : callable
-        From a world to its moments, always with the same luck.
-    """
-
-    def __init__(
-        self,
-        world: World,
-        targets: Sequence[Target],
-        free: Mapping[str, tuple[float, float]],
-        measure: Measure,
-    ) -> None:
-        self.world = world
-        self.targets = list(targets)
-        self.names = list(free)
-        self.low = np.array([low for low, _ in free.values()])
-        self.high = np.array([high for _, high in free.values()])
-        self.measure = measure
-        self.trials: dict[bytes, Trial] = {}
-
-    def world_at(self, position: NDArray[np.float64]) -> World:
-        """Return the world at a position, each coordinate 0 to 1 of its range."""
-        values = self.low + np.clip(position, 0.0, 1.0) * (self.high - self.low)
-        named = dict(zip(self.names, map(float, values), strict=True))
-        return self.world.but(self.world.name, **named)
-
-    def position_of(self, world: World) -> NDArray[np.float64]:
-        """Return where a world lies, pulled inside the range if it lies outside."""
-        values = np.array([world[name] for name in self.names])
-        return np.clip((values - self.low) / (self.high - self.low), 0.0, 1.0)
-
-    def attempt(self, position: NDArray[np.float64]) -> Trial:
-        """Simulate the world at a position, unless that was done before."""
-        key = np.asarray(position, dtype=np.float64).tobytes()
-        if key not in self.trials:
-            moments = self.measure(self.world_at(position))
-            misses = weigh_misses(self.targets, moments)
-            self.trials[key] = Trial(np.array(position), moments, misses)
-        return self.trials[key]
-
-    def refine(
-        self, start: NDArray[np.float64], *, without: str | None = None
-    ) -> Trial:
-        """Descend from a position by least squares, some target left out if asked."""
-        from scipy.optimize import least_squares
-
-        kept = np.array([target.moment != without for target in self.targets])
-        kept = np.concatenate([kept, np.ones(len(GUARDS), dtype=bool)])
-
-        def misses(position: NDArray[np.float64]) -> NDArray[np.float64]:
-            trial = self.attempt(position)
-            return np.concatenate([trial.misses[kept], PULL * (position - start)])
-
-        # Steps of a twentieth: with the same luck the figures move in small jumps,
-        # which finer differences would take for slopes.
-        result = least_squares(
-            misses, np.clip(start, 0.01, 0.99), bounds=(0.0, 1.0), diff_step=0.05,
-            max_nfev=30,
-        )  # fmt: skip
-        return self.attempt(result.x)
-
-
-def weigh_misses(
-    targets: Sequence[Target], moments: Mapping[str, Moment]
-) -> NDArray[np.float64]:
-    """Return misses in half widths of what counts as met, large ones compressed.
-
-    The inverse hyperbolic sine is linear for small misses and logarithmic for large,
-    so that one hopeless figure does not drown the others.
-    """
-    misses = []
-    for target in targets:
-        miss = moments[target.moment].value - target.value
-        width = target.high - target.value if miss > 0 else target.value - target.low
-        misses.append(miss / width if np.isfinite(miss) else UNMEASURED)
-    for name, floor in GUARDS.items():
-        value = moments[name].value if name in moments else floor
-        short = (floor - value) / (0.05 * floor)
-        misses.append(max(short, 0.0) if np.isfinite(value) else UNMEASURED)
-    return np.arcsinh(np.array(misses))
-
-
 def calibrate(
     targets: Sequence[Target] | None = None,
     *,
@@ -192,9 +96,9 @@ def calibrate(
     free: Mapping[str, tuple[float, float]] | None = None,
     population: Population | None = None,
     n_customers: int = 16_384,
-    n_starts: int = 256,
-    n_refined: int = 4,
-    n_explored: int = 200,
+    n_starts: int = 64,
+    n_refined: int = 1,
+    n_explored: int = 500,
     seed: int = 0,
     threads: int | None = None,
 ) -> Calibration:
@@ -252,7 +156,7 @@ def calibrate(
             threads=threads,
         )  # fmt: skip
 
-    search = Search(world, targets, free, measure)
+    search = Search(world, targets, free, measure, START)
     best = find_best(search, n_starts=n_starts, n_refined=n_refined, seed=seed)
     acceptable = explore(search, best, n_steps=n_explored, seed=seed)
     table = tabulate_trials(search, acceptable)
@@ -286,57 +190,6 @@ def check_search(
             )
 
 
-def find_best(search: Search, *, n_starts: int, n_refined: int, seed: int) -> Trial:
-    """Return the best world: Latin hypercube first, then least squares."""
-    from scipy.stats import qmc
-    from tqdm import tqdm
-
-    points = qmc.LatinHypercube(len(search.names), rng=seed).random(n_starts)
-    starts = [search.position_of(search.world), *points]
-    quiet = not sys.stderr.isatty()
-    tried = [search.attempt(point) for point in
-             tqdm(starts, desc="starts", disable=quiet, leave=False)]  # fmt: skip
-    tried.sort(key=lambda trial: trial.loss)
-    chosen = [search.attempt(starts[0]), *tried[:n_refined]]
-    refined = [search.refine(trial.position) for trial in
-               tqdm(chosen, desc="refining", disable=quiet, leave=False)]  # fmt: skip
-    return min([*tried, *refined], key=lambda trial: trial.loss)
-
-
-def is_as_good(trial: Trial, best: Trial) -> bool:
-    """Return whether a world's figures are met where the best world's are.
-
-    Where the best world itself misses a figure, another may miss it by half a width
-    more (0.5 in compressed widths).
-    """
-    allowed = np.maximum(np.arcsinh(1.0), np.abs(best.misses) + 0.5)
-    return bool((np.abs(trial.misses) <= allowed).all())
-
-
-def explore(search: Search, best: Trial, *, n_steps: int, seed: int) -> list[Trial]:
-    """Walk at random through worlds whose figures are as good as the best.
-
-    The walk steps along random directions, further after success and less far after
-    failure; every acceptable world met anywhere in the search is returned too.
-    """
-    from tqdm import tqdm
-
-    generator = np.random.default_rng(seed)
-    here, reach = best, 0.1
-    for _ in tqdm(range(n_steps), desc="exploring", leave=False,
-                  disable=not sys.stderr.isatty()):  # fmt: skip
-        step = generator.standard_normal(len(search.names))
-        step *= generator.random(len(search.names)) < 0.3
-        position = np.clip(here.position + reach * step, 0.0, 1.0)
-        trial = search.attempt(position)
-        accepted = is_as_good(trial, best)
-        here = trial if accepted else here
-        reach = float(np.clip(reach * (1.3 if accepted else 0.9), 0.02, 0.5))
-    others = [trial for trial in search.trials.values()
-              if trial is not best and is_as_good(trial, best)]  # fmt: skip
-    return [best, *sorted(others, key=lambda trial: trial.loss)]
-
-
 def tabulate_trials(search: Search, trials: Sequence[Trial]) -> pd.DataFrame:
     """Return one row a world: its coefficients, its figures, and the loss."""
     rows = []
@@ -363,7 +216,7 @@ def tabulate_pinned(search: Search, acceptable: pd.DataFrame) -> pd.DataFrame:
                 "search_low": float(low),
                 "search_high": float(high),
                 "share_of_range": share,
-                "pinned_down": share < 0.5,
+                "pinned_down": share < 0.25,
             }
         )
     return pd.DataFrame(rows)
@@ -388,3 +241,41 @@ def describe_trial(search: Search, trial: Trial, left_out: str) -> pd.DataFrame:
     table = compare_moments(search.targets, trial.moments)
     table.insert(0, "left_out", left_out)
     return table[["left_out", "moment", "target", "achieved", "met", "n"]]
+
+
+def write_calibration(calibration: Calibration, folder: Path) -> list[Path]:
+    """Write a fitted world's coefficients and what the fit does and does not settle.
+
+    Parameters
+    ----------
+    calibration : Calibration
+        The fit.
+    folder : Path
+        The package's ``data`` folder, or another one.
+
+    Returns
+    -------
+    list of Path
+        ``world-claims.csv``, ``fit-claims.csv``, ``fit-claims-pinned.csv`` and
+        ``fit-claims-trade-offs.csv``, each put in place whole.
+    """
+    name = calibration.world.name
+    searched = set(calibration.pinned["coefficient"])
+    world = calibration.world.ledger.to_frame().rename(columns={"name": "coefficient"})
+    fitted = world["coefficient"].isin(searched)
+    world.loc[fitted, "evidence_class"] = "calibrated"
+    world.loc[fitted, "source"] = f"fitted to data/claims.csv; see data/fit-{name}.csv"
+    tables = {
+        f"world-{name}.csv": world[
+            ["coefficient", "value", "evidence_class", "source"]
+        ],
+        f"fit-{name}.csv": calibration.fit,
+        f"fit-{name}-pinned.csv": calibration.pinned,
+        f"fit-{name}-trade-offs.csv": calibration.trade_offs,
+    }
+    written = []
+    for file, table in tables.items():
+        whole = folder / f".{file}"
+        table.to_csv(whole, index=False, lineterminator="\n")
+        written.append(whole.replace(folder / file))
+    return written

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from recovery_research import __version__, places
+from recovery_research.world_commands import calibrate, verify
 
 if TYPE_CHECKING:
     from recovery_research.reporting.choices import Layer
@@ -97,6 +98,10 @@ def run(project: Path | None, name: str, given: tuple[str, ...], **options) -> N
         _fail(str(error), EXIT_BAD_INPUT)
     reports = places.reports_folder(options["reports"], project=project)
     _report_end(_fulfil(order, reports))
+
+
+main.add_command(calibrate)
+main.add_command(verify)
 
 
 @main.command("list")

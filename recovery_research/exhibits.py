@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING
@@ -70,6 +70,7 @@ def show_table(
     *,
     name: str,
     caption: str,
+    columns: str | Sequence[str] | None = None,
     formats: Mapping[str, str | Callable[[object], str]] | None = None,
     index: bool = False,
 ) -> Exhibit:
@@ -88,6 +89,9 @@ def show_table(
         ``tables/NAME.csv``.
     caption : str
         One sentence that says what the table holds.
+    columns : str or sequence of str, optional
+        Which columns are shown and kept, in that order; as a text, their names with
+        blanks between them. By default all.
     formats : mapping, optional
         Column names and how to write their values: a format such as ``"{:.1%}"`` or
         a function of one value.
@@ -118,6 +122,8 @@ def show_table(
     _check_words("table", name, caption=caption)
     if not hasattr(frame, "to_csv") or getattr(frame, "ndim", 0) != 2:
         raise TypeError(f"table {name!r}: needs a DataFrame; got {type(frame)}.")
+    if columns is not None:
+        frame = _choose_columns(frame, name, columns)
     if frame.size > LARGEST_TABLE:
         raise ValueError(
             f"table {name!r} has {frame.size:,} cells, more than {LARGEST_TABLE:,}; "
@@ -133,6 +139,18 @@ def show_table(
     )
     csv = frame.to_csv(index=index, lineterminator="\n")
     return Exhibit("table", name, caption, html, csv)
+
+
+def _choose_columns(
+    frame: pd.DataFrame, name: str, columns: str | Sequence[str]
+) -> pd.DataFrame:
+    chosen = columns.split() if isinstance(columns, str) else list(columns)
+    absent = [column for column in chosen if column not in frame]
+    if absent or not chosen:
+        raise ValueError(
+            f"table {name!r}: no column {absent}; its columns are {list(frame)}."
+        )
+    return frame[chosen]
 
 
 def show_figure(figure: Figure | Axes, *, name: str, caption: str, alt: str) -> Exhibit:

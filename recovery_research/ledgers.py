@@ -56,11 +56,7 @@ def read_ledger(path: Path, row_type: type[Row], *, key: str) -> list[Row]:
         Naming file, row, column, what came and what is allowed: if a column is
         missing or unknown, a cell cannot be read, or a row stands twice.
     """
-    with path.open(newline="", encoding="utf-8") as lines:
-        reader = csv.DictReader(lines)
-        check_columns(path, reader.fieldnames or [], row_type)
-        rows = [read_row(path, number, cells, row_type) for number, cells in
-                enumerate(reader, start=2)]  # fmt: skip
+    rows = read_rows(path, row_type)
     if not rows:
         raise LedgerError(f"{path.name} holds no row below its header.")
     seen: dict[str, int] = {}
@@ -73,6 +69,24 @@ def read_ledger(path: Path, row_type: type[Row], *, key: str) -> list[Row]:
             )
         seen[name] = number
     return rows
+
+
+def read_rows(path: Path, row_type: type[Row]) -> list[Row]:
+    """Return the rows of a table, each checked."""
+    try:
+        # Spreadsheets write a byte order mark in front of UTF-8.
+        with path.open(newline="", encoding="utf-8-sig") as lines:
+            reader = csv.DictReader(lines)
+            check_columns(path, reader.fieldnames or [], row_type)
+            return [
+                read_row(path, number, cells, row_type)
+                for number, cells in enumerate(reader, start=2)
+            ]
+    except UnicodeDecodeError as error:
+        raise LedgerError(
+            f"{path.name} is not text in UTF-8 ({error.reason} at byte "
+            f"{error.start}). Save it as CSV in UTF-8."
+        ) from None
 
 
 def check_columns(path: Path, found: Iterable[str], row_type: type[Row]) -> None:

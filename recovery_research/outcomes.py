@@ -15,6 +15,7 @@ from .simulation import (
 
 INDEX_OUTCOMES = ("no_failure", "silent", "recovered", "not_recovered", "no_order")
 KINDS = ("outcome", "process")
+CODES = ("index_outcome", "last_outcome")  # names in the records: no mean of these
 # Outcomes of loyalty that the analyses know by name, with their unit.
 OUTCOMES = {
     "satisfaction_after": "points on a scale from 1 to 7",
@@ -206,7 +207,8 @@ def tabulate_groups(history: History) -> pd.DataFrame:
     for policy, by_group in zip(history.experiment.policies, history.sums, strict=True):
         for outcome, by_measure in zip(INDEX_OUTCOMES, by_group, strict=True):
             for name, (n, total, squares) in zip(MEASURES, by_measure, strict=True):
-                rows.append((policy.name, outcome, name, int(n), total, squares))
+                if name not in CODES:
+                    rows.append((policy.name, outcome, name, int(n), total, squares))
     table = pd.DataFrame(
         rows, columns=["policy", "index_outcome", "measure", "n", "total", "squares"]
     )

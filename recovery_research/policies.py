@@ -118,6 +118,12 @@ class RecoveryPolicy:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.strip():
             raise TypeError(f"a policy's name is a text; got {self.name!r}.")
+        for label in ("description", "source"):
+            value = getattr(self, label)
+            if not isinstance(value, str):
+                raise TypeError(
+                    f"policy {self.name!r}: {label} is a text; got {value!r}."
+                )
         if self.form not in FORMS:
             raise ValueError(
                 f"policy {self.name!r}: form is one of {list(FORMS)}; got "
@@ -128,6 +134,12 @@ class RecoveryPolicy:
             check_lever(self.name, lever, value, bounds)
             # The loop is compiled for floats, and again for other kinds of number.
             object.__setattr__(self, lever, float(value))
+
+    @property
+    def answers(self) -> bool:
+        """Whether a complaint gets any answer: a word, or something given or taken."""
+        said = (self.apology, self.empathy, self.communication, self.accountability)
+        return any(lever != 0.0 for lever in (*said, self.compensation))
 
     def but(self, name: str, **levers: Any) -> "RecoveryPolicy":
         """Return this policy under another name with some levers moved.
@@ -229,14 +241,21 @@ def load_policies(path: str | Path | None = None) -> dict[str, RecoveryPolicy]:
     >>> load_policies()["g_own_it"].compensation
     1.0
     """
-    if path is not None and not Path(path).is_file():
+    if path is None:
+        return dict(read_own_catalogue())
+    if not Path(path).is_file():
         raise LedgerError(f"there is no table of policies at {str(path)!r}.")
-    return dict(read_catalogue(Path(path) if path else data_path("policies.csv")))
+    return read_catalogue(Path(path))
 
 
 @cache
+def read_own_catalogue() -> dict[str, RecoveryPolicy]:
+    """Read the package's catalogue, once."""
+    return read_catalogue(data_path("policies.csv"))
+
+
 def read_catalogue(path: Path) -> dict[str, RecoveryPolicy]:
-    """Read a catalogue from disk, once."""
+    """Read a catalogue from disk."""
     catalogue = {}
     for row in read_ledger(path, PolicyRow, key="policy"):
         levers = row.model_dump()
@@ -284,6 +303,22 @@ def choose_policies(names: Iterable[str]) -> list[RecoveryPolicy]:
 
 
 def tabulate_policies(policies: Iterable[RecoveryPolicy] | None = None) -> pd.DataFrame:
-    """Return policies as a table, one row each; by default the whole catalogue."""
+    """Return policies as a table, one row each.
+
+    Parameters
+    ----------
+    policies : iterable of RecoveryPolicy, optional
+        By default the whole catalogue.
+
+    Returns
+    -------
+    DataFrame
+        One column per field of `RecoveryPolicy`.
+
+    Examples
+    --------
+    >>> len(tabulate_policies())
+    17
+    """
     chosen = load_policies().values() if policies is None else policies
     return pd.DataFrame([asdict(policy) for policy in chosen])

@@ -322,6 +322,8 @@ def measure(records: NDArray[np.float64], weeks: float) -> NDArray[np.float64]:
     )
     measures = np.column_stack([records, alive_13w, alive_52w, net])
     measures[np.isnan(alive_13w), _books.FOLLOWUP_SPEND] = np.nan
+    measures[np.isnan(index), _books.INDEX_COMPLAINED] = np.nan
+    measures[records[:, _books.N_ORDERS] == 0.0, _books.LAST_COMPLAINED] = np.nan
     return measures
 
 

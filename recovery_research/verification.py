@@ -1,12 +1,18 @@
 """Does a world do what it is there for? Its stored coefficients put to the test."""
 
+import numpy as np
 import pandas as pd
 
-from .claims import compare_moments, list_targets, measure_claims
-from .experiments import check_choice
+from .claims import compare_moments, list_targets
+from .experiments import Experiment, check_choice
+from .forks import contrast_forks, tabulate_forks
+from .moments import measure_claims
+from .outcomes import tabulate_customers
 from .patterns import check_pattern
-from .populations import Population
-from .worlds import WORLD_NAMES, World
+from .policies import load_policies
+from .populations import Population, expect_alive, expect_orders, load_population
+from .simulation import simulate
+from .worlds import MECHANISMS, WORLD_NAMES, World, load_world
 
 DEFAULT_CUSTOMERS = {"claims": 400_000, "evidence": 20_000}
 
@@ -72,3 +78,84 @@ def check_targets(
         return check_pattern(world, **options)
     moments = measure_claims(world, fork=False, **options)
     return compare_moments(list_targets(), moments)
+
+
+def check_customer_base(
+    population: Population, *, n_customers: int, weeks: float = 104.0, seed: int = 0
+) -> pd.DataFrame:
+    """Hold the simulator, every effect off, against the BG/NBD closed forms.
+
+    Parameters
+    ----------
+    population : Population
+        Whose customers.
+    n_customers : int
+        How many are simulated.
+    weeks : float, optional
+        Length of observation.
+    seed : int, optional
+        Seed of the simulation.
+
+    Returns
+    -------
+    DataFrame
+        Two rows: ``population, quantity, closed_form, simulated, std_error,
+        errors_apart`` (simulated minus closed form, in standard errors).
+    """
+    experiment = Experiment(
+        world=load_world("evidence").without(*MECHANISMS),
+        policies=[load_policies()["consistent"]], population=population,
+        n_customers=n_customers, weeks=weeks, seed=seed,
+    )  # fmt: skip
+    customers = tabulate_customers(simulate(experiment))
+    quantities = {
+        "orders per customer": (expect_orders, customers["n_orders"]),
+        "share still a customer": (expect_alive, customers["left_week"].isna()),
+    }
+    rows = [
+        (population.name, name, expect(population, weeks), float(values.mean()),
+         float(values.std(ddof=1) / np.sqrt(n_customers)))
+        for name, (expect, values) in quantities.items()
+    ]  # fmt: skip
+    columns = ["population", "quantity", "closed_form", "simulated", "std_error"]
+    table = pd.DataFrame(rows, columns=columns)
+    miss = table["simulated"] - table["closed_form"]
+    return table.assign(errors_apart=miss / table["std_error"])
+
+
+def check_boundary(
+    world: World, *, n_customers: int = 1000, seed: int = 0
+) -> dict[str, object]:
+    """Hold the algebra of trust after a first failure against the simulation.
+
+    Parameters
+    ----------
+    world : World
+        Gives the beliefs.
+    n_customers : int, optional
+        How many are simulated; the contrast is the same for each.
+    seed : int, optional
+        Seed of the simulation.
+
+    Returns
+    -------
+    dict
+        ``world, taken_for_granted`` (a_f w), ``known`` (a_r + b_r), ``algebra_gains``
+        (the first exceeds the second) and ``trust_gain`` (simulated: recovered minus
+        no failure, the cause not explained and no follow-up).
+    """
+    plain = load_policies()["g_own_it"].but("plain", communication=0.0, follow_up=0.0)
+    experiment = Experiment(
+        world=world, policies=[plain], population=load_population("webshop"),
+        n_customers=n_customers, seed=seed,
+    )  # fmt: skip
+    forks = tabulate_forks(experiment, ways=["no_failure", "recovered"])
+    granted = world["prior_failure_a"] * world["recovery_weight"]
+    known = world["prior_recovery_a"] + world["prior_recovery_b"]
+    return {
+        "world": world.name,
+        "taken_for_granted": granted,
+        "known": known,
+        "algebra_gains": granted > known,
+        "trust_gain": contrast_forks(forks, outcome="trust").estimate,
+    }

@@ -151,7 +151,9 @@ class Life:
         above_0 = logistic(mean / scale)
         if fork == "recovered":
             better *= above_0
-        if fork == "not_recovered":
+        mute = not (p.apology or p.empathy or p.communication or p.accountability)
+        mute = mute and not p.compensation
+        if fork == "not_recovered" or (mute and fork != "recovered"):
             better = above_0 + better * (1.0 - above_0)
         return mean + scale * math.log((1.0 - better) / better)
 
@@ -186,7 +188,8 @@ class Life:
         elif satisfaction > 0.0 or self.perfect:
             outcome = "recovered"
             self.a_r += learning * lesson / repeat
-            self.affect += delight * satisfaction
+            # A repeated failure is made good less, in hurt and in delight alike.
+            self.affect += delight * satisfaction / repeat - hurt * (1 - 1 / repeat)
             self.oblige()
         else:
             outcome = "not_recovered"

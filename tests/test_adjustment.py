@@ -9,10 +9,10 @@ import statsmodels.api as sm
 from numpy.testing import assert_allclose
 from statsmodels.treatment.treatment_effects import TreatmentEffect
 
-from recovery_research.adjustment import adjust
-from recovery_research.balance import tabulate_balance
-from recovery_research.covariates import compare_with_covariates
-from recovery_research.weighting import fit_propensity, weights_for
+from recovery_research.analyses.adjustment import adjust
+from recovery_research.analyses.balance import tabulate_balance
+from recovery_research.analyses.covariates import compare_with_covariates
+from recovery_research.analyses.weighting import fit_propensity, weights_for
 
 REFERENCE = Path(__file__).parent / "reference" / "adjustment.csv"
 

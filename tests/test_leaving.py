@@ -8,8 +8,8 @@ import pytest
 from numpy.testing import assert_allclose
 from statsmodels.duration.hazard_regression import PHReg
 
-from recovery_research.hazards import fit_hazards
-from recovery_research.leaving import fit_leaving, tabulate_spells
+from recovery_research.analyses.hazards import fit_hazards
+from recovery_research.analyses.leaving import fit_leaving, tabulate_spells
 
 REFERENCE = Path(__file__).parent / "reference" / "leaving.csv"
 

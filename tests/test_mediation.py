@@ -7,7 +7,7 @@ import statsmodels.api as sm
 from numpy.testing import assert_allclose
 from statsmodels.stats.mediation import Mediation as StatsmodelsMediation
 
-from recovery_research.mediation import mediate
+from recovery_research.analyses.mediation import mediate
 
 
 def draw(rng, n, *, first=0.6, second=5.0, direct=-3.0, correlation=0.0):
@@ -43,6 +43,23 @@ def test_parts_are_those_of_two_regressions():
     assert_allclose(found.direct, full.params["d"])
     assert_allclose(found.total, found.direct + found.estimate)
     assert_allclose([found.total_low, found.total_high], total.conf_int().loc["d"])
+
+
+def test_errors_are_those_of_the_jackknife_all_along_the_curve():
+    # Leaving out each of 220 customers knows nothing of influence functions; the two
+    # differ by a term of order (number of coefficients) / n, some 3 %.
+    frame = draw(np.random.default_rng(10), 220)
+    found = ask(frame)
+    left_out = [ask(frame.drop(index=i)) for i in frame.index]
+    names = [0.0, -0.6, 0.5]
+    curves = np.array(
+        [f.curve.set_index("correlation").loc[names, "estimate"] for f in left_out]
+    )
+    jackknife = np.sqrt(219 / 220 * ((curves - curves.mean(axis=0)) ** 2).sum(axis=0))
+    curve = found.curve.set_index("correlation").loc[names]
+    ours = (curve["ci_high"] - curve["ci_low"]) / 2 / 1.959964
+    assert_allclose(ours, jackknife, rtol=0.04)
+    assert_allclose(ours.iloc[0], found.std_error, rtol=1e-6)
 
 
 @pytest.mark.slow

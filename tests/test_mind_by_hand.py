@@ -62,7 +62,7 @@ def test_a_good_order_is_one_more_for_the_firm(state, c):
 
 
 def test_a_first_failure_made_good(state, c, reply):
-    _mind.take_recovery(0.4, state, c, reply)
+    _mind.take_recovery(0.45, 0.4, state, c, reply)
     assert beliefs(state) == pytest.approx([2.0 + 0.76, 18.0, 1.5 + 1.9, 0.9])
     risk = (2.76 / 20.76) * (0.9 / 4.3)
     assert _mind.trust_of(state, c) == pytest.approx(-math.log(risk / (0.1 * 0.375)))
@@ -73,9 +73,12 @@ def test_a_first_failure_made_good(state, c, reply):
 def test_a_third_failure_made_good_weighs_more_and_teaches_less(state, c, reply):
     state[_mind.N_FAILED] = 2.0  # the factor is 1 + 0.8 * 2 = 2.6
     state[_mind.IS_OBLIGED] = 1.0  # she was given a gift before
-    _mind.take_recovery(0.4, state, c, reply)
+    _mind.take_recovery(0.45, 0.4, state, c, reply)
     wanted = [2.0 + 2.6 * 0.76, 18.0, 1.5 + 1.9 / 2.6, 0.9]
     assert beliefs(state) == pytest.approx(wanted)
+    # Of the hurt 1 / 2.6 is made good; of the delight 1 / 2.6 is felt.
+    wanted = 0.7 * 0.4 / 2.6 - 0.9 * 0.45 * (1 - 1 / 2.6)
+    assert state[_mind.AFFECT] == pytest.approx(wanted)
     assert state[_mind.OBLIGATION] == 0.0
 
 
@@ -147,6 +150,7 @@ def test_the_wait_of_a_hurt_customer(state, c):
 
 def test_the_wait_of_a_calm_customer(state, c):
     _mind.learn_no_failure(state, c)
+    _mind.take_stock(state, c)
     loyalty = 1.2 * math.tanh(0.6 * math.log(21 / 20) / 1.2)
     wanted = 0.9 / (0.4 * math.exp(0.33 * 0.7 * loyalty))
     assert _mind.wait_for_order(0.9, 0.4, 50.0, state, c) == pytest.approx(wanted)

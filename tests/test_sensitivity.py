@@ -8,13 +8,13 @@ import pytest
 import statsmodels.api as sm
 from numpy.testing import assert_allclose
 
-from recovery_research.sensitivity import (
+from recovery_research.analyses.sensitivity import (
     check_placebo,
     e_value,
     probe_confounding,
     robustness_value,
 )
-from recovery_research.worst_cases import bound_worst_case
+from recovery_research.analyses.worst_cases import bound_worst_case
 
 
 def draw(n=220, seed=3, effect=4.0):

@@ -8,8 +8,8 @@ import pytest
 import statsmodels.formula.api as smf
 from numpy.testing import assert_allclose
 
-from recovery_research.contrasts import paradox
-from recovery_research.spending import divide_spending
+from recovery_research.analyses.contrasts import paradox
+from recovery_research.analyses.spending import divide_spending
 
 
 @pytest.fixture

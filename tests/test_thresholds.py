@@ -9,7 +9,7 @@ import statsmodels.api as sm
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from recovery_research.thresholds import find_parity, fit_gap
+from recovery_research.analyses.thresholds import find_parity, fit_gap
 
 
 def draw(

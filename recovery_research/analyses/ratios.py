@@ -1,0 +1,224 @@
+"""How many times as much: the ratio of two mean amounts."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+
+from recovery_research.analyses.groups import select_groups
+from recovery_research.analyses.intervals import check_level
+
+
+@dataclass(frozen=True, slots=True)
+class RatioEstimate:
+    """One group's mean as a multiple of another's.
+
+    Attributes
+    ----------
+    outcome : str
+        The column compared.
+    policy : str or None
+        Whose customers.
+    treated, control : str
+        The two groups of `index_outcome`.
+    estimate : float
+        Mean of treated divided by mean of control; 1.06 is six per cent more.
+    std_error : float
+        By the delta method, for orientation; the limits do not rest on it.
+    ci_low, ci_high, confidence : float
+        Fieller's limits; NaN if there are none (see `note`).
+    n_treated, n_control : int
+        Customers with a known outcome.
+    mean_treated, mean_control : float
+        The two means.
+    n_missing : int
+        Customers of the two groups whose outcome is unknown, left out.
+    note : str
+        What could not be done; empty otherwise.
+    """
+
+    outcome: str
+    policy: str | None
+    treated: str
+    control: str
+    estimate: float
+    std_error: float
+    ci_low: float
+    ci_high: float
+    confidence: float
+    n_treated: int
+    n_control: int
+    mean_treated: float
+    mean_control: float
+    n_missing: int
+    note: str
+
+    def __str__(self) -> str:
+        head = (
+            f"{self.outcome}: {self.treated} over {self.control} = {self.estimate:.4g}"
+        )
+        if math.isnan(self.ci_low):
+            return f"{head} (no interval: {self.note})"
+        return (
+            f"{head} ({self.confidence:.0%} CI {self.ci_low:.4g} to {self.ci_high:.4g})"
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the estimate as one row, one column per field."""
+        return pd.DataFrame([asdict(self)])
+
+
+def paradox_ratio(
+    customers: pd.DataFrame,
+    *,
+    outcome: str,
+    policy: str | None = None,
+    treated: str = "recovered",
+    control: str = "no_failure",
+    confidence: float = 0.95,
+) -> RatioEstimate:
+    """Compare two groups' mean amounts as a ratio, the way "106 to 100" is quoted.
+
+    Parameters
+    ----------
+    customers, policy, treated, control, confidence
+        As in `contrasts.paradox`.
+    outcome : str
+        A column of amounts or counts, nowhere negative; for shares of yes the
+        difference is what `paradox` gives.
+
+    Returns
+    -------
+    RatioEstimate
+
+    Raises
+    ------
+    ValueError
+        As `contrasts.paradox`; also if the outcome is negative somewhere or yes/no.
+
+    Examples
+    --------
+    >>> customers = pd.DataFrame({
+    ...     "index_outcome": ["recovered"] * 3 + ["no_failure"] * 3,
+    ...     "spend": [22.0, 24.0, 26.0, 18.0, 20.0, 22.0]})
+    >>> print(paradox_ratio(customers, outcome="spend"))
+    spend: recovered over no_failure = 1.2 (95% CI 0.9734 to 1.492)
+    """
+    check_level(confidence)
+    groups = select_groups(
+        customers, outcome=outcome, policy=policy, treated=treated, control=control
+    )
+    if groups.yes_no and groups.treated.size and groups.control.size:
+        raise ValueError(f"{outcome!r} is yes/no; compare shares with paradox.")
+    if min(groups.treated.min(initial=0.0), groups.control.min(initial=0.0)) < 0.0:
+        raise ValueError(
+            f"{outcome!r} is negative somewhere, so a ratio of means says nothing; "
+            "use paradox for the difference."
+        )
+    ratio, std_error, low, high, note = ratio_of_means(
+        groups.treated, groups.control, confidence=confidence
+    )
+    means = [v.mean() if v.size else math.nan for v in (groups.treated, groups.control)]
+    return RatioEstimate(
+        outcome=outcome,
+        policy=policy,
+        treated=treated,
+        control=control,
+        estimate=ratio,
+        std_error=std_error,
+        ci_low=low,
+        ci_high=high,
+        confidence=confidence,
+        n_treated=groups.treated.size,
+        n_control=groups.control.size,
+        mean_treated=float(means[0]),
+        mean_control=float(means[1]),
+        n_missing=groups.n_missing,
+        note=note,
+    )
+
+
+def ratio_of_means(
+    treated: NDArray[np.float64],
+    control: NDArray[np.float64],
+    *,
+    confidence: float = 0.95,
+) -> tuple[float, float, float, float, str]:
+    """Divide two means, with Fieller's limits for unequal variances.
+
+    Parameters
+    ----------
+    treated, control : float64 array, shape (n,)
+        Finite values.
+    confidence : float, optional
+        Level of the interval, strictly between 0 and 1.
+
+    Returns
+    -------
+    estimate, std_error, ci_low, ci_high : float
+        NaN where they cannot be had.
+    note : str
+        Why not; empty otherwise.
+
+    Notes
+    -----
+    Fieller's limits are the ratios r that a Welch test of mean(treated) - r *
+    mean(control) = 0 does not reject, with its degrees of freedom taken at the
+    estimate. The delta method's limits are always finite, also where the control
+    mean cannot be told from zero and the truth can be any multiple; Fieller's are
+    then unbounded and the note says so. That is why they were chosen.
+
+    References
+    ----------
+    Fieller, E. C. (1954). Some problems in interval estimation. JRSS B 16, 175-185.
+
+    Examples
+    --------
+    >>> found = ratio_of_means(np.array([22.0, 24, 26]), np.array([18.0, 20, 22]))
+    >>> [round(value, 3) for value in found[:4]]
+    [1.2, 0.09, 0.973, 1.492]
+    """
+    nan = math.nan
+    if min(treated.size, control.size) == 0:
+        return nan, nan, nan, nan, "no known outcome in a group"
+    top, bottom = float(treated.mean()), float(control.mean())
+    if bottom == 0.0:
+        return nan, nan, nan, nan, "the control mean is zero: nothing to divide by"
+    ratio = top / bottom
+    if min(treated.size, control.size) < 2:
+        return ratio, nan, nan, nan, "a group of one customer has no spread"
+    parts = [float(v.var(ddof=1)) / v.size for v in (treated, control)]
+    error = parts[0] + ratio**2 * parts[1]
+    std_error = math.sqrt(error) / abs(bottom)
+    if error == 0.0:
+        return ratio, nan, nan, nan, "nothing varies in either group"
+    freedom = error**2 / (
+        parts[0] ** 2 / (treated.size - 1)
+        + (ratio**2 * parts[1]) ** 2 / (control.size - 1)
+    )
+    t = float(stats.t.ppf(0.5 + confidence / 2.0, freedom))
+    low, high = _fieller(top, bottom, parts, t)
+    if math.isnan(low):
+        return (
+            ratio, std_error, nan, nan,
+            "the control mean cannot be told from zero: the ratio has no upper limit",
+        )  # fmt: skip
+    return ratio, std_error, low, high, ""
+
+
+def _fieller(
+    top: float, bottom: float, parts: list[float], t: float
+) -> tuple[float, float]:
+    """Solve (top - r * bottom)^2 = t^2 (v_top + r^2 v_bottom) for r."""
+    square = bottom**2 - t**2 * parts[1]
+    if square <= 0.0:
+        return math.nan, math.nan
+    cross = top * bottom
+    constant = top**2 - t**2 * parts[0]
+    reach = math.sqrt(max(cross**2 - square * constant, 0.0))
+    return (cross - reach) / square, (cross + reach) / square

@@ -1,0 +1,1 @@
+"""What the simulation costs, measured against others; run by ``make bench``."""
