@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from recovery_research.adjustment import adjust
-from recovery_research.contrasts import paradox
-from recovery_research.customers import Customers
-from recovery_research.mapping_rules import Field
-from recovery_research.questions import knows_leaving, main_questions
-from recovery_research.spending import divide_spending
-from recovery_research.staying import compare_staying, staying_times
+from recovery_research.analyses.adjustment import adjust
+from recovery_research.analyses.contrasts import paradox
+from recovery_research.analyses.spending import divide_spending
+from recovery_research.analyses.staying import compare_staying, staying_times
+from recovery_research.customers.mapping_rules import Field
+from recovery_research.customers.questions import knows_leaving, main_questions
+from recovery_research.customers.reading import Customers
 
 
 def usable_covariates(read: Customers, treated: str, control: str) -> list[Field]:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recovery_research.findings import CustomerFileError
-from recovery_research.mapping_rules import SourceRule
-from recovery_research.sources import RawTable, choose_columns
+from recovery_research.customers.findings import CustomerFileError
+from recovery_research.customers.mapping_rules import SourceRule
+from recovery_research.customers.sources import RawTable, choose_columns
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -167,7 +167,7 @@ def read_excel(
     import openpyxl
     from openpyxl.utils.exceptions import InvalidFileException
 
-    from recovery_research.databases import build_column
+    from recovery_research.customers.databases import build_column
 
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)

@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from recovery_research.contrasts import paradox
-from recovery_research.curves import wilson_limits
-from recovery_research.groups import GROUP_COLUMN, check_outcome, read_outcome
-from recovery_research.intervals import check_level
+from recovery_research.analyses.contrasts import paradox
+from recovery_research.analyses.curves import wilson_limits
+from recovery_research.analyses.groups import GROUP_COLUMN, check_outcome, read_outcome
+from recovery_research.analyses.intervals import check_level
 
 
-def tabulate_answers(
+def tabulate_shares(
     customers: pd.DataFrame,
     *,
     outcome: str,
@@ -64,7 +64,7 @@ def tabulate_answers(
     >>> complaints = pd.DataFrame({
     ...     "index_outcome": ["none"] * 10 + ["money"] * 10,
     ...     "disputed": [True] * 4 + [False] * 6 + [True] + [False] * 9})
-    >>> table = tabulate_answers(complaints, outcome="disputed", control="none")
+    >>> table = tabulate_shares(complaints, outcome="disputed", control="none")
     >>> table[["group", "n_yes", "estimate", "ratio"]].values.tolist()
     [['none', 4, 0.4, nan], ['money', 1, 0.1, 0.25]]
     """

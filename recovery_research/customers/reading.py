@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from recovery_research.customer_tables import count_flow, list_fields, make_table
-from recovery_research.doubts import tell_doubts
-from recovery_research.file_readings import Reading, read_file, write_out
-from recovery_research.findings import (
+from recovery_research.customers.doubts import tell_doubts
+from recovery_research.customers.file_readings import Reading, read_file, write_out
+from recovery_research.customers.findings import (
     CustomerCheck,
     CustomerFileError,
     Finding,
@@ -19,9 +18,10 @@ from recovery_research.findings import (
     refuse,
     sort_findings,
 )
-from recovery_research.impossible_rows import set_aside_impossible
-from recovery_research.mapping_rules import Field, FileMapping
-from recovery_research.mappings import read_mapping
+from recovery_research.customers.impossible_rows import set_aside_impossible
+from recovery_research.customers.mapping_rules import Field, FileMapping
+from recovery_research.customers.mappings import read_mapping
+from recovery_research.customers.tables import count_flow, list_fields, make_table
 
 
 @dataclass(frozen=True, slots=True, eq=False)

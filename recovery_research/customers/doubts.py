@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from recovery_research.file_readings import Reading
-from recovery_research.groups import read_outcome
-from recovery_research.mapping_rules import Field
+from recovery_research.analyses.groups import read_outcome
+from recovery_research.customers.file_readings import Reading
+from recovery_research.customers.mapping_rules import Field
 
 # Fewer customers than this in a group say little; in a level, nothing.
 SMALL_GROUP, SMALL_LEVEL = 30, 5

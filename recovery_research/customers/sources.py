@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recovery_research import places
-from recovery_research.findings import CustomerFileError
-from recovery_research.groups import did_you_mean
-from recovery_research.mapping_rules import SourceRule
+from recovery_research.analyses.groups import did_you_mean
+from recovery_research.customers.findings import CustomerFileError
+from recovery_research.customers.mapping_rules import SourceRule
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -104,7 +104,7 @@ def read_source(
     if text in EXAMPLES:
         text = str(places.data_path(f"examples/{text}.csv"))
     if _URL.match(text):
-        from recovery_research.databases import read_database
+        from recovery_research.customers.databases import read_database
 
         return read_database(text, rule, columns=columns, limit=limit)
     path = find_file(text)
@@ -115,9 +115,9 @@ def read_source(
         )
     kind = recognise(path)
     if kind in ("SQLite", "DuckDB"):
-        from recovery_research.databases import read_file_database as reader
+        from recovery_research.customers.databases import read_file_database as reader
     else:
-        from recovery_research.files import READERS
+        from recovery_research.customers.files import READERS
 
         reader = READERS[kind]
     return reader(path, rule, columns=columns, limit=limit)

@@ -9,13 +9,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from recovery_research._books import NO_FAILURE, NO_ORDER, RECOVERED
-from recovery_research.groups import did_you_mean
-from recovery_research.index_outcomes import UNKNOWN, YES
-from recovery_research.order_logs import OrderLog, sort_log
-from recovery_research.outcomes import INDEX_OUTCOMES
-from recovery_research.simulation import FOLLOWUP_WEEKS, YEAR_WEEKS, alive_after
+from recovery_research.analyses.groups import did_you_mean
+from recovery_research.customers.index_outcomes import (
+    INDEX_OUTCOMES,
+    NO_FAILURE,
+    NO_ORDER,
+    RECOVERED,
+    UNKNOWN,
+    YES,
+)
+from recovery_research.customers.order_logs import OrderLog, sort_log
 
+FOLLOWUP_WEEKS, YEAR_WEEKS = 13.0, 52.0
 DESIGNS = ("order-based", "customer-based")
 INDEX_CHOICES = ("drawn", "first")
 # What was known when the index order was placed, and what came after it.
@@ -216,8 +221,10 @@ def count_staying(log: OrderLog, index_week: NDArray) -> dict[str, object]:
     left_week[log.code[gone]] = log.week[gone]
     columns: dict[str, object] = {}
     for name, window in (("alive_13w", FOLLOWUP_WEEKS), ("alive_52w", YEAR_WEEKS)):
-        alive = alive_after(index_week, left_week, window, log.end + TICK)
-        columns[name] = pd.arrays.BooleanArray(alive == 1.0, np.isnan(alive))
+        seen = index_week + window <= log.end + TICK
+        columns[name] = pd.arrays.BooleanArray(
+            ~(left_week <= index_week + window), ~seen
+        )
     return columns | {"left_week": left_week}
 
 

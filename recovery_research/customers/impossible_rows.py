@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from recovery_research.file_readings import Reading
-from recovery_research.index_outcomes import NO, YES
+from recovery_research.customers.file_readings import Reading
+from recovery_research.customers.index_outcomes import NO, YES
 
 # Moments in the order in which they must come, by shape.
 ORDER_OF_EVENTS = (

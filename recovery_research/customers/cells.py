@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from recovery_research.covariates import MOST_LEVELS
-from recovery_research.index_outcomes import NO, UNKNOWN, YES
-from recovery_research.mapping_rules import FileMapping
+from recovery_research.analyses.covariates import MOST_LEVELS
+from recovery_research.customers.index_outcomes import NO, UNKNOWN, YES
+from recovery_research.customers.mapping_rules import FileMapping
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -74,7 +74,7 @@ def read_cells(column: pa.ChunkedArray, kind: str, mapping: FileMapping) -> Cell
     ColumnRefusedError
         If the column as a whole cannot be that: too many levels, mixed time zones.
     """
-    from recovery_research.moments import read_moments
+    from recovery_research.customers.moments import read_moments
 
     column = plain(column)
     if kind == "yes_no":

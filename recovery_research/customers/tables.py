@@ -6,18 +6,23 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from recovery_research.cells import Cells, name_keys
-from recovery_research.file_readings import Reading
-from recovery_research.findings import CustomerFileError
-from recovery_research.index_outcomes import UNKNOWN, YES, Answers, classify_outcomes
-from recovery_research.mapping_rules import Field, FileMapping
-from recovery_research.moments import read_moment
-from recovery_research.order_customers import (
+from recovery_research.customers.cells import Cells, name_keys
+from recovery_research.customers.file_readings import Reading
+from recovery_research.customers.findings import CustomerFileError
+from recovery_research.customers.index_outcomes import (
+    OUTCOMES_OF_ORDERS,
+    UNKNOWN,
+    YES,
+    Answers,
+    classify_outcomes,
+)
+from recovery_research.customers.mapping_rules import Field, FileMapping
+from recovery_research.customers.moments import read_moment
+from recovery_research.customers.order_customers import (
     COVARIATES,
     OUTCOMES,
     customers_from_orders,
 )
-from recovery_research.order_logs import OUTCOMES_OF_ORDERS
 
 Made = tuple[pd.DataFrame, pd.DataFrame | None, float | None]
 

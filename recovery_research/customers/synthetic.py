@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from recovery_research.customers.order_customers import customers_from_orders
 from recovery_research.experiments import Experiment
-from recovery_research.order_customers import customers_from_orders
 from recovery_research.orders import tabulate_orders
 from recovery_research.policies import choose_policies
 from recovery_research.populations import load_population

@@ -13,10 +13,10 @@ from urllib.parse import quote
 
 import numpy as np
 
-from recovery_research.findings import CustomerFileError
-from recovery_research.groups import did_you_mean
-from recovery_research.mapping_rules import SourceRule
-from recovery_research.sources import RawTable, choose_columns
+from recovery_research.analyses.groups import did_you_mean
+from recovery_research.customers.findings import CustomerFileError
+from recovery_research.customers.mapping_rules import SourceRule
+from recovery_research.customers.sources import RawTable, choose_columns
 
 if TYPE_CHECKING:
     import pyarrow as pa

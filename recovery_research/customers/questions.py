@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from recovery_research.contrasts import paradox_by_outcome
-from recovery_research.customers import Customers
-from recovery_research.groups import did_you_mean, read_outcome
-from recovery_research.order_logs import OUTCOMES_OF_ORDERS
-from recovery_research.verdicts import NO_PARADOX, PARADOX
+from recovery_research.analyses.contrasts import paradox_by_outcome
+from recovery_research.analyses.groups import did_you_mean, read_outcome
+from recovery_research.analyses.verdicts import NO_PARADOX, PARADOX
+from recovery_research.customers.index_outcomes import OUTCOMES_OF_ORDERS
+from recovery_research.customers.reading import Customers
 
 CANNOT_ASK = "cannot be asked"
 QUESTIONS = (

@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from recovery_research._books import NO_FAILURE, NOT_RECOVERED, RECOVERED, SILENT
-
+# The simulation's names and numbers, not imported from it: checking a file should not
+# have to load a compiler. A test holds them together.
+INDEX_OUTCOMES = ("no_failure", "silent", "recovered", "not_recovered", "no_order")
+NO_FAILURE, SILENT, RECOVERED, NOT_RECOVERED, NO_ORDER = range(5)
+OUTCOMES_OF_ORDERS = INDEX_OUTCOMES[:NO_ORDER]
 # Answers with three values: blank is unknown, never no.
 YES, NO, UNKNOWN = 1, 0, -1
 
@@ -36,7 +39,7 @@ def classify_outcomes(
     Returns
     -------
     int8 array, shape (n,)
-        Place in `outcomes.INDEX_OUTCOMES`, -1 if it cannot be said. No failure is 0;
+        Place in `INDEX_OUTCOMES`, -1 if it cannot be said. No failure is 0;
         a failure resolved is 2, recovered; not resolved it is 3, not_recovered, if
         she complained or was answered, and 1, silent, if neither.
 

@@ -10,12 +10,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from recovery_research._books import NO_ORDER
-from recovery_research.groups import did_you_mean
-from recovery_research.index_outcomes import Answers, classify_outcomes
-from recovery_research.outcomes import INDEX_OUTCOMES
+from recovery_research.analyses.groups import did_you_mean
+from recovery_research.customers.index_outcomes import (
+    NO_ORDER,
+    OUTCOMES_OF_ORDERS,
+    Answers,
+    classify_outcomes,
+)
 
-OUTCOMES_OF_ORDERS = INDEX_OUTCOMES[:NO_ORDER]
 FLAGS = ("failed", "complained", "resolved", "response", "left")
 
 

@@ -4,42 +4,42 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
-from typing import TypeVar
 
 from recovery_research import places
-from recovery_research.covariates import AFTERWARDS
-from recovery_research.findings import CustomerFileError
-from recovery_research.groups import did_you_mean
-from recovery_research.mapping_rules import (
+from recovery_research.analyses.covariates import AFTERWARDS
+from recovery_research.analyses.groups import did_you_mean
+from recovery_research.customers.index_outcomes import OUTCOMES_OF_ORDERS
+from recovery_research.customers.mapping_parts import (
+    MappingError,
+    as_number,
+    as_texts,
+    read_order_rule,
+    read_rule,
+    require_keys,
+)
+from recovery_research.customers.mapping_rules import (
     KINDS,
     NEEDED,
     ROLES,
     SHAPES,
     Field,
     FileMapping,
-    OrderRule,
     SourceRule,
     TimeRule,
     ValueRule,
 )
-from recovery_research.order_customers import COVARIATES, DESIGNS, INDEX_CHOICES
-from recovery_research.order_logs import OUTCOMES_OF_ORDERS
-from recovery_research.sources import find_file
-
-Rule = TypeVar("Rule", ValueRule, TimeRule, SourceRule, OrderRule)
+from recovery_research.customers.order_customers import (
+    COVARIATES,
+)
+from recovery_research.customers.sources import find_file
 
 PARTS = (
     "shape", "columns", "outcomes", "covariates", "groups", "answers", "values", "time",
     "source", "orders", "unreadable",
 )  # fmt: skip
 # Names that the customers table uses itself.
-TAKEN = ("policy", "customer", "index_outcome", "index_week", "left_week", *COVARIATES)
-
-
-class MappingError(CustomerFileError):
-    """A mapping that cannot be used."""
+TAKEN = ("policy", "customer", "index_outcome", "index_week", "left_week")
 
 
 def read_mapping(mapping: str | Path | Mapping | FileMapping) -> FileMapping:
@@ -109,7 +109,9 @@ def check_mapping(name: str, content: Mapping) -> FileMapping:
     columns = read_columns(name, shape, content.get("columns", {}))
     outcomes = read_fields(name, "outcomes", content)
     covariates = read_fields(name, "covariates", content)
-    check_names(name, outcomes, covariates)
+    taken = (*TAKEN, *COVARIATES) if shape == "orders" else TAKEN
+    check_names(name, (*outcomes, *covariates), taken)
+    check_covariates(name, covariates)
     unreadable = content.get("unreadable", "refuse")
     if unreadable not in ("refuse", "set aside"):
         raise MappingError(
@@ -131,18 +133,6 @@ def check_mapping(name: str, content: Mapping) -> FileMapping:
     )
     check_shape(checked)
     return checked
-
-
-def require_keys(name: str, table: object, allowed: object) -> None:
-    """Raise unless a table has only the keys allowed."""
-    if not isinstance(table, Mapping):
-        raise MappingError(f"{name}: needs a table of names and values; got {table!r}.")
-    for key in table:
-        if key not in allowed:
-            raise MappingError(
-                f"{name}: {key!r} is not known here; allowed are {list(allowed)}."
-                f"{did_you_mean(key, allowed)}"
-            )
 
 
 def read_columns(name: str, shape: str, table: object) -> dict[str, str]:
@@ -206,22 +196,24 @@ def read_bound(where: str, bounds: object) -> float | None:
     return float(bounds)
 
 
-def check_names(
-    name: str, outcomes: tuple[Field, ...], covariates: tuple[Field, ...]
-) -> None:
+def check_names(name: str, given: tuple[Field, ...], taken: tuple[str, ...]) -> None:
     """Raise if a name is taken, used twice, or cannot be a column of ours."""
-    names = [each.name for each in (*outcomes, *covariates)]
+    names = [each.name for each in given]
     for each in names:
         if not each.isidentifier() or each != each.lower():
             raise MappingError(
                 f"{name}: {each!r} is not a name in lower-case letters, digits and "
                 "underscores; name it so and give its column beside it."
             )
-        if each in TAKEN or names.count(each) > 1:
+        if each in taken or names.count(each) > 1:
             raise MappingError(
                 f"{name}: the name {each!r} is taken or used twice; choose another. "
-                f"Taken are {list(TAKEN)}."
+                f"Taken are {list(taken)}."
             )
+
+
+def check_covariates(name: str, covariates: tuple[Field, ...]) -> None:
+    """Raise if a covariate has the name of something that comes afterwards."""
     for each in covariates:
         if each.name in AFTERWARDS:
             raise MappingError(
@@ -263,68 +255,6 @@ def read_control(name: str, shape: str, table: object) -> str:
     if shape != "complaints" and table:
         raise MappingError(f"{name}: [answers] belongs to the shape 'complaints'.")
     return control
-
-
-def read_order_rule(name: str, shape: str, content: Mapping) -> OrderRule | None:
-    """Return how an order log becomes customers; its design must be chosen."""
-    table = content.get("orders")
-    if shape != "orders":
-        if table is not None:
-            raise MappingError(f"{name}: [orders] belongs to the shape 'orders'.")
-        return None
-    if not isinstance(table, Mapping) or table.get("design") not in DESIGNS:
-        given = table.get("design") if isinstance(table, Mapping) else table
-        raise MappingError(
-            f"{name}, [orders]: design must be chosen, one of {list(DESIGNS)}: one "
-            f"index order of each customer, or anybody with a problem; got {given!r}."
-        )
-    rule = read_rule(name, "orders", content, OrderRule)
-    if rule.index not in INDEX_CHOICES:
-        raise MappingError(
-            f"{name}, [orders]: index is one of {list(INDEX_CHOICES)}; "
-            f"got {rule.index!r}."
-        )
-    return rule
-
-
-def read_rule(name: str, part: str, content: Mapping, rule: type[Rule]) -> Rule:
-    """Return one part of a mapping as the rule it is, types checked."""
-    table = content.get(part, {})
-    place = f"{name}, [{part}]"
-    require_keys(place, table, [each.name for each in fields(rule)])
-    values = {}
-    for each in fields(rule):
-        if each.name not in table:
-            continue
-        given = table[each.name]
-        if "tuple" in str(each.type):
-            given = as_texts(place, each.name, given)
-        elif each.name in ("followup_weeks", "seed"):
-            given = as_number(place, each.name, given, whole=each.name == "seed")
-        elif each.name in ("start", "end"):
-            given = given if isinstance(given, int | float) else str(given)
-        elif not isinstance(given, str):
-            raise MappingError(f"{place}: {each.name} is a text; got {given!r}.")
-        values[each.name] = given
-    return rule(**values)
-
-
-def as_texts(place: str, key: str, given: object) -> tuple[str, ...]:
-    """Return a list of texts, or raise."""
-    if not isinstance(given, list) or not all(isinstance(each, str) for each in given):
-        raise MappingError(
-            f'{place}: {key} is a list of texts, such as ["a", "b"]; got {given!r}.'
-        )
-    return tuple(given)
-
-
-def as_number(place: str, key: str, given: object, *, whole: bool) -> float | int:
-    """Return a number above or at 0, or raise."""
-    right = isinstance(given, int if whole else (int, float)) and given >= 0
-    if not right or isinstance(given, bool):
-        kind = "whole number" if whole else "number"
-        raise MappingError(f"{place}: {key} is a {kind}, 0 or more; got {given!r}.")
-    return given
 
 
 def check_shape(mapping: FileMapping) -> None:

@@ -9,15 +9,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from recovery_research.cells import (
+from recovery_research.customers.cells import (
     Cells,
     ColumnRefusedError,
     read_cells,
     read_common_levels,
 )
-from recovery_research.findings import Finding
-from recovery_research.mapping_rules import ROLES, FileMapping
-from recovery_research.sources import RawTable, read_source
+from recovery_research.customers.findings import Finding
+from recovery_research.customers.mapping_rules import ROLES, FileMapping
+from recovery_research.customers.sources import RawTable, read_source
 
 MOST_EXAMPLES = 3
 # Excluded rows are written out with what stands in them, within reason.
