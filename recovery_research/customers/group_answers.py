@@ -10,8 +10,14 @@ from recovery_research.analyses.adjustment import adjust
 from recovery_research.analyses.contrasts import paradox
 from recovery_research.analyses.spending import divide_spending
 from recovery_research.analyses.staying import compare_staying, staying_times
+from recovery_research.analyses.verdicts import CANNOT_TELL
 from recovery_research.customers.mapping_rules import Field
-from recovery_research.customers.questions import knows_leaving, main_questions
+from recovery_research.customers.questions import (
+    count_whole,
+    knows_leaving,
+    main_questions,
+    word_verdict,
+)
 from recovery_research.customers.reading import Customers
 
 
@@ -77,9 +83,13 @@ def adjust_groups(
         "question", "treated", "control", "outcome", "view", "estimate", "std_error",
         "ci_low", "ci_high", "confidence", "n_treated", "n_control", "n_missing",
         "effective_treated", "effective_control", "share_outside", "imbalance_before",
-        "imbalance_after", "equivalence_high", "verdict", "covariates", "note",
+        "imbalance_after", "equivalence_low", "equivalence_high", "verdict",
+        "covariates", "note",
     ]  # fmt: skip
-    return pd.DataFrame(rows).reindex(columns=columns)
+    table = count_whole(pd.DataFrame(rows).reindex(columns=columns))
+    if read.shape == "complaints":
+        table["verdict"] = [word_verdict(row) for row in table.itertuples()]
+    return table
 
 
 def try_adjusting(
@@ -89,11 +99,17 @@ def try_adjusting(
     names = [each.name for each in covariates]
     kept = {k: options[k] for k in ("outcome", "treated", "control", "confidence")}
     if not names:
-        return kept | {"note": "the file has no covariate that varies: no adjustment"}
+        return kept | {
+            "verdict": CANNOT_TELL,
+            "note": "the file has no covariate that varies: no adjustment",
+        }
     try:
         found = adjust(read.customers, covariates=names, **options)
     except ValueError as error:
-        return kept | {"covariates": ", ".join(names), "note": str(error)}
+        names = ", ".join(names)
+        return kept | {
+            "verdict": CANNOT_TELL, "covariates": names, "note": str(error).rstrip(".")
+        }  # fmt: skip
     return found.to_frame().iloc[0].to_dict()
 
 

@@ -57,8 +57,8 @@ def classify_outcomes(
     else:
         spoke = complained.copy()
     if response is not None:
-        # Either suffices; neither is known only where both are.
-        spoke = np.where((spoke == NO) & (response != NO), response, spoke)
+        # Either suffices; neither is known only where both are known.
+        spoke = np.where((spoke == NO) | (response == YES), response, spoke)
     codes = np.full(len(failed), UNKNOWN, dtype=np.int8)
     problem = failed == YES
     codes[failed == NO] = NO_FAILURE

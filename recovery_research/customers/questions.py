@@ -181,7 +181,13 @@ def contrast_groups(
             found["verdict"] = [word_verdict(each) for each in found.itertuples()]
         frames.append(found.assign(question=row.question))
     table = pd.concat([f for f in frames[1:] if len(f)] or frames, ignore_index=True)
-    return table.reindex(columns=frames[0].columns)
+    return count_whole(table.reindex(columns=frames[0].columns))
+
+
+def count_whole(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose counts are whole numbers also where some are missing."""
+    counts = [name for name in table if str(name).startswith("n_")]
+    return table.astype(dict.fromkeys(counts, "Int64"))
 
 
 def word_verdict(found: object) -> str:
