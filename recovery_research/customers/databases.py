@@ -6,6 +6,7 @@ import datetime
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -72,11 +73,11 @@ def read_duckdb(
             "select table_name from information_schema.tables order by table_name"
         ).fetchall()
         query = write_query(path.name, [row[0] for row in listed], rule)
-        held = [row[0] for row in connection.execute(query).description]
+        held = list(connection.sql(query).columns)
         wanted = choose_columns(path.name, held, columns)
         chosen = ", ".join('"' + name.replace('"', '""') + '"' for name in wanted)
         end = "" if limit is None else f" limit {int(limit)}"
-        table = connection.execute(
+        table = connection.sql(
             f"select {chosen} from ({query}) as chosen{end}"
         ).to_arrow_table()
     except duckdb.Error as error:
@@ -115,9 +116,11 @@ def read_database(
             tables = [] if rule.query else sqlalchemy.inspect(engine).get_table_names()
             query = write_query(name, tables, rule)
             result = connection.execute(sqlalchemy.text(query))
-            held = list(result.keys())
-            pieces = count_rows(result.partitions(ROWS_AT_ONCE), read)
-            return gather(name, "database", held, columns, pieces, limit)
+            # SQLAlchemy forgets the cursor of a connection that breaks; we do not.
+            with closing(result.cursor):
+                held = list(result.keys())
+                pieces = count_rows(result.partitions(ROWS_AT_ONCE), read)
+                return gather(name, "database", held, columns, pieces, limit)
     except SQLAlchemyError as error:
         cause = getattr(error, "orig", None) or error
         raise CustomerFileError(
