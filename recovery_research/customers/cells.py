@@ -177,6 +177,9 @@ def read_yes_no(column: pa.ChunkedArray, mapping: FileMapping) -> Cells:
     allowed = f"yes ({', '.join(rule.yes)}), no ({', '.join(rule.no)}) or blank"
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
         raise ColumnRefusedError(f"holds {column.type}, not yes or no.")
+    if pa.types.is_boolean(column.type):
+        answers = column.cast(pa.int8()).fill_null(UNKNOWN).to_numpy()
+        return Cells(answers, (), np.array([], dtype=np.int64), allowed)
     code, levels = number_texts(column, mapping)
     known = {word.casefold(): YES for word in rule.yes}
     known |= {word.casefold(): NO for word in rule.no}
@@ -240,13 +243,37 @@ def read_keys(column: pa.ChunkedArray, mapping: FileMapping) -> Cells:
         values = column.to_numpy().astype(np.int64)
         return Cells(values, (), np.array([], dtype=np.int64), "a name or number")
     code, levels = number_texts(column, mapping)
-    return Cells(code, levels, np.array([], dtype=np.int64), "a name or number")
+    none = np.array([], dtype=np.int64)
+    if levels and (code >= 0).all() and all(map(is_whole, levels)):
+        # As numbers they are the same customers whatever kind of file they came in.
+        values = np.array(levels, dtype=np.int64)[code]
+        return Cells(values, (), none, "a name or number")
+    return Cells(code, levels, none, "a name or number")
+
+
+def is_whole(name: str) -> bool:
+    """Return whether a name is a whole number as a computer writes it."""
+    return (
+        name.isascii() and name.isdigit() and len(name) < 19 and str(int(name)) == name
+    )
 
 
 def number_texts(
     column: pa.ChunkedArray, mapping: FileMapping
 ) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """Give the different texts of a column numbers in their order, -1 if unknown."""
+    code, words = encode_texts(column, mapping)
+    names = words.to_pylist()
+    rank = np.argsort(np.array([*names, ""], dtype=object)[:-1], kind="stable")
+    back = np.empty(len(names) + 1, dtype=np.int64)
+    back[rank], back[-1] = np.arange(len(names)), -1
+    return back[code], tuple(names[k] for k in rank)
+
+
+def encode_texts(
+    column: pa.ChunkedArray, mapping: FileMapping
+) -> tuple[NDArray[np.int64], pa.Array]:
+    """Return the different texts of a column, and each cell's place there or -1."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -256,13 +283,12 @@ def number_texts(
             whole = pc.all(pc.equal(column, pc.floor(column))).as_py()
             column = column.cast(pa.int64()) if whole else column
         column = column.cast(pa.string())
-    coded = blank_cells(column, mapping).combine_chunks().dictionary_encode()
-    names = coded.dictionary.to_pylist() if coded.dictionary.null_count == 0 else []
-    rank = np.argsort(np.array(names, dtype=object), kind="stable")
-    back = np.empty(len(names) + 1, dtype=np.int64)
-    back[rank], back[-1] = np.arange(len(names)), -1
-    code = coded.indices.fill_null(len(names)).to_numpy()
-    return back[code], tuple(names[k] for k in rank)
+    coded = blank_cells(column, mapping).combine_chunks()
+    if isinstance(coded, pa.ChunkedArray):  # beyond what one array of texts can hold
+        coded = coded.cast(pa.large_string()).combine_chunks()
+    coded = coded.dictionary_encode()
+    code = coded.indices.cast(pa.int64()).fill_null(-1).to_numpy()
+    return code, coded.dictionary
 
 
 def name_keys(cells: Cells, rows: NDArray[np.bool_]) -> pd.Series:

@@ -213,8 +213,8 @@ def number_rows(
     name: str, kind: str, table: pa.Table, broken: list, *, first: int
 ) -> RawTable:
     """Give each row the number that it has in the file, broken ones counted."""
-    gone = np.array(sorted(row.number for row in broken), dtype=np.int64)
-    every = np.arange(first, first + table.num_rows + len(gone))
+    there = np.ones(table.num_rows + len(broken), dtype=bool)
+    there[[row.number - first for row in broken]] = False
     said = tuple(
         (
             int(row.number),
@@ -223,7 +223,7 @@ def number_rows(
         )
         for row in broken
     )
-    return RawTable(name, kind, table, np.setdiff1d(every, gone), said)
+    return RawTable(name, kind, table, np.flatnonzero(there) + first, said)
 
 
 READERS = {"CSV": read_csv, "Parquet": read_parquet, "Excel": read_excel}

@@ -36,8 +36,8 @@ def read_moments(column: pa.ChunkedArray, mapping: FileMapping) -> Cells:
     from recovery_research.customers.cells import (
         Cells,
         ColumnRefusedError,
+        encode_texts,
         is_text,
-        number_texts,
     )
 
     rule = mapping.time
@@ -47,8 +47,8 @@ def read_moments(column: pa.ChunkedArray, mapping: FileMapping) -> Cells:
         allowed += f", at an hour that clocks in {rule.timezone} show"
     if is_text(column):
         # Days repeat, so each different text is read once.
-        code, texts = number_texts(column, mapping)
-        weeks = np.append(read_texts(pd.Series(texts, dtype="str"), rule), np.nan)[code]
+        code, texts = encode_texts(column, mapping)
+        weeks = np.append(read_texts(texts, rule), np.nan)[code]
         known = code >= 0
     elif pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
         zone = getattr(column.type, "tz", None)
@@ -65,8 +65,21 @@ def read_moments(column: pa.ChunkedArray, mapping: FileMapping) -> Cells:
     return Cells(weeks, (), np.flatnonzero(known & np.isnan(weeks)), allowed)
 
 
-def read_texts(texts: pd.Series, rule: TimeRule) -> NDArray[np.float64]:
+def read_texts(texts: pa.Array, rule: TimeRule) -> NDArray[np.float64]:
     """Return different texts as weeks, NaN for those that are no moments."""
+    import pyarrow as pa
+
+    for zone in (None, "UTC") if not rule.format else ():
+        try:
+            stamps = texts.cast(pa.timestamp("us", zone)).to_pandas()
+        except pa.ArrowInvalid:
+            continue  # one at least is written otherwise: look at each
+        return count_weeks(stamps if zone else to_utc(stamps, rule))
+    return read_each_text(pd.Series(texts.to_pylist(), dtype="str"), rule)
+
+
+def read_each_text(texts: pd.Series, rule: TimeRule) -> NDArray[np.float64]:
+    """Return texts as weeks where some may be no moments, or have a time zone."""
     from recovery_research.customers.cells import ColumnRefusedError
 
     if rule.format:
@@ -127,7 +140,7 @@ def read_moment(given: str | float | None, rule: TimeRule) -> float | None:
         return None
     if rule.unit == "weeks":
         return float(given)
-    week = float(read_texts(pd.Series([str(given)], dtype="str"), rule)[0])
+    week = float(read_each_text(pd.Series([str(given)], dtype="str"), rule)[0])
     if np.isnan(week):
         raise ValueError(f"{given!r} is not a date such as 2024-12-31.")
     return week

@@ -224,10 +224,12 @@ def read_weeks(reading: Reading) -> tuple[dict[str, object], float | None]:
 
 def tell_touched(reading: Reading) -> None:
     """Tell how many customers are counted without some of their orders."""
-    customer = reading.part("customer")
-    lost = np.unique(customer[~reading.kept])
-    touched = np.intersect1d(lost, np.unique(customer[reading.kept]))
-    touched = touched[touched >= 0] if reading.parts["customer"].levels else touched
+    customer, kept = reading.part("customer"), reading.kept
+    lost = pd.unique(customer[~kept])
+    lost = lost[lost >= 0] if reading.parts["customer"].levels else lost
+    if not len(lost):
+        return
+    touched = pd.unique(customer[kept & np.isin(customer, lost)])
     if len(touched):
         reading.add_doubt(
             reading.mapping.columns["customer"],
