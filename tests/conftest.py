@@ -4,7 +4,9 @@ import sys
 
 import hypothesis
 import numpy as np
+import pandas as pd
 import pytest
+from customer_files import MAPPING, ROWS, write_rows
 
 import recovery_research as rr
 
@@ -75,3 +77,26 @@ def small_history(small_experiment):
 def small_customers(small_history):
     """The customer table of `small_history`; its own copy, to be done with at will."""
     return rr.tabulate_customers(small_history).copy()
+
+
+@pytest.fixture(scope="session")
+def customer_file(tmp_path_factory):
+    return write_rows(tmp_path_factory.mktemp("customers") / "mine.csv", ROWS)
+
+
+@pytest.fixture(scope="session")
+def expected(customer_file):
+    from recovery_research.customers.reading import read_customers
+
+    return read_customers(customer_file, mapping=MAPPING).customers
+
+
+@pytest.fixture(scope="session")
+def typed(customer_file):
+    """The same table with real numbers, dates and booleans in it."""
+    frame = pd.read_csv(customer_file)
+    for name in ("ordered", "called"):
+        frame[name] = pd.to_datetime(frame[name])
+    for name in ("problem", "complained", "resolved", "active"):
+        frame[name] = frame[name].map({"yes": True, "no": False}).astype("boolean")
+    return frame

@@ -2,6 +2,8 @@
 
 import copy
 
+import pandas as pd
+
 MAPPING = {
     "shape": "customers",
     "columns": {
@@ -42,3 +44,13 @@ def write_rows(path, rows, header=HEADER):
     """Write a CSV file of texts as they are."""
     path.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
     return path
+
+
+def same(read, expected):
+    made = read.customers
+    assert list(made) == list(expected)
+    for name in made:
+        left, right = made[name].tolist(), expected[name].tolist()
+        pd.testing.assert_series_equal(
+            pd.Series(left), pd.Series(right), check_dtype=False, obj=name
+        )

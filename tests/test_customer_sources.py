@@ -1,69 +1,19 @@
 """The same customers out of every kind of file and database; and what is none."""
 
-import sqlite3
 import warnings
 
-import numpy as np
 import pandas as pd
 import pytest
-import sqlalchemy
-from customer_files import HEADER, MAPPING, ROWS, but, write_rows
-from postgres import running_server
+from customer_files import HEADER, MAPPING, ROWS, but, same, write_rows
 
-from recovery_research.customers import databases
 from recovery_research.customers.findings import CustomerFileError
 from recovery_research.customers.mapping_rules import SourceRule
 from recovery_research.customers.reading import read_customers
 from recovery_research.customers.sources import find_file, read_source
 
 
-@pytest.fixture(scope="module")
-def plain(tmp_path_factory):
-    return write_rows(tmp_path_factory.mktemp("plain") / "mine.csv", ROWS)
-
-
-@pytest.fixture(scope="module")
-def expected(plain):
-    return read_customers(plain, mapping=MAPPING).customers
-
-
-@pytest.fixture(scope="module")
-def typed(plain):
-    """The same table with real numbers, dates and booleans in it."""
-    frame = pd.read_csv(plain)
-    for name in ("ordered", "called"):
-        frame[name] = pd.to_datetime(frame[name])
-    for name in ("problem", "complained", "resolved", "active"):
-        frame[name] = frame[name].map({"yes": True, "no": False}).astype("boolean")
-    return frame
-
-
-@pytest.fixture(scope="module")
-def server():
-    """The address of a PostgreSQL of our own; without one the tests are skipped."""
-    started = running_server()
-    try:
-        url = started.__enter__()
-    except RuntimeError as error:
-        # Loudly: in the summary, and as a warning that is no error.
-        print(f"\nNOT TESTED against PostgreSQL: {error}")  # noqa: T201
-        pytest.skip(f"NOT TESTED against PostgreSQL: {error}")
-    yield url
-    started.__exit__(None, None, None)
-
-
-def same(read, expected):
-    made = read.customers
-    assert list(made) == list(expected)
-    for name in made:
-        left, right = made[name].tolist(), expected[name].tolist()
-        pd.testing.assert_series_equal(
-            pd.Series(left), pd.Series(right), check_dtype=False, obj=name
-        )
-
-
-def test_tabs_semicolons_and_a_byte_order_mark(tmp_path, plain, expected):
-    text = plain.read_text()
+def test_tabs_semicolons_and_a_byte_order_mark(tmp_path, customer_file, expected):
+    text = customer_file.read_text()
     for name, mark in (("a.csv", ";"), ("a.tsv", "\t"), ("a.txt", "|")):
         path = tmp_path / name
         path.write_text("\ufeff" + text.replace(",", mark), encoding="utf-8")
@@ -113,115 +63,6 @@ def test_rows_of_a_workbook_are_called_as_it_calls_them(tmp_path, typed):
     # The last of the eight is in row 12: header, four, three empty ones, four.
     read = read_customers(path, mapping=MAPPING)
     assert read.excluded["row"].tolist() == [12]
-
-
-def test_sqlite(tmp_path, typed, expected):
-    path = tmp_path / "mine.sqlite"
-    with sqlite3.connect(path) as base:
-        typed.to_sql("people", base, index=False)
-    base.close()
-    before = path.read_bytes()
-    same(read_customers(path, mapping=MAPPING), expected)
-    assert path.read_bytes() == before
-    chosen = but(source={"query": "select * from people where region = 'south';"})
-    assert len(read_customers(path, mapping=chosen).customers) == 4
-    with pytest.raises(
-        CustomerFileError, match=r"no table 'peple'; it has \['people'\]"
-    ):
-        read_customers(path, mapping=but(source={"table": "peple"}))
-    with pytest.raises(CustomerFileError, match="SQLite says: no such table: nobody"):
-        read_customers(path, mapping=but(source={"query": "select * from nobody"}))
-
-
-def test_duckdb(tmp_path, typed, expected):
-    duckdb = pytest.importorskip("duckdb")
-    path = tmp_path / "mine.db"  # a name that SQLite files have too
-    with duckdb.connect(str(path)) as base:
-        base.register("typed", typed)
-        base.execute("create table people as select * from typed")
-        base.execute("create table other as select 1 as x")
-    same(read_customers(path, mapping=but(source={"table": "people"})), expected)
-    with pytest.raises(
-        CustomerFileError, match=r"tables \['other', 'people'\]; name one"
-    ):
-        read_customers(path, mapping=MAPPING)
-    with pytest.raises(CustomerFileError, match="DuckDB says"):
-        read_customers(path, mapping=but(source={"query": "select * from nobody"}))
-
-
-def test_any_sqlalchemy_url(tmp_path, typed, expected, monkeypatch):
-    url = f"sqlite:///{tmp_path / 'any.sqlite'}"
-    engine = sqlalchemy.create_engine(url)
-    typed.to_sql("people", engine, index=False)
-    engine.dispose()
-    same(read_customers(url, mapping=MAPPING), expected)
-    monkeypatch.setenv("MY_CUSTOMERS", url)
-    same(read_customers("env:MY_CUSTOMERS", mapping=MAPPING), expected)
-    monkeypatch.delenv("MY_CUSTOMERS")
-    with pytest.raises(CustomerFileError, match="'MY_CUSTOMERS' is not set"):
-        read_customers("env:MY_CUSTOMERS", mapping=MAPPING)
-
-
-def test_postgres_gives_the_same_customers(server, typed, expected):
-    engine = sqlalchemy.create_engine(server)
-    typed.to_sql("people", engine, index=False, if_exists="replace")
-    with engine.begin() as connection:
-        connection.execute(
-            sqlalchemy.text("alter table people alter spend_90 type numeric(10, 2)")
-        )
-    engine.dispose()
-    read = read_customers(server, mapping=but(source={"table": "people"}))
-    same(read, expected)
-    assert "s3cret" not in read.name
-    chosen = but(source={"query": "select * from people order by id"})
-    same(read_customers(server, mapping=chosen), expected)
-    with pytest.raises(CustomerFileError, match='relation "nobody" does not exist'):
-        read_customers(server, mapping=but(source={"query": "select * from nobody"}))
-
-
-def test_a_connection_that_breaks_halfway_says_how_far_it_came(server, monkeypatch):
-    monkeypatch.setattr(databases, "ROWS_AT_ONCE", 1000)
-    engine = sqlalchemy.create_engine(server)
-    with engine.begin() as connection:
-        connection.execute(sqlalchemy.text("drop table if exists long"))
-        connection.execute(
-            sqlalchemy.text(
-                "create table long as select g as x, repeat('y', 400) as y "
-                "from generate_series(1, 200000) g"
-            )
-        )
-    real = databases.build_column
-    pieces = []
-
-    def cut_after_three(values):
-        pieces.append(len(values))
-        if len(pieces) == 6:  # two columns, three pieces
-            with engine.begin() as connection:
-                connection.execute(
-                    sqlalchemy.text(
-                        "select pg_terminate_backend(pid) from pg_stat_activity "
-                        "where pid <> pg_backend_pid() and backend_type = 'client backend'"
-                    )
-                )
-        return real(values)
-
-    monkeypatch.setattr(databases, "build_column", cut_after_three)
-    with pytest.raises(CustomerFileError) as caught:
-        read_source(server, SourceRule(table="long"))
-    engine.dispose()
-    said = str(caught.value)
-    assert "reading ended after 3,000 rows, none of which are used" in said
-    assert "s3cret" not in said
-
-
-def test_a_server_that_is_not_there_is_told_without_the_password():
-    url = "postgresql+psycopg://me:s3cret@localhost:1/nothing?connect_timeout=2"
-    with pytest.raises(CustomerFileError, match="reading ended after 0 rows") as caught:
-        read_source(url, SourceRule(table="x"))
-    assert "s3cret" not in str(caught.value)
-    with pytest.raises(CustomerFileError, match="is its driver installed") as caught:
-        read_source("nosuch://me:s3cret@localhost/x", SourceRule(table="x"))
-    assert "s3cret" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -300,7 +141,7 @@ def test_a_column_that_is_not_used_costs_nothing(tmp_path):
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 190_000
 
 
-def test_missing_files_and_columns_are_named(tmp_path, monkeypatch, plain):
+def test_missing_files_and_columns_are_named(tmp_path, monkeypatch, customer_file):
     monkeypatch.chdir(tmp_path)
     write_rows(tmp_path / "customers.csv", ROWS)
     with pytest.raises(CustomerFileError, match=r"Did you mean 'customers.csv'"):
@@ -308,7 +149,7 @@ def test_missing_files_and_columns_are_named(tmp_path, monkeypatch, plain):
     with pytest.raises(
         CustomerFileError, match=r"no column 'spend90'.*Did you mean 'spend_90'"
     ):
-        read_source(plain, SourceRule(), columns=["spend90"])
+        read_source(customer_file, SourceRule(), columns=["spend90"])
 
 
 def test_a_relative_path_is_looked_for_where_the_command_was_called(
@@ -324,31 +165,3 @@ def test_a_relative_path_is_looked_for_where_the_command_was_called(
     write_rows(kernel / "own.csv", ROWS)
     with pytest.raises(CustomerFileError, match="is found twice"):
         find_file("own.csv")
-
-
-def test_mixed_kinds_of_a_loose_database_keep_what_they_show(tmp_path):
-    path = tmp_path / "loose.sqlite"
-    with sqlite3.connect(path) as base:
-        base.execute("create table t (x, y)")
-        base.executemany(
-            "insert into t values (?, ?)",
-            [(1, 2**60 + 1), ("two", 0.5), (3.5, None), (None, 7)],
-        )
-    base.close()
-    table = read_source(path, SourceRule()).table
-    assert table.column("x").to_pylist() == ["1", "two", "3.5", None]
-    assert table.column("y").to_pylist() == [str(2**60 + 1), "0.5", None, "7"]
-
-
-def test_pieces_of_different_kinds_are_joined(monkeypatch, tmp_path):
-    monkeypatch.setattr(databases, "ROWS_AT_ONCE", 2)
-    path = tmp_path / "pieces.sqlite"
-    with sqlite3.connect(path) as base:
-        base.execute("create table t (x, y)")
-        rows = [(1, None), (2, None), (0.5, 3), (None, 4), (None, "five"), (6, "six")]
-        base.executemany("insert into t values (?, ?)", rows)
-    base.close()
-    table = read_source(path, SourceRule()).table
-    assert table.column("x").to_pylist() == [1.0, 2.0, 0.5, None, None, 6.0]
-    assert table.column("y").to_pylist() == [None, None, "3", "4", "five", "six"]
-    np.testing.assert_array_equal(read_source(path, SourceRule()).rows, np.arange(1, 7))

@@ -92,8 +92,7 @@ def tabulate_shares(
         "difference", "difference_ci_low", "difference_ci_high", "ratio",
         "ratio_ci_low", "ratio_ci_high", "confidence", "note",
     ]  # fmt: skip
-    table = pd.DataFrame(rows).reindex(columns=columns)
-    return table.assign(note=table["note"].fillna(""))
+    return pd.DataFrame(rows).reindex(columns=columns)
 
 
 def count_groups(customers: pd.DataFrame) -> dict[str, int]:
@@ -110,6 +109,7 @@ def describe_share(values: np.ndarray, confidence: float) -> dict[str, object]:
         "n_yes": int(known.sum()),
         "n_missing": values.size - known.size,
         "confidence": confidence,
+        "note": "",
     }
     if known.size == 0:
         return row | {"note": "the outcome is never known"}
