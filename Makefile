@@ -50,7 +50,6 @@ format: $(READY) ## put code and notebooks into form
 	$(BIN)/ruff format .
 
 bench: $(READY) ## measure speed and memory, as ratios in one run
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check mesa simpy
 	$(BIN)/python -m tests.bench
 
 calibrate: $(READY) ## fit the world of the claims anew and write it to data/
@@ -58,7 +57,7 @@ calibrate: $(READY) ## fit the world of the claims anew and write it to data/
 
 lock: $(READY) ## pin the newest versions that pyproject.toml allows
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --no-header --extra dev pyproject.toml -o requirements.lock
+	  --no-emit-index-url --no-header --extra dev --extra bench pyproject.toml -o requirements.lock
 
 clean: ## remove the environment and everything made, reports apart
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis

@@ -125,6 +125,8 @@ def judge_answer(severity, process, state, forced, replay, c, reply, uniform):
     mean = justice - _mind.expect(severity, state, c)
     if replay == PERFECTLY_TREATED:
         return max(mean, 0.0)
+    if reply.answers == 0.0 and forced != FORCE_RECOVERY:
+        forced = FORCE_NO_RECOVERY  # what nobody answers, nobody makes good
     return draw_recovery(mean, reply.noise, forced, uniform)
 
 

@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 
+from .analyses.verdicts import Bounds, decide
 from .experiments import FORKS, Experiment, check_choice
 from .outcomes import tabulate_customers
 from .simulation import simulate
-from .verdicts import Bounds, decide
 
 FOUR_WAYS = ("no_failure", "silent", "recovered", "not_recovered")
 

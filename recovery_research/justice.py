@@ -15,6 +15,7 @@ KINDS = ("outcome", "process")
 class Reply(NamedTuple):
     """What a policy comes to in a world; all that the loop needs to know of it."""
 
+    answers: float
     voice: float
     reach: float
     failure_probability: float
@@ -177,6 +178,7 @@ def form_reply(policy: RecoveryPolicy, world: World) -> Reply:
     speed = world["speed_cost"] / (1.0 + policy.days_to_resolve)
     chance = world["failure_probability"] * policy.failure_multiplier
     return Reply(
+        answers=float(policy.answers),
         voice=world["voice_base"] + policy.invitation,
         reach=world["proactive_reach"] * policy.proactive,
         failure_probability=min(chance, 1.0),

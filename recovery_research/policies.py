@@ -135,6 +135,12 @@ class RecoveryPolicy:
             # The loop is compiled for floats, and again for other kinds of number.
             object.__setattr__(self, lever, float(value))
 
+    @property
+    def answers(self) -> bool:
+        """Whether a complaint gets any answer: a word, or something given or taken."""
+        said = (self.apology, self.empathy, self.communication, self.accountability)
+        return any(lever != 0.0 for lever in (*said, self.compensation))
+
     def but(self, name: str, **levers: Any) -> "RecoveryPolicy":
         """Return this policy under another name with some levers moved.
 

@@ -151,7 +151,9 @@ class Life:
         above_0 = logistic(mean / scale)
         if fork == "recovered":
             better *= above_0
-        if fork == "not_recovered":
+        mute = not (p.apology or p.empathy or p.communication or p.accountability)
+        mute = mute and not p.compensation
+        if fork == "not_recovered" or (mute and fork != "recovered"):
             better = above_0 + better * (1.0 - above_0)
         return mean + scale * math.log((1.0 - better) / better)
 

@@ -123,7 +123,9 @@ def test_calibration_by_simulation_meets_a_figure_it_can_meet_and_repeats():
 
 
 def test_search_outside_the_ranges_is_refused():
-    with pytest.raises(ValueError, match="no coefficient 'hurts'.*Did you mean 'hurt'"):
+    with pytest.raises(
+        ValueError, match=r"no coefficient 'hurts'.*Did you mean 'hurt'"
+    ):
         calibrate(free={"hurts": (0.0, 1.0)})
     with pytest.raises(ValueError, match="hurt is searched within 0 to 5"):
         calibrate(free={"hurt": (0.0, 9.0)})
@@ -161,7 +163,7 @@ def test_the_stored_world_shows_the_stored_fit():
 def test_start_names_what_is_searched():
     from recovery_research.calibration import SEARCHED
 
-    assert list(START) and set(START) == set(SEARCHED)
+    assert set(START) == set(SEARCHED)
     assert all(SEARCHED[n][0] <= v <= SEARCHED[n][1] for n, v in START.items())
 
 

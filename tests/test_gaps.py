@@ -66,7 +66,7 @@ def test_what_cannot_be_split_is_refused(experiment):
     two = experiment.but(policies=rr.choose_policies(["service", "silence"]))
     with pytest.raises(ValueError, match=r"one policy.*\['service', 'silence'\]"):
         rr.decompose_gap(two)
-    with pytest.raises(ValueError, match="as they come.*'failed'"):
+    with pytest.raises(ValueError, match=r"as they come.*'failed'"):
         rr.decompose_gap(experiment.but(first_order="failed"))
     with pytest.raises(ValueError, match="outcome is one of"):
         rr.decompose_gap(experiment, outcome="followupspend")

@@ -32,8 +32,7 @@ ROOMS = {
     "inputs": ("places", "ledgers", "coefficients", "worlds", "populations",
                "policies", "justice", "experiments"),
     "simulation": ("simulation", "outcomes", "orders", "departures"),
-    "analyses": ("bootstrap", "curves", "intervals", "groups", "verdicts", "contrasts",
-                 "policy_contrasts", "ratios", "rankings", "designs"),
+    "analyses": ("analyses",),
     "truth": ("forks", "gaps", "claims", "moments", "searches", "calibration",
               "patterns", "verification"),
     "figures": ("figures", "figures_model", "display_tables", "exhibits"),
@@ -130,7 +129,7 @@ def test_the_readings_of_the_imports_are_not_blind():
     seen = {(module_of(path), name) for path, name, _, _ in IMPORTS}
     for known in (
         ("_compile", "numba"), ("_kernel", "._mind"), ("forks", ".simulation"),
-        ("contrasts", ".intervals"), ("reporting", ".places"), ("forks", "scipy"),
+        ("gaps", ".simulation"), ("reporting", ".places"), ("forks", "scipy"),
     ):  # fmt: skip
         assert known in seen
 

@@ -13,8 +13,11 @@ from scipy import stats
 from statsmodels.stats.proportion import confint_proportions_2indep
 from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
 
-from recovery_research.bootstrap import bootstrap_difference, skewness_of_estimate
-from recovery_research.intervals import (
+from recovery_research.analyses.bootstrap import (
+    bootstrap_difference,
+    skewness_of_estimate,
+)
+from recovery_research.analyses.intervals import (
     difference_of_means,
     difference_of_proportions,
     paired_difference,

@@ -45,7 +45,10 @@ def run_apart(n: int, keep: str, *, table: bool, policies: tuple[str, ...]) -> d
         [sys.executable, "-c", MEASURE.format(weeks=WEEKS), asked],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    return json.loads(done.stdout.splitlines()[-1])
+    got = json.loads(done.stdout.splitlines()[-1])
+    if table and got["rows"] != n * len(policies):
+        raise AssertionError(f"the table has {got['rows']:,} rows, not {n:,} a policy.")
+    return got
 
 
 def measure_memory(*, small: bool) -> list[Finding]:

@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from recovery_research.groups import select_groups
-from recovery_research.intervals import check_level
+from recovery_research.analyses.groups import select_groups
+from recovery_research.analyses.intervals import check_level
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ def paradox_ratio(
     ...     "index_outcome": ["recovered"] * 3 + ["no_failure"] * 3,
     ...     "spend": [22.0, 24.0, 26.0, 18.0, 20.0, 22.0]})
     >>> print(paradox_ratio(customers, outcome="spend"))
-    spend: recovered over no_failure = 1.2 (95% CI 0.9732 to 1.492)
+    spend: recovered over no_failure = 1.2 (95% CI 0.9734 to 1.492)
     """
     check_level(confidence)
     groups = select_groups(

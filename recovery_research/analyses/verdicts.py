@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recovery_research.groups import TwoGroups
+from recovery_research.analyses.groups import TwoGroups
 
 PARADOX = "paradox"
 NO_PARADOX = "no paradox"

@@ -9,16 +9,16 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 
-from recovery_research.bootstrap import skewness_of_estimate
-from recovery_research.groups import TwoGroups, did_you_mean, select_groups
-from recovery_research.intervals import (
+from recovery_research.analyses.bootstrap import skewness_of_estimate
+from recovery_research.analyses.groups import TwoGroups, did_you_mean, select_groups
+from recovery_research.analyses.intervals import (
     Interval,
     check_level,
     difference_of_means,
     difference_of_proportions,
     without_interval,
 )
-from recovery_research.verdicts import decide, set_bounds
+from recovery_research.analyses.verdicts import decide, set_bounds
 
 METHODS = ("auto", "welch", "newcombe", "bca")
 

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from recovery_research.contrasts import compare
-from recovery_research.groups import (
+from recovery_research.analyses.contrasts import compare
+from recovery_research.analyses.groups import (
     FAILED,
     GROUP_COLUMN,
     check_outcome,
@@ -21,7 +21,7 @@ from recovery_research.groups import (
     rows_of_policy,
     two_groups,
 )
-from recovery_research.intervals import (
+from recovery_research.analyses.intervals import (
     Interval,
     check_level,
     paired_difference,

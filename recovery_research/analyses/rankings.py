@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from .policy_contrasts import PolicyContrast, policy_contrast
+from .policy_effects import PolicyContrast, policy_contrast
 
 
 def find_leader(customers: pd.DataFrame, *, outcome: str) -> PolicyContrast:

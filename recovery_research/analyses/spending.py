@@ -1,0 +1,270 @@
+"""Spend in two parts: whether a customer spends at all, and how much if so."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+
+from recovery_research.analyses.groups import (
+    GROUP_COLUMN,
+    rows_of_policy,
+    select_groups,
+)
+from recovery_research.analyses.intervals import (
+    check_level,
+    difference_of_means,
+    difference_of_proportions,
+)
+
+FEW_CLUSTERS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class SpendingParts:
+    """The difference in mean spend, divided into buying at all and buying more.
+
+    Attributes
+    ----------
+    outcome, policy, treated, control : str
+        What was compared.
+    share_difference, share_ci_low, share_ci_high : float
+        Difference in the share who spend anything, with Newcombe's interval.
+    amount_difference, amount_ci_low, amount_ci_high : float
+        Difference in mean spend among those who spend, with Welch's interval.
+    estimate, std_error, ci_low, ci_high, confidence : float
+        Difference in mean spend over everybody; the error is Welch's, or clustered.
+    from_share, from_amount : float
+        How much of the estimate comes from each part; they add up to it.
+    share_treated, share_control, amount_treated, amount_control : float
+        The parts themselves.
+    n_treated, n_control, n_buyers_treated, n_buyers_control, n_missing : int
+        Customers, those who spent, and those whose spend is unknown.
+    n_clusters : int
+        Clusters behind the error; 0 if every customer stands alone.
+    note : str
+        What could not be done or is doubtful; empty otherwise.
+    """
+
+    outcome: str
+    policy: str | None
+    treated: str
+    control: str
+    share_difference: float
+    share_ci_low: float
+    share_ci_high: float
+    amount_difference: float
+    amount_ci_low: float
+    amount_ci_high: float
+    estimate: float
+    std_error: float
+    ci_low: float
+    ci_high: float
+    confidence: float
+    from_share: float
+    from_amount: float
+    share_treated: float
+    share_control: float
+    amount_treated: float
+    amount_control: float
+    n_treated: int
+    n_control: int
+    n_buyers_treated: int
+    n_buyers_control: int
+    n_missing: int
+    n_clusters: int
+    note: str
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the parts as one row, one column per field."""
+        return pd.DataFrame([asdict(self)])
+
+
+def divide_spending(
+    customers: pd.DataFrame,
+    *,
+    outcome: str = "followup_spend",
+    policy: str | None = None,
+    treated: str = "recovered",
+    control: str = "no_failure",
+    clusters: str | None = None,
+    confidence: float = 0.95,
+) -> SpendingParts:
+    """Divide a difference in mean spend into more buyers and bigger buyers.
+
+    Parameters
+    ----------
+    customers, policy, treated, control, confidence
+        As in `contrasts.paradox`.
+    outcome : str, optional
+        A column of amounts, nowhere negative.
+    clusters : str, optional
+        Column that says which customers belong together (a household, a branch);
+        the error of the total is then clustered (CR1, t with clusters less one).
+
+    Returns
+    -------
+    SpendingParts
+
+    Raises
+    ------
+    ValueError
+        As `contrasts.paradox`; also if an amount is negative or a cluster unknown.
+
+    Notes
+    -----
+    The division weighs each part's difference with the average of the two groups for
+    the other part, so that it is the same whichever group comes first:
+    ``from_share = (share_t - share_c) * (amount_t + amount_c) / 2``, and likewise.
+
+    Examples
+    --------
+    >>> customers = pd.DataFrame({
+    ...     "index_outcome": ["recovered"] * 4 + ["no_failure"] * 4,
+    ...     "followup_spend": [0.0, 8, 12, 10, 0, 0, 9, 11]})
+    >>> parts = divide_spending(customers)
+    >>> parts.from_share, parts.from_amount, parts.estimate
+    (2.5, 0.0, 2.5)
+    """
+    check_level(confidence)
+    groups = select_groups(
+        customers, outcome=outcome, policy=policy, treated=treated, control=control
+    )
+    pair = (groups.treated, groups.control)
+    if min(values.min(initial=0.0) for values in pair) < 0.0:
+        raise ValueError(
+            f"{outcome!r} is negative somewhere; spend in two parts is not."
+        )
+    if min(values.size for values in pair) == 0:
+        raise ValueError(
+            f"{outcome!r} is unknown for a whole group ({pair[0].size} known treated, "
+            f"{pair[1].size} known control): nothing to divide."
+        )
+    share = difference_of_proportions(
+        *((values > 0.0).astype(float) for values in pair), confidence=confidence
+    )
+    buyers = [values[values > 0.0] for values in pair]
+    amount, amounts, note = _compare_amounts(buyers, confidence)
+    which = (policy, treated, control)
+    total = _compare_totals(customers, outcome, pair, which, clusters, confidence)
+    note = "; ".join(part for part in (note, total.pop("note")) if part)
+    shares = [float((values > 0.0).mean()) for values in pair]
+    known = [0.0 if math.isnan(value) else value for value in amounts]
+    return SpendingParts(
+        outcome=outcome,
+        policy=policy,
+        treated=treated,
+        control=control,
+        share_difference=share.estimate,
+        share_ci_low=share.ci_low,
+        share_ci_high=share.ci_high,
+        amount_difference=amount[0],
+        amount_ci_low=amount[1],
+        amount_ci_high=amount[2],
+        **total,
+        confidence=confidence,
+        from_share=(shares[0] - shares[1]) * (known[0] + known[1]) / 2.0,
+        from_amount=(known[0] - known[1]) * (shares[0] + shares[1]) / 2.0,
+        share_treated=shares[0],
+        share_control=shares[1],
+        amount_treated=amounts[0],
+        amount_control=amounts[1],
+        n_treated=pair[0].size,
+        n_control=pair[1].size,
+        n_buyers_treated=buyers[0].size,
+        n_buyers_control=buyers[1].size,
+        n_missing=groups.n_missing,
+        note=note,
+    )
+
+
+def _compare_amounts(
+    buyers: Sequence[NDArray[np.float64]], confidence: float
+) -> tuple[tuple[float, float, float], list[float], str]:
+    means = [float(v.mean()) if v.size else math.nan for v in buyers]
+    if min(v.size for v in buyers) == 0:
+        nobody = " and ".join(
+            name
+            for name, v in zip(("treated", "control"), buyers, strict=True)
+            if v.size == 0
+        )
+        note = f"nobody among the {nobody} spent anything: no amounts to compare"
+        return (math.nan, math.nan, math.nan), means, note
+    found = difference_of_means(*buyers, confidence=confidence)
+    note = f"amounts: {found.note}" if found.note else ""
+    return (found.estimate, found.ci_low, found.ci_high), means, note
+
+
+def _compare_totals(
+    customers: pd.DataFrame,
+    outcome: str,
+    pair: Sequence[NDArray[np.float64]],
+    which: tuple[str | None, str, str],
+    clusters: str | None,
+    confidence: float,
+) -> dict[str, float | int | str]:
+    """Compare mean spend over everybody, with the error asked for."""
+    total = difference_of_means(*pair, confidence=confidence)
+    found = {
+        "estimate": total.estimate,
+        "std_error": total.std_error,
+        "ci_low": total.ci_low,
+        "ci_high": total.ci_high,
+        "n_clusters": 0,
+        "note": total.note,
+    }
+    if clusters is None:
+        return found
+    error, reach, n_clusters, doubt = _clustered_error(
+        customers, outcome, clusters, which, confidence
+    )
+    return found | {
+        "std_error": error,
+        "ci_low": total.estimate - reach,
+        "ci_high": total.estimate + reach,
+        "n_clusters": n_clusters,
+        "note": "; ".join(part for part in (total.note, doubt) if part),
+    }
+
+
+def _clustered_error(
+    customers: pd.DataFrame,
+    outcome: str,
+    clusters: str,
+    which: tuple[str | None, str, str],
+    confidence: float,
+) -> tuple[float, float, int, str]:
+    """Sum each cluster's scores of the difference of means (CR1)."""
+    policy, treated, control = which
+    if clusters not in customers:
+        raise ValueError(f"the table has no column {clusters!r} to cluster by.")
+    group = customers[GROUP_COLUMN].to_numpy()
+    rows = rows_of_policy(customers, policy) & np.isin(group, (treated, control))
+    rows = rows & customers[outcome].notna().to_numpy()
+    label = customers.loc[rows, clusters]
+    if label.isna().any():
+        raise ValueError(
+            f"{int(label.isna().sum())} customers have no {clusters!r}; give each one."
+        )
+    values = customers.loc[rows, outcome].to_numpy(dtype=np.float64)
+    codes, names = pd.factorize(label)
+    if len(names) < 3:
+        raise ValueError(f"{len(names)} clusters in {clusters!r}; three at the least.")
+    scores = np.zeros(values.size)
+    for name, sign in ((treated, 1.0), (control, -1.0)):
+        inside = group[rows] == name
+        centred = values[inside] - values[inside].mean()
+        scores[inside] = sign * centred / inside.sum()
+    sums = np.bincount(codes, weights=scores)
+    n, g = values.size, len(names)
+    error = math.sqrt(float(sums @ sums) * g / (g - 1) * (n - 1) / (n - 2))
+    reach = error * float(stats.t.ppf(0.5 + confidence / 2.0, g - 1))
+    doubt = ""
+    if g < FEW_CLUSTERS:
+        doubt = f"only {g} clusters: clustered errors tend to be too small below 40"
+    return error, reach, g, doubt

@@ -1,0 +1,290 @@
+"""How long customers stay: survival curves and the time they add."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+
+from recovery_research.analyses.groups import (
+    GROUP_COLUMN,
+    did_you_mean,
+    require_column,
+    rows_of_policy,
+)
+from recovery_research.analyses.intervals import check_level
+from recovery_research.analyses.survival import (
+    bands,
+    estimate_curve,
+    log_rank,
+    restricted_mean,
+    share_at,
+    share_errors,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StayingContrast:
+    """Two groups' staying compared.
+
+    Attributes
+    ----------
+    policy, treated, control
+        What was compared.
+    horizon : float
+        Weeks since the index order up to which time is counted.
+    estimate, std_error, ci_low, ci_high, confidence : float
+        Weeks more that a treated customer stays within the horizon, on average
+        (difference of restricted means).
+    weeks_treated, weeks_control : float
+        The restricted means.
+    share_treated, share_control : float
+        Share still there at the horizon.
+    share_difference, share_ci_low, share_ci_high : float
+        Its difference (Greenwood's errors, normal limits).
+    log_rank : float
+        Chi-square statistic, one degree of freedom, over the whole follow-up.
+    p_value : float
+        Of the log-rank test.
+    n_treated, n_control, n_left_treated, n_left_control : int
+        Customers, and those seen to leave.
+    note : str
+        What could not be done; empty otherwise.
+    """
+
+    policy: str | None
+    treated: str
+    control: str
+    horizon: float
+    estimate: float
+    std_error: float
+    ci_low: float
+    ci_high: float
+    confidence: float
+    weeks_treated: float
+    weeks_control: float
+    share_treated: float
+    share_control: float
+    share_difference: float
+    share_ci_low: float
+    share_ci_high: float
+    log_rank: float
+    p_value: float
+    n_treated: int
+    n_control: int
+    n_left_treated: int
+    n_left_control: int
+    note: str
+
+    def __str__(self) -> str:
+        return (
+            f"staying: {self.treated} minus {self.control} = {self.estimate:+.4g} of "
+            f"{self.horizon:g} weeks ({self.confidence:.0%} CI {self.ci_low:+.4g} to "
+            f"{self.ci_high:+.4g}); log-rank p = {self.p_value:.3g}"
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the contrast as one row, one column per field."""
+        return pd.DataFrame([asdict(self)])
+
+
+def compare_staying(
+    customers: pd.DataFrame,
+    *,
+    end_week: float,
+    horizon: float,
+    policy: str | None = None,
+    treated: str = "recovered",
+    control: str = "no_failure",
+    confidence: float = 0.95,
+) -> StayingContrast:
+    """Compare how long two groups stay after their index order.
+
+    Parameters
+    ----------
+    customers : DataFrame
+        With `index_outcome`, `index_week` and `left_week` (blank if never seen to
+        leave); one row per policy and customer.
+    end_week : float
+        Week the observation ends: who has not left by then is censored there.
+    horizon : float
+        Weeks since the index order over which time is averaged. Somebody of each
+        group must have been followed that long.
+    policy, treated, control, confidence
+        As in `contrasts.paradox`.
+
+    Returns
+    -------
+    StayingContrast
+
+    Raises
+    ------
+    ValueError
+        If a column or group is not there, a week is impossible, or the horizon lies
+        beyond the follow-up of a group.
+
+    Examples
+    --------
+    >>> customers = pd.DataFrame({
+    ...     "index_outcome": ["recovered"] * 3 + ["no_failure"] * 3,
+    ...     "index_week": 0.0, "left_week": [None, 7.0, 3.0, 2.0, 4.0, None]})
+    >>> found = compare_staying(customers, end_week=10.0, horizon=9.0)
+    >>> round(found.weeks_treated, 3), round(found.estimate, 3)
+    (6.333, 1.333)
+    """
+    check_level(confidence)
+    pair = [
+        staying_times(customers, group=name, policy=policy, end_week=end_week)
+        for name in (treated, control)
+    ]
+    for name, (weeks, _) in zip((treated, control), pair, strict=True):
+        if not 0.0 < horizon <= weeks.max():
+            raise ValueError(
+                f"horizon is {horizon} weeks, but nobody of {name!r} was followed "
+                f"beyond {weeks.max():g}; take at most that, and more than 0."
+            )
+    curves = [estimate_curve(*times) for times in pair]
+    means = [restricted_mean(curve, horizon) for curve in curves]
+    shares = [share_at(curve, horizon) for curve in curves]
+    z = float(stats.norm.ppf(0.5 + confidence / 2.0))
+    error = math.hypot(means[0][1], means[1][1])
+    gap, share_error = (
+        shares[0][0] - shares[1][0],
+        math.hypot(shares[0][1], shares[1][1]),
+    )
+    statistic, p_value = log_rank(*pair)
+    left = [int(times[1].sum()) for times in pair]
+    estimate = means[0][0] - means[1][0]
+    return StayingContrast(
+        policy=policy,
+        treated=treated,
+        control=control,
+        horizon=float(horizon),
+        estimate=estimate,
+        std_error=error,
+        ci_low=estimate - z * error,
+        ci_high=estimate + z * error,
+        confidence=confidence,
+        weeks_treated=means[0][0],
+        weeks_control=means[1][0],
+        share_treated=shares[0][0],
+        share_control=shares[1][0],
+        share_difference=gap,
+        share_ci_low=gap - z * share_error,
+        share_ci_high=gap + z * share_error,
+        log_rank=statistic,
+        p_value=p_value,
+        n_treated=pair[0][0].size,
+        n_control=pair[1][0].size,
+        n_left_treated=left[0],
+        n_left_control=left[1],
+        note=_few_leavers(left),
+    )
+
+
+def tabulate_staying(
+    customers: pd.DataFrame,
+    *,
+    end_week: float,
+    groups: Sequence[str] = ("no_failure", "recovered", "not_recovered", "silent"),
+    policy: str | None = None,
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    """Tabulate the share still there by week since the index order, with bands.
+
+    Parameters
+    ----------
+    customers, end_week, policy, confidence
+        As in `compare_staying`.
+    groups : sequence of str, optional
+        Values of `index_outcome`.
+
+    Returns
+    -------
+    DataFrame
+        One row per group and week at which somebody left, week 0 first: `group,
+        week, n_at_risk, n_left, estimate, std_error, ci_low, ci_high, confidence`.
+        The pointwise bands are symmetric in log(-log(share)); they are blank where
+        nobody has left yet or nobody is left.
+
+    Examples
+    --------
+    >>> customers = pd.DataFrame({
+    ...     "index_outcome": ["recovered"] * 3, "index_week": 0.0,
+    ...     "left_week": [None, 7.0, 3.0]})
+    >>> table = tabulate_staying(customers, end_week=10.0, groups=["recovered"])
+    >>> table["estimate"].round(3).tolist()
+    [1.0, 0.667, 0.333]
+    """
+    check_level(confidence)
+    z = float(stats.norm.ppf(0.5 + confidence / 2.0))
+    frames = []
+    for name in groups:
+        times = staying_times(customers, group=name, policy=policy, end_week=end_week)
+        curve = estimate_curve(*times)
+        low, high = bands(curve, z)
+        frame = pd.DataFrame(
+            {
+                "week": np.r_[0.0, curve.week],
+                "n_at_risk": np.r_[times[0].size, curve.at_risk].astype(np.int64),
+                "n_left": np.r_[0, curve.left].astype(np.int64),
+                "estimate": np.r_[1.0, curve.share],
+                "std_error": np.r_[0.0, share_errors(curve)],
+                "ci_low": np.r_[np.nan, low],
+                "ci_high": np.r_[np.nan, high],
+                "confidence": confidence,
+            }
+        )
+        frame.insert(0, "group", name)
+        frames.append(frame)
+    return pd.concat(frames, ignore_index=True)
+
+
+def staying_times(
+    customers: pd.DataFrame, *, group: str, policy: str | None, end_week: float
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Read one group's weeks under observation, and whether they ended by leaving.
+
+    Raises
+    ------
+    ValueError
+        If a column or the group is not there, or a week is unknown or impossible.
+    """
+    for column in (GROUP_COLUMN, "index_week", "left_week"):
+        require_column(customers, column)
+    labels = customers[GROUP_COLUMN].to_numpy()
+    rows = rows_of_policy(customers, policy) & (labels == group)
+    if not rows.any():
+        held = sorted({str(label) for label in labels[~pd.isna(labels)]})
+        raise ValueError(
+            f"no customer has {GROUP_COLUMN} {group!r}; the table holds {held}."
+            f"{did_you_mean(group, held)}"
+        )
+    start, leaving = (
+        pd.to_numeric(customers.loc[rows, name]).to_numpy(np.float64, na_value=np.nan)
+        for name in ("index_week", "left_week")
+    )
+    left = leaving <= end_week
+    weeks = np.where(left, leaving, end_week) - start
+    if np.isnan(weeks).any() or (weeks < 0.0).any():
+        raise ValueError(
+            f"{int((~(weeks >= 0.0)).sum())} customers of {group!r} have no "
+            f"index_week, one after end_week={end_week}, or left before it."
+        )
+    return weeks, left
+
+
+def _few_leavers(left: list[int]) -> str:
+    if sum(left) == 0:
+        return "nobody was seen to leave: nothing to compare"
+    if min(left) < 10:
+        return (
+            f"only {left[0]} treated and {left[1]} control customers were seen to "
+            "leave: normal limits are rough"
+        )
+    return ""
