@@ -206,7 +206,7 @@ def expect_alive(population: Population, weeks: float) -> float:
     Examples
     --------
     >>> round(expect_alive(load_population("webshop"), 52.0), 2)
-    0.9
+    0.88
     """
     r, alpha = population["order_shape"], population["order_scale"]
     return mean_over_dropout(

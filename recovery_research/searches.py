@@ -160,7 +160,8 @@ def is_as_good(trial: Trial, best: Trial) -> bool:
     Where the best world itself misses a figure, another may miss it by half a width
     more (0.5 in compressed widths).
     """
-    allowed = np.maximum(np.arcsinh(1.0), np.abs(best.misses) + 0.5)
+    met, missed = np.arcsinh(1.0), np.abs(best.misses)
+    allowed = np.where(missed <= met, met, missed + 0.5)
     return bool((np.abs(trial.misses) <= allowed).all())
 
 

@@ -96,7 +96,7 @@ def test_as_good_means_met_or_missed_hardly_more():
     def trial(*misses):
         return type("T", (), {"misses": np.array(misses)})()
 
-    best = trial(0.1, 2.0)
+    best = trial(0.8, 2.0)
     assert is_as_good(trial(np.arcsinh(0.99), 2.4), best)
     assert not is_as_good(trial(np.arcsinh(1.01), 2.0), best)
     assert not is_as_good(trial(0.1, 2.6), best)
