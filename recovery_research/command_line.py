@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from recovery_research import __version__, places
+from recovery_research.customer_commands import check, map_
 from recovery_research.world_commands import calibrate, verify
 
 if TYPE_CHECKING:
@@ -101,6 +102,8 @@ def run(project: Path | None, name: str, given: tuple[str, ...], **options) -> N
 
 
 main.add_command(calibrate)
+main.add_command(check)
+main.add_command(map_)
 main.add_command(verify)
 
 

@@ -33,10 +33,11 @@ ROOMS = {
                "policies", "justice", "experiments"),
     "simulation": ("simulation", "outcomes", "orders", "departures"),
     "analyses": ("analyses",),
+    "customers": ("customers",),
     "truth": ("forks", "gaps", "claims", "moments", "searches", "calibration",
               "patterns", "verification"),
-    "figures": ("figures", "figures_model", "display_tables", "exhibits"),
-    "reports": ("reporting", "command_line", "world_commands", "__main__"),
+    "figures": ("figures", "figures_customers", "figures_model", "display_tables", "exhibits"),
+    "reports": ("reporting", "command_line", "customer_commands", "world_commands", "__main__"),
 }  # fmt: skip
 MAY_IMPORT = {
     "loop": set(),
@@ -44,9 +45,11 @@ MAY_IMPORT = {
     "simulation": {"loop", "inputs"},
     # The same analyses take simulated tables and a user's own: they know of neither.
     "analyses": set(),
+    # The example files are simulated, and an order log is counted as a simulation is.
+    "customers": {"loop", "inputs", "simulation", "analyses"},
     "truth": {"loop", "inputs", "simulation", "analyses"},
     "figures": {"inputs", "analyses"},
-    "reports": {"inputs", "truth", "figures"},
+    "reports": {"inputs", "truth", "figures", "customers"},
 }
 # Who alone may import what, at the top of a file or within a function.
 ONLY = {

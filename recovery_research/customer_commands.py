@@ -1,0 +1,97 @@
+"""Commands on somebody's own customers: draft a mapping, check a file with one."""
+
+import sys
+from pathlib import Path
+
+import click
+
+# As everywhere: 2 is bad input, 8 is a result that could not be written.
+EXIT_BAD_INPUT, EXIT_NOT_WRITTEN = 2, 8
+EPILOG = """\b
+Exit codes:
+    0  done; for check: the file can be analysed
+    2  bad input, or a file that cannot be analysed
+    8  the result could not be written
+"""
+
+
+@click.command("map", epilog=EPILOG)
+@click.argument("source", metavar="FILE")
+@click.option(
+    "--into",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="TOML",
+    help="File to write to, which must not exist; by default it is printed.",
+)
+@click.option("--sheet", default="", help="Sheet of a workbook.")
+@click.option("--table", default="", help="Table of a database.")
+def map_(source: str, into: Path | None, sheet: str, table: str) -> None:
+    """Draft a mapping of FILE from the names and contents of its columns.
+
+    FILE is a CSV, Parquet, Excel, SQLite or DuckDB file, a database URL, or env:NAME
+    for a variable that holds one. The draft is a guess: read it before you use it.
+    """
+    from .customers.findings import CustomerFileError
+    from .customers.mapping_drafts import draft_mapping
+
+    try:
+        draft = draft_mapping(source, sheet=sheet, table=table)
+    except CustomerFileError as error:
+        stop(str(error), EXIT_BAD_INPUT)
+    if into is None:
+        click.echo(draft, nl=False)
+        return
+    try:
+        with into.open("x", encoding="utf-8") as file:
+            file.write(draft)
+    except FileExistsError:
+        stop(f"{into} is there already; it is not overwritten.", EXIT_BAD_INPUT)
+    except OSError as error:
+        stop(f"cannot write {into}: {error.strerror}", EXIT_NOT_WRITTEN)
+    click.echo(str(into))
+
+
+@click.command(epilog=EPILOG)
+@click.argument("source", metavar="FILE")
+@click.option(
+    "--mapping", required=True, help="TOML file, or the name of a shipped mapping."
+)
+@click.option(
+    "--excluded",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="CSV",
+    help="File to write the rows set aside to, with their reasons.",
+)
+def check(source: str, mapping: str, excluded: Path | None) -> None:
+    """Check FILE against a mapping and say everything that is found.
+
+    Nothing is computed and the file is not changed.
+    """
+    from .customers.findings import CustomerFileError
+    from .customers.reading import check_customers, read_customers
+
+    try:
+        found = check_customers(source, mapping=mapping)
+        made = None
+        if found.passed and excluded is not None:
+            made = read_customers(source, mapping=mapping)
+    except CustomerFileError as error:
+        stop(str(error), EXIT_BAD_INPUT)
+    for finding in found.findings:
+        click.echo(str(finding))
+    if not found.passed:
+        stop(f"{found.name} cannot be analysed; see the errors above.", EXIT_BAD_INPUT)
+    if made is not None:
+        try:
+            made.excluded.to_csv(excluded, index=False, lineterminator="\n")
+        except OSError as error:
+            stop(f"cannot write {excluded}: {error.strerror}", EXIT_NOT_WRITTEN)
+    click.echo(found.flow.to_string(index=False))
+    click.echo(f"{found.name} can be analysed as {found.shape}.")
+
+
+def stop(message: str, code: int) -> None:
+    """Say why on the error stream and leave."""
+    click.echo(f"recovery-research: {message}", err=True)
+    sys.stdout.flush()
+    sys.exit(code)

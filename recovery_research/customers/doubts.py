@@ -1,0 +1,136 @@
+"""What makes one doubt a table of customers: told before anything is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from recovery_research.analyses.groups import read_outcome
+from recovery_research.customers.file_readings import Reading
+from recovery_research.customers.mapping_rules import Field
+
+# Fewer customers than this in a group say little; in a level, nothing.
+SMALL_GROUP, SMALL_LEVEL = 30, 5
+# One thing predicts another for so many, and leaves so few of the errors that
+# guessing would make: they are two names of one thing.
+LEAK_SHARE, LEAK_ERRORS_LEFT = 0.99, 0.1
+
+
+def tell_doubts(
+    reading: Reading,
+    customers: pd.DataFrame,
+    outcomes: Sequence[Field],
+    covariates: Sequence[Field],
+) -> None:
+    """Note what is doubtful about a table of customers.
+
+    Parameters
+    ----------
+    reading : Reading
+        Gains findings.
+    customers : DataFrame
+        The table.
+    outcomes, covariates : sequence of Field
+        What will be compared and adjusted for.
+    """
+    doubt_groups(reading, customers["index_outcome"])
+    for each in outcomes:
+        doubt_outcome(reading, each, customers[each.name])
+    for each in covariates:
+        if each.kind == "category":
+            doubt_levels(reading, each, customers[each.name])
+    clues = list_clues(reading, customers)
+    for each in (*outcomes, *covariates):
+        for clue, values in clues.items():
+            doubt_leak(reading, each, customers[each.name], clue, values)
+
+
+def doubt_groups(reading: Reading, group: pd.Series) -> None:
+    """Tell groups that are empty or small."""
+    column = reading.mapping.columns.get("group", "")
+    counts = group.value_counts(sort=False)
+    for name, n in counts.items():
+        if name != "no_order" and n < SMALL_GROUP:
+            many = "nobody" if n == 0 else f"only {n}"
+            reading.add_doubt(column, f"group {name!r}: {many}", n_rows=int(n))
+
+
+def doubt_outcome(reading: Reading, each: Field, values: pd.Series) -> None:
+    """Tell an outcome that is never known, or the same for everybody."""
+    known = read_outcome(values)
+    known = known[~np.isnan(known)]
+    if len(known) == 0:
+        reading.add_doubt(each.column, f"outcome {each.name!r} is never known")
+    elif known.min() == known.max():
+        reading.add_doubt(
+            each.column,
+            f"outcome {each.name!r} is {known[0]:g} for everybody: nothing to compare",
+        )
+
+
+def doubt_levels(reading: Reading, each: Field, values: pd.Series) -> None:
+    """Tell the levels of a category that hardly anybody has."""
+    counts = values.value_counts()
+    small = counts[(counts > 0) & (counts < SMALL_LEVEL)]
+    if len(small):
+        shown = ", ".join(f"{name!r} ({n})" for name, n in small.head(5).items())
+        reading.add_doubt(
+            each.column,
+            f"{len(small)} levels of {each.name!r} with fewer than {SMALL_LEVEL} "
+            f"customers: {shown}; group them if an adjustment fails",
+            n_rows=int(small.sum()),
+        )
+
+
+def list_clues(reading: Reading, customers: pd.DataFrame) -> dict[str, NDArray]:
+    """Return what defines the groups, as codes with -1 for unknown."""
+    group = customers["index_outcome"].cat
+    clues = {"the group": group.codes.to_numpy()}
+    if reading.mapping.shape == "customers":
+        for role in ("problem", "complained", "resolved"):
+            answers = reading.part(role)
+            if answers is not None:
+                clues[repr(reading.mapping.columns[role])] = answers[reading.kept]
+    return clues
+
+
+def doubt_leak(
+    reading: Reading, each: Field, values: pd.Series, clue: str, codes: NDArray
+) -> None:
+    """Tell a column that is the group, or what makes it, by another name."""
+    share = predict_share(values, codes)
+    if share is None or any(
+        f.column == each.column and "predicts" in f.message for f in reading.findings
+    ):
+        return
+    reading.add_doubt(
+        each.column,
+        f"{clue} predicts {each.name!r} for {share:.1%} of customers: they look like "
+        "two names of one thing. A difference in it would say nothing",
+    )
+
+
+def predict_share(values: pd.Series, codes: NDArray) -> float | None:
+    """Return for how many customers one column says another, None unless it leaks."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        found = values.cat.codes.to_numpy().astype(np.int64)
+        known = (found >= 0) & (codes >= 0)
+    else:
+        numbers = read_outcome(values)
+        known = ~np.isnan(numbers) & (codes >= 0)
+        if not known.any() or not np.isin(numbers[known], (0.0, 1.0)).all():
+            return None
+        found = np.where(known, numbers, 0.0).astype(np.int64)
+    if not known.any():
+        return None
+    width = int(found.max()) + 1
+    both = codes[known].astype(np.int64) * width + found[known]
+    table = np.bincount(both, minlength=(int(codes.max()) + 1) * width)
+    table = table.reshape(-1, width)
+    n = table.sum()
+    right, guessed = table.max(axis=1).sum() / n, table.sum(axis=0).max() / n
+    leaks = right >= LEAK_SHARE and 1.0 - right <= LEAK_ERRORS_LEFT * (1.0 - guessed)
+    return float(right) if leaks and guessed < 1.0 else None

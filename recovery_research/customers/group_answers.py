@@ -1,0 +1,183 @@
+"""Groups of a file made alike, and their spend and staying: answers or reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from recovery_research.analyses.adjustment import adjust
+from recovery_research.analyses.contrasts import paradox
+from recovery_research.analyses.spending import divide_spending
+from recovery_research.analyses.staying import compare_staying, staying_times
+from recovery_research.analyses.verdicts import CANNOT_TELL
+from recovery_research.customers.mapping_rules import Field
+from recovery_research.customers.questions import (
+    count_whole,
+    knows_leaving,
+    main_questions,
+    word_verdict,
+)
+from recovery_research.customers.reading import Customers
+
+
+def usable_covariates(read: Customers, treated: str, control: str) -> list[Field]:
+    """Return the covariates that are known and vary in the two groups."""
+    rows = read.customers["index_outcome"].isin([treated, control])
+    chosen = read.customers[rows]
+    return [each for each in read.covariates if varies(chosen[each.name])]
+
+
+def varies(column: pd.Series) -> bool:
+    """Return whether a column holds more than one known value."""
+    known = column.dropna()
+    return len(known) > 0 and bool((known != known.iloc[0]).any())
+
+
+def adjust_groups(
+    read: Customers,
+    *,
+    bounds: Mapping[str, float] | None = None,
+    confidence: float = 0.95,
+    methods: Sequence[str] = ("aipw",),
+) -> pd.DataFrame:
+    """Compare groups as they come and adjusted for what was known before.
+
+    Parameters
+    ----------
+    read : Customers
+        The file.
+    bounds : mapping, optional
+        By outcome, the largest differences not worth naming.
+    confidence : float, optional
+        Level of the intervals.
+    methods : sequence of str, optional
+        Methods of `adjustment.adjust`.
+
+    Returns
+    -------
+    DataFrame
+        ``question, treated, control, outcome, view`` (``as they come`` or the
+        method), the estimate with its interval, ``n_treated, n_control, n_missing``,
+        verdict and bounds, the effective sizes, overlap and imbalance of the
+        adjustment, ``covariates``, and a ``note``: also why there is no adjustment.
+    """
+    rows = []
+    for row in main_questions(read).itertuples():
+        covariates = usable_covariates(read, row.treated, row.control)
+        for each in read.outcomes:
+            common = {
+                "outcome": each.name, "treated": row.treated, "control": row.control,
+                "bounds": (bounds or {}).get(each.name), "confidence": confidence,
+            }  # fmt: skip
+            naive = paradox(read.customers, **common)
+            start = {"question": row.question, "view": "as they come"}
+            rows.append(naive.to_frame().iloc[0].to_dict() | start)
+            for method in methods:
+                options = common | {"method": method}
+                rows.append(
+                    try_adjusting(read, covariates, options)
+                    | {"question": row.question, "view": f"adjusted ({method})"}
+                )
+    columns = [
+        "question", "treated", "control", "outcome", "view", "estimate", "std_error",
+        "ci_low", "ci_high", "confidence", "n_treated", "n_control", "n_missing",
+        "effective_treated", "effective_control", "share_outside", "imbalance_before",
+        "imbalance_after", "equivalence_low", "equivalence_high", "verdict",
+        "covariates", "note",
+    ]  # fmt: skip
+    table = count_whole(pd.DataFrame(rows).reindex(columns=columns))
+    if read.shape == "complaints":
+        table["verdict"] = [word_verdict(row) for row in table.itertuples()]
+    return table
+
+
+def try_adjusting(
+    read: Customers, covariates: Sequence[Field], options: dict[str, object]
+) -> dict[str, object]:
+    """Return an adjusted contrast as a row, or a row that says why there is none."""
+    names = [each.name for each in covariates]
+    kept = {k: options[k] for k in ("outcome", "treated", "control", "confidence")}
+    if not names:
+        return kept | {
+            "verdict": CANNOT_TELL,
+            "note": "the file has no covariate that varies: no adjustment",
+        }
+    try:
+        found = adjust(read.customers, covariates=names, **options)
+    except ValueError as error:
+        names = ", ".join(names)
+        return kept | {
+            "verdict": CANNOT_TELL, "covariates": names, "note": str(error).rstrip(".")
+        }  # fmt: skip
+    return found.to_frame().iloc[0].to_dict()
+
+
+def divide_spends(read: Customers, *, confidence: float = 0.95) -> pd.DataFrame:
+    """Divide differences in amounts into more buyers and bigger buyers.
+
+    Returns
+    -------
+    DataFrame
+        The fields of `spending.SpendingParts`, a row per question and amount; empty
+        if the file has no amounts.
+    """
+    frames = []
+    for row in main_questions(read).itertuples():
+        for each in read.outcomes:
+            if each.kind != "amount":
+                continue
+            try:
+                found = divide_spending(
+                    read.customers, outcome=each.name, treated=row.treated,
+                    control=row.control, confidence=confidence,
+                ).to_frame()  # fmt: skip
+            except ValueError as error:
+                found = pd.DataFrame([{
+                    "outcome": each.name, "treated": row.treated,
+                    "control": row.control, "note": str(error),
+                }])  # fmt: skip
+            frames.append(found)
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
+def compare_stays(
+    read: Customers, *, horizon: float = 52.0, confidence: float = 0.95
+) -> pd.DataFrame:
+    """Compare how long groups stay, if the file says who left and when.
+
+    Parameters
+    ----------
+    read : Customers
+        The file.
+    horizon : float, optional
+        Weeks over which time is counted; less if a group was not followed so long.
+    confidence : float, optional
+        Level of the intervals.
+
+    Returns
+    -------
+    DataFrame
+        The fields of `staying.StayingContrast`, one row per question; empty if the
+        file does not say who left, or cannot be asked.
+    """
+    frames = []
+    if not knows_leaving(read):
+        return pd.DataFrame()
+    for row in main_questions(read).itertuples():
+        groups = (row.treated, row.control)
+        try:
+            followed = min(
+                float(staying_times(read.customers, group=name, policy=None,
+                                    end_week=read.end_week)[0].max())
+                for name in groups
+            )  # fmt: skip
+            found = compare_staying(
+                read.customers, end_week=read.end_week, horizon=min(horizon, followed),
+                treated=row.treated, control=row.control, confidence=confidence,
+            ).to_frame()  # fmt: skip
+        except ValueError as error:
+            found = pd.DataFrame([dict(zip(("treated", "control"), groups, strict=True))
+                                  | {"note": str(error)}])  # fmt: skip
+        frames.append(found)
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()

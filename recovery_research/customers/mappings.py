@@ -1,0 +1,281 @@
+"""Which column of a file means what: a small TOML file, read and checked."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+from recovery_research import places
+from recovery_research.analyses.covariates import AFTERWARDS
+from recovery_research.analyses.groups import did_you_mean
+from recovery_research.customers.index_outcomes import OUTCOMES_OF_ORDERS
+from recovery_research.customers.mapping_parts import (
+    MappingError,
+    as_number,
+    as_texts,
+    read_order_rule,
+    read_rule,
+    require_keys,
+)
+from recovery_research.customers.mapping_rules import (
+    KINDS,
+    NEEDED,
+    ROLES,
+    SHAPES,
+    Field,
+    FileMapping,
+    SourceRule,
+    TimeRule,
+    ValueRule,
+)
+from recovery_research.customers.order_customers import (
+    COVARIATES,
+)
+from recovery_research.customers.sources import find_file
+
+PARTS = (
+    "shape", "columns", "outcomes", "covariates", "groups", "answers", "values", "time",
+    "source", "orders", "unreadable",
+)  # fmt: skip
+# Names that the customers table uses itself.
+TAKEN = ("policy", "customer", "index_outcome", "index_week", "left_week")
+
+
+def read_mapping(mapping: str | Path | Mapping | FileMapping) -> FileMapping:
+    """Read and check a mapping.
+
+    Parameters
+    ----------
+    mapping : path, str, mapping or FileMapping
+        A TOML file; the name of one that is shipped, such as ``cfpb``; or its
+        content as nested dicts.
+
+    Returns
+    -------
+    FileMapping
+
+    Raises
+    ------
+    MappingError
+        If it is not there, is no TOML, or says something that is not allowed.
+
+    Examples
+    --------
+    >>> read_mapping("cfpb").shape
+    'complaints'
+    """
+    if isinstance(mapping, FileMapping):
+        return mapping
+    if isinstance(mapping, Mapping):
+        return check_mapping("the mapping", mapping)
+    path = find_mapping(mapping)
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise MappingError(f"cannot read the mapping {path}: {error}") from None
+    return check_mapping(path.name, content)
+
+
+def list_mappings() -> list[str]:
+    """Return the names of the mappings that are shipped."""
+    folder = places.source_root() / "data" / "mappings"
+    return sorted(path.stem for path in folder.glob("*.toml"))
+
+
+def find_mapping(mapping: str | Path) -> Path:
+    """Return the path of a mapping given by path or by shipped name."""
+    if str(mapping) in list_mappings():
+        return places.data_path(f"mappings/{mapping}.toml")
+    path = find_file(mapping)
+    if path is None:
+        raise MappingError(
+            f"there is no mapping {str(mapping)!r}: no such file, and shipped are "
+            f"{list_mappings()}.{did_you_mean(str(mapping), list_mappings())} To draft "
+            "one from your file, run: recovery-research map FILE"
+        )
+    return path
+
+
+def check_mapping(name: str, content: Mapping) -> FileMapping:
+    """Return a mapping's content as rules, or raise saying what is wrong."""
+    require_keys(name, content, PARTS)
+    shape = content.get("shape")
+    if shape not in SHAPES:
+        shapes = "; ".join(f"{key!r}: {text}" for key, text in SHAPES.items())
+        raise MappingError(
+            f"{name}: shape is one of {list(SHAPES)} ({shapes}); got {shape!r}."
+        )
+    columns = read_columns(name, shape, content.get("columns", {}))
+    outcomes = read_fields(name, "outcomes", content)
+    covariates = read_fields(name, "covariates", content)
+    taken = (*TAKEN, *COVARIATES) if shape == "orders" else TAKEN
+    check_names(name, (*outcomes, *covariates), taken)
+    check_covariates(name, covariates)
+    unreadable = content.get("unreadable", "refuse")
+    if unreadable not in ("refuse", "set aside"):
+        raise MappingError(
+            f"{name}: unreadable is 'refuse' or 'set aside'; got {unreadable!r}."
+        )
+    checked = FileMapping(
+        name=name,
+        shape=shape,
+        columns=columns,
+        outcomes=outcomes,
+        covariates=covariates,
+        groups=read_groups(name, columns, content.get("groups", {})),
+        control=read_control(name, shape, content.get("answers", {})),
+        writing=read_rule(name, "values", content, ValueRule),
+        time=read_rule(name, "time", content, TimeRule),
+        source=read_rule(name, "source", content, SourceRule),
+        orders=read_order_rule(name, shape, content),
+        unreadable=unreadable,
+    )
+    check_shape(checked)
+    return checked
+
+
+def read_columns(name: str, shape: str, table: object) -> dict[str, str]:
+    """Return the parts of the table and the file's columns."""
+    place = f"{name}, [columns]"
+    require_keys(place, table, ROLES[shape])
+    for role, column in table.items():
+        if not isinstance(column, str) or not column or column == "?":
+            raise MappingError(
+                f"{place}: {role} needs the name of a column; got {column!r}."
+            )
+    for either in NEEDED[shape]:
+        if not any(role in table for role in either):
+            raise MappingError(
+                f"{place}: a table of {shape} needs {' or '.join(either)}; it names "
+                f"{list(table)}."
+            )
+    return dict(table)
+
+
+def read_fields(name: str, part: str, content: Mapping) -> tuple[Field, ...]:
+    """Return the outcomes or covariates."""
+    table = content.get(part, {})
+    place = f"{name}, [{part}]"
+    if not isinstance(table, Mapping):
+        raise MappingError(f"{place}: needs one line for each column; got {table!r}.")
+    further = {"outcomes": ("bounds", "unit"), "covariates": ("others_below",)}
+    allowed = ("column", "kind", *further[part])
+    found = []
+    for key, entry in table.items():
+        where = f"{place}, {key}"
+        if not isinstance(entry, Mapping):
+            raise MappingError(
+                f'{where}: write {{ column = "its name", kind = "amount" }}, kind one '
+                f"of {list(KINDS)}; got {entry!r}."
+            )
+        require_keys(where, entry, allowed)
+        kind = entry.get("kind")
+        if kind not in KINDS or (part == "outcomes" and kind == "category"):
+            kinds = [k for k in KINDS if part != "outcomes" or k != "category"]
+            raise MappingError(f"{where}: kind is one of {kinds}; got {kind!r}.")
+        bounds = read_bound(where, entry.get("bounds"))
+        unit = str(entry.get("unit", ""))
+        below = as_number(
+            where, "others_below", entry.get("others_below", 0), whole=True
+        )
+        column = str(entry.get("column", key))
+        found.append(Field(key, column, kind, bounds, unit, below))
+    return tuple(found)
+
+
+def read_bound(where: str, bounds: object) -> float | None:
+    """Return the bounds of an outcome: a number, 0 or more, if any."""
+    if bounds is None:
+        return None
+    if isinstance(bounds, bool) or not isinstance(bounds, int | float) or bounds < 0:
+        raise MappingError(
+            f"{where}: bounds is the largest difference not worth naming, a number "
+            f"of 0 or more; got {bounds!r}."
+        )
+    return float(bounds)
+
+
+def check_names(name: str, given: tuple[Field, ...], taken: tuple[str, ...]) -> None:
+    """Raise if a name is taken, used twice, or cannot be a column of ours."""
+    names = [each.name for each in given]
+    for each in names:
+        if not each.isidentifier() or each != each.lower():
+            raise MappingError(
+                f"{name}: {each!r} is not a name in lower-case letters, digits and "
+                "underscores; name it so and give its column beside it."
+            )
+        if each in taken or names.count(each) > 1:
+            raise MappingError(
+                f"{name}: the name {each!r} is taken or used twice; choose another. "
+                f"Taken are {list(taken)}."
+            )
+
+
+def check_covariates(name: str, covariates: tuple[Field, ...]) -> None:
+    """Raise if a covariate has the name of something that comes afterwards."""
+    for each in covariates:
+        if each.name in AFTERWARDS:
+            raise MappingError(
+                f"{name}: covariate {each.name!r} is the name of something that comes "
+                "after the failure. Covariates are what was known before; if this "
+                "was, give it another name, such as "
+                f"prior_{each.name}."
+            )
+
+
+def read_groups(
+    name: str, columns: Mapping[str, str], table: object
+) -> dict[str, tuple[str, ...]]:
+    """Return the file's words for each index outcome."""
+    place = f"{name}, [groups]"
+    require_keys(place, table, OUTCOMES_OF_ORDERS)
+    if ("group" in columns) != bool(table):
+        raise MappingError(
+            f"{place}: belongs to a column 'group' and says which of its values mean "
+            f"{list(OUTCOMES_OF_ORDERS)}; give both or neither."
+        )
+    groups = {key: as_texts(place, key, words) for key, words in table.items()}
+    words = [word for said in groups.values() for word in said]
+    for word in words:
+        if words.count(word) > 1:
+            raise MappingError(f"{place}: {word!r} stands for two groups.")
+    return groups
+
+
+def read_control(name: str, shape: str, table: object) -> str:
+    """Return the answer that the other answers are compared with."""
+    require_keys(f"{name}, [answers]", table, ("control",))
+    control = table.get("control", "")
+    if shape == "complaints" and not (isinstance(control, str) and control):
+        raise MappingError(
+            f"{name}, [answers]: a table of complaints needs control, the answer that "
+            'the others are compared with, such as control = "none".'
+        )
+    if shape != "complaints" and table:
+        raise MappingError(f"{name}: [answers] belongs to the shape 'complaints'.")
+    return control
+
+
+def check_shape(mapping: FileMapping) -> None:
+    """Raise if a mapping lacks or has what its shape does not allow."""
+    if mapping.time.unit not in ("dates", "weeks"):
+        raise MappingError(
+            f"{mapping.name}, [time]: unit is 'dates' or 'weeks'; got "
+            f"{mapping.time.unit!r}."
+        )
+    if mapping.shape == "orders" and mapping.outcomes:
+        raise MappingError(
+            f"{mapping.name}: the outcomes of an order log are counted from it "
+            "(followup_spend, bought_again ...); take [outcomes] out."
+        )
+    if mapping.shape != "orders" and not mapping.outcomes:
+        raise MappingError(
+            f"{mapping.name}: name at least one outcome, such as\n[outcomes]\n"
+            'spend = { column = "spend_90_days", kind = "amount" }'
+        )
+    if mapping.writing.decimal not in (".", ","):
+        raise MappingError(
+            f"{mapping.name}, [values]: decimal is '.' or ','; got "
+            f"{mapping.writing.decimal!r}."
+        )

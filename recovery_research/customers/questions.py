@@ -1,0 +1,265 @@
+"""What a file of customers is asked, and the answers; one that cannot be is said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from recovery_research.analyses.contrasts import paradox_by_outcome
+from recovery_research.analyses.groups import did_you_mean, read_outcome
+from recovery_research.analyses.verdicts import NO_PARADOX, PARADOX
+from recovery_research.customers.index_outcomes import OUTCOMES_OF_ORDERS
+from recovery_research.customers.reading import Customers
+
+CANNOT_ASK = "cannot be asked"
+QUESTIONS = (
+    ("recovered", "no_failure", "is there a recovery paradox?"),
+    ("recovered", "not_recovered", "does it matter whether it was made good?"),
+    ("not_recovered", "silent", "is a failed recovery worse than none asked for?"),
+    ("silent", "no_failure", "what of those who never complained?"),
+)
+SHOWN = (
+    "estimate", "std_error", "ci_low", "ci_high", "confidence", "mean_treated",
+    "mean_control", "n_treated", "n_control", "n_missing", "method", "equivalence_high",
+    "bounds_source", "p_value", "p_value_holm", "verdict", "note",
+)  # fmt: skip
+
+
+def list_questions(read: Customers) -> pd.DataFrame:
+    """List the comparisons of groups that a file allows, and those it does not.
+
+    Parameters
+    ----------
+    read : Customers
+        From `customers.read_customers`.
+
+    Returns
+    -------
+    DataFrame
+        ``question, treated, control, n_treated, n_control, asked, note``. A file of
+        complaints has nobody without a failure: the paradox cannot be asked of it,
+        and answers are compared with the control answer instead.
+    """
+    counts = read.customers["index_outcome"].value_counts()
+    if read.shape == "complaints":
+        rows = [(QUESTIONS[0][2], "", "", 0, 0, False,
+                 "everybody in a file of complaints had a problem: there is nobody to "
+                 "compare a recovered customer with")]  # fmt: skip
+        control = read.mapping.control
+        pairs = [
+            (name, control, f"what follows {name}, against {control}?")
+            for name in read.customers["index_outcome"].cat.categories
+            if name != control and counts[name]
+        ]
+    else:
+        rows, pairs = [], list(QUESTIONS)
+    for treated, control, question in pairs:
+        sizes = [int(counts.get(name, 0)) for name in (treated, control)]
+        empty = [n for n, k in zip((treated, control), sizes, strict=True) if k == 0]
+        note = f"nobody is {' or '.join(empty)}" if empty else ""
+        rows.append((question, treated, control, *sizes, not empty, note))
+    columns = [
+        "question", "treated", "control", "n_treated", "n_control", "asked", "note"
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=columns)
+
+
+def main_questions(read: Customers) -> pd.DataFrame:
+    """Return what the file is mainly asked: the paradox, or each answer's strength."""
+    asked = list_questions(read)
+    asked = asked[asked["asked"]]
+    if read.shape == "complaints":
+        return asked
+    return asked[asked["question"] == QUESTIONS[0][2]]
+
+
+def describe_groups(read: Customers) -> pd.DataFrame:
+    """Tabulate each group's size and mean outcomes, as the file has them.
+
+    Returns
+    -------
+    DataFrame
+        One row per group: ``group, n``, then the mean of each outcome over those
+        for whom it is known, and ``NAME_known``, how many those are.
+    """
+    names = [each.name for each in read.outcomes]
+    values = pd.DataFrame({n: read_outcome(read.customers[n]) for n in names})
+    groups = values.groupby(read.customers["index_outcome"].to_numpy(), sort=False)
+    order = list(read.customers["index_outcome"].cat.categories)
+    sizes = read.customers["index_outcome"].value_counts().reindex(order)
+    table = pd.DataFrame({"group": order, "n": sizes.to_numpy()})
+    means, known = groups.mean().reindex(order), groups.count().reindex(order)
+    for name in names:
+        table[name] = means[name].to_numpy()
+        table[f"{name}_known"] = known[name].fillna(0).to_numpy().astype(np.int64)
+    return table[table["n"] > 0].reset_index(drop=True)
+
+
+def read_bounds(texts: Sequence[str], read: Customers) -> dict[str, float]:
+    """Return bounds by outcome: those of the mapping, and those given as texts.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        ``mapping`` for those of the mapping alone, or ``outcome:number``, which wins.
+    read : Customers
+        Whose outcomes.
+
+    Raises
+    ------
+    ValueError
+        If a text is neither, or names no outcome.
+    """
+    bounds = {e.name: e.bounds for e in read.outcomes if e.bounds is not None}
+    names = [each.name for each in read.outcomes]
+    for text in texts:
+        if text == "mapping":
+            continue
+        name, _, number = text.partition(":")
+        if name.strip() not in names:
+            raise ValueError(
+                f"bounds: {text!r} names no outcome; outcomes are {names}. Write "
+                f"{names[0]}:1.5.{did_you_mean(name, names)}"
+            )
+        try:
+            bounds[name.strip()] = float(number)
+        except ValueError:
+            raise ValueError(
+                f"bounds: {text!r} has no number behind the colon; write "
+                f"{name.strip()}:1.5."
+            ) from None
+    return bounds
+
+
+def contrast_groups(
+    read: Customers,
+    *,
+    questions: pd.DataFrame | None = None,
+    bounds: Mapping[str, float] | None = None,
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    """Compare groups as they come, on every outcome, for every question.
+
+    Parameters
+    ----------
+    read : Customers
+        The file.
+    questions : DataFrame, optional
+        Rows of `list_questions`; by default all of them.
+    bounds : mapping, optional
+        As in `contrasts.paradox_by_outcome`.
+    confidence : float, optional
+        Level of the intervals.
+
+    Returns
+    -------
+    DataFrame
+        One row per question and outcome, with the fields of `ParadoxEstimate` that
+        matter; p-values by Holm within a question. Where a question cannot be asked
+        the verdict says so and ``note`` why.
+    """
+    asked = list_questions(read) if questions is None else questions
+    names = [each.name for each in read.outcomes]
+    frames = [
+        pd.DataFrame(columns=["question", "treated", "control", "outcome", *SHOWN])
+    ]
+    for row in asked.itertuples():
+        if not row.asked:
+            frames.append(pd.DataFrame([{
+                "question": row.question, "treated": row.treated,
+                "control": row.control, "verdict": CANNOT_ASK, "note": row.note,
+            }]))  # fmt: skip
+            continue
+        found = paradox_by_outcome(
+            read.customers, outcomes=names, treated=row.treated, control=row.control,
+            bounds={k: v for k, v in (bounds or {}).items() if k in names},
+            confidence=confidence,
+        )  # fmt: skip
+        if row.question != QUESTIONS[0][2]:
+            found["verdict"] = [word_verdict(each) for each in found.itertuples()]
+        frames.append(found.assign(question=row.question))
+    table = pd.concat([f for f in frames[1:] if len(f)] or frames, ignore_index=True)
+    return count_whole(table.reindex(columns=frames[0].columns))
+
+
+def count_whole(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose counts are whole numbers also where some are missing."""
+    counts = [name for name in table if str(name).startswith("n_")]
+    return table.astype(dict.fromkeys(counts, "Int64"))
+
+
+def word_verdict(found: object) -> str:
+    """Return a verdict in words for questions that are not about a paradox."""
+    if found.verdict == PARADOX:
+        return "higher"
+    if found.ci_high < found.equivalence_low:
+        return "lower"
+    return "not higher" if found.verdict == NO_PARADOX else found.verdict
+
+
+def say_verdicts(table: pd.DataFrame) -> list[str]:
+    """Return one line of Markdown for each row of `contrast_groups`."""
+    lines = []
+    for row in table.itertuples():
+        outcome, treated, control = (
+            str(name).replace("_", " ")
+            for name in (row.outcome, row.treated, row.control)
+        )
+        shown = "no interval"
+        if not np.isnan(row.ci_low):
+            shown = f"{row.ci_low:+.3g} to {row.ci_high:+.3g}"
+        lines.append(
+            f"- **{outcome}**, {treated} against {control}: **{row.verdict}** "
+            f"({row.estimate:+.3g}, {shown})"
+        )
+    return lines
+
+
+def knows_leaving(read: Customers) -> bool:
+    """Return whether a file says who left and when."""
+    return {"index_week", "left_week"} <= set(read.customers.columns)
+
+
+def list_limits(read: Customers) -> list[str]:
+    """List in sentences what a file cannot say, whatever is computed from it."""
+    groups = set(read.customers["index_outcome"].dropna().unique())
+    said = []
+    if read.shape == "complaints":
+        said.append(
+            "**Whether there is a recovery paradox.** Everybody here had a problem and "
+            "complained; nobody shows what she would have done without one."
+        )
+        said.append(
+            "**What an answer does.** The firm chose whom to answer how, and it may "
+            "have chosen by what mattered for the outcome."
+        )
+    elif "silent" not in groups:
+        said.append(
+            "**Those who never complained.** The file has no silent customers, or "
+            "cannot tell them from customers who were not recovered."
+        )
+    missing = [name for name in OUTCOMES_OF_ORDERS[:3:2] if name not in groups]
+    if read.shape != "complaints" and missing:
+        said.append(f"**Anything about {' and '.join(missing)}:** nobody is.")
+    if not read.covariates:
+        said.append(
+            "**Whether the groups were alike before.** The mapping names nothing that "
+            "was known beforehand, so nothing could be adjusted for."
+        )
+    else:
+        said.append(
+            "**What was not recorded.** The adjustment holds if, among customers alike "
+            "in what was recorded, problem and recovery came by chance. No data show "
+            "that."
+        )
+    if not knows_leaving(read):
+        said.append("**Who left, and when.** The file does not say.")
+    if read.shape == "orders" and read.mapping.orders.design == "customer-based":
+        said.append(
+            "**A fair comparison as they come.** In the customer-based design heavy "
+            "buyers have more chances to be failed; only the adjusted rows mean "
+            "anything."
+        )
+    return said

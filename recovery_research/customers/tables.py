@@ -1,0 +1,285 @@
+"""What was read of a file, put together as a table of customers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from recovery_research.customers.cells import Cells, name_keys
+from recovery_research.customers.file_readings import Reading
+from recovery_research.customers.findings import CustomerFileError
+from recovery_research.customers.index_outcomes import (
+    OUTCOMES_OF_ORDERS,
+    UNKNOWN,
+    YES,
+    Answers,
+    classify_outcomes,
+)
+from recovery_research.customers.mapping_rules import Field, FileMapping
+from recovery_research.customers.moments import read_moment
+from recovery_research.customers.order_customers import (
+    COVARIATES,
+    OUTCOMES,
+    customers_from_orders,
+)
+
+Made = tuple[pd.DataFrame, pd.DataFrame | None, float | None]
+
+
+def make_table(reading: Reading) -> Made:
+    """Put a table of customers together.
+
+    Parameters
+    ----------
+    reading : Reading
+        Read without errors; rows whose group is unknown are set aside.
+
+    Returns
+    -------
+    customers : DataFrame
+    orders : DataFrame or None
+        For an order log.
+    end_week : float or None
+        Week the observation ends, where weeks are known.
+    """
+    if reading.mapping.shape == "orders":
+        return make_from_orders(reading)
+    if reading.mapping.shape == "complaints":
+        return make_from_complaints(reading)
+    return make_from_customers(reading)
+
+
+def make_from_customers(reading: Reading) -> Made:
+    """Put a customer table together."""
+    code = read_outcome_codes(reading, "problem")
+    problem = reading.part("problem")
+    if problem is not None:
+        column = reading.mapping.columns["problem"]
+        reading.set_aside(problem == UNKNOWN, column, f"{column} is unknown")
+    role = "group" if "group" in reading.parts else "resolved"
+    column = reading.mapping.columns[role]
+    what = "the group" if role == "group" else "what came of the problem"
+    left_out = (code == UNKNOWN) & (
+        np.ones(len(code), bool) if problem is None else problem != UNKNOWN
+    )
+    reading.set_aside(left_out, column, f"{what} is unknown")
+    columns = start_columns(reading, "customer")
+    kept = reading.kept
+    columns["index_outcome"] = pd.Categorical.from_codes(
+        code[kept], list(OUTCOMES_OF_ORDERS)
+    )
+    if "severity" in reading.parts:
+        columns["index_severity"] = reading.part("severity")[kept]
+    if "complained" in reading.parts:
+        columns["index_complained"] = as_yes_no(reading.part("complained")[kept])
+    weeks, end_week = read_weeks(reading)
+    columns |= weeks | read_fields(reading)
+    return pd.DataFrame(columns, copy=False), None, end_week
+
+
+def make_from_complaints(reading: Reading) -> Made:
+    """Put a complaint table together: the answer is the group."""
+    answer = reading.parts["answer"]
+    columns = start_columns(reading, "complaint")
+    control = reading.mapping.control
+    order = [control, *(level for level in answer.levels if level != control)]
+    columns["index_outcome"] = pd.Categorical(
+        np.array([*answer.levels, None], dtype=object)[answer.content[reading.kept]],
+        categories=order,
+    )
+    return pd.DataFrame(columns | read_fields(reading), copy=False), None, None
+
+
+def make_from_orders(reading: Reading) -> Made:
+    """Put the orders together and make them into customers."""
+    rule, kept = reading.mapping.orders, reading.kept
+    tell_touched(reading)
+    columns = {"customer": name_keys(reading.parts["customer"], kept)}
+    week, span = shift_weeks(reading, reading.part("time"))
+    columns |= {"week": week[kept], "amount": reading.part("amount")[kept]}
+    codes = read_outcome_codes(reading, "failed")[kept]
+    columns["outcome"] = pd.Categorical.from_codes(codes, list(OUTCOMES_OF_ORDERS))
+    for role in ("complained", "left"):
+        if role in reading.parts:
+            columns[role] = reading.part(role)[kept]
+    if "severity" in reading.parts:
+        columns["severity"] = reading.part("severity")[kept]
+    columns |= read_fields(reading)
+    orders = pd.DataFrame(columns, copy=False)
+    if orders.empty:
+        return orders, orders, None
+    try:
+        customers = customers_from_orders(
+            orders, design=rule.design, followup_weeks=rule.followup_weeks,
+            index=rule.index, seed=rule.seed, span=span,
+            keep=[each.name for each in reading.mapping.covariates],
+        )  # fmt: skip
+    except ValueError as error:
+        raise CustomerFileError(f"{reading.raw.name}: {error}") from None
+    return customers, orders, span[1]
+
+
+def read_outcome_codes(reading: Reading, problem: str) -> Answers:
+    """Return the place in `OUTCOMES_OF_ORDERS` of each row, -1 if unknown."""
+    if "group" in reading.parts:
+        cells = reading.parts["group"]
+        places = {
+            word: OUTCOMES_OF_ORDERS.index(group)
+            for group, words in reading.mapping.groups.items()
+            for word in words
+        }
+        table = [places[level] for level in cells.levels]
+        return np.array([*table, UNKNOWN], dtype=np.int8)[cells.content]
+    return classify_outcomes(
+        reading.part(problem),
+        resolved=reading.part("resolved"),
+        complained=reading.part("complained"),
+        response=reading.part("response"),
+    )
+
+
+def start_columns(reading: Reading, role: str) -> dict[str, object]:
+    """Return the column of names, if the file has one."""
+    if role not in reading.parts:
+        return {}
+    return {"customer": name_keys(reading.parts[role], reading.kept)}
+
+
+def read_fields(reading: Reading) -> dict[str, object]:
+    """Return outcomes and covariates of the rows kept."""
+    kinds = {
+        each.name: each.kind
+        for each in (*reading.mapping.outcomes, *reading.mapping.covariates)
+    }
+    return {
+        name: as_column(cells, kinds[name], reading.kept)
+        for name, cells in reading.fields.items()
+    }
+
+
+def as_column(cells: Cells, kind: str, kept: NDArray[np.bool_]) -> object:
+    """Return one column of the table of customers."""
+    if kind == "yes_no":
+        return as_yes_no(cells.content[kept])
+    if kind == "category":
+        return pd.Categorical.from_codes(cells.content[kept], list(cells.levels))
+    return cells.content[kept]
+
+
+def as_yes_no(answers: Answers) -> pd.arrays.BooleanArray:
+    """Return answers as a nullable yes/no column."""
+    return pd.arrays.BooleanArray(answers == YES, answers == UNKNOWN)
+
+
+def shift_weeks(
+    reading: Reading, *moments: NDArray[np.float64] | None
+) -> tuple[NDArray[np.float64], tuple[float, float]]:
+    """Return the first moments counted from the start, and the weeks observed.
+
+    Raises
+    ------
+    CustomerFileError
+        If the mapping's start or end is no moment, or rows lie outside of them.
+    """
+    rule, name = reading.mapping.time, reading.raw.name
+    kept = reading.kept
+    seen = np.concatenate([m[kept] for m in moments if m is not None])
+    seen = seen[~np.isnan(seen)]
+    if not len(seen):
+        return moments[0], (0.0, 1.0)
+    try:
+        start, end = (read_moment(each, rule) for each in (rule.start, rule.end))
+    except ValueError as error:
+        raise CustomerFileError(f"{reading.mapping.name}, [time]: {error}") from None
+    first, last = float(seen.min()), float(seen.max())
+    for given, wrong, word in (
+        (start, start is not None and first < start, "start"),
+        (end, end is not None and last > end, "end"),
+    ):
+        if wrong:
+            raise CustomerFileError(
+                f"{name}: rows lie before or after the {word} that the mapping names, "
+                f"{getattr(rule, word)!r}, by up to "
+                f"{max(last - (end or last), (start or first) - first):.1f} weeks; "
+                f"correct [time] {word}."
+            )
+        del given
+    start, end = first if start is None else start, last if end is None else end
+    origin = start if rule.unit == "dates" else 0.0
+    return moments[0] - origin, (start - origin, end - origin)
+
+
+def read_weeks(reading: Reading) -> tuple[dict[str, object], float | None]:
+    """Return index week and leaving week of a customer table, if it has them."""
+    order, left = reading.part("order_time"), reading.part("left_time")
+    if order is None:
+        return {}, None
+    week, (_, end) = shift_weeks(reading, order, left)
+    columns = {"index_week": week[reading.kept]}
+    if left is not None:
+        columns["left_week"] = (left - (order - week))[reading.kept]
+    return columns, end
+
+
+def tell_touched(reading: Reading) -> None:
+    """Tell how many customers are counted without some of their orders."""
+    customer = reading.part("customer")
+    lost = np.unique(customer[~reading.kept])
+    touched = np.intersect1d(lost, np.unique(customer[reading.kept]))
+    touched = touched[touched >= 0] if reading.parts["customer"].levels else touched
+    if len(touched):
+        reading.add_doubt(
+            reading.mapping.columns["customer"],
+            f"{len(touched):,} customers are counted without those of their orders "
+            "that were set aside",
+            n_rows=len(touched),
+        )
+
+
+def list_fields(
+    mapping: FileMapping, customers: pd.DataFrame
+) -> tuple[tuple[Field, ...], tuple[Field, ...]]:
+    """Return outcomes and covariates, those counted from an order log included."""
+    if mapping.shape != "orders":
+        return mapping.outcomes, mapping.covariates
+    outcomes = tuple(
+        Field(name, name, "amount" if name == "followup_spend" else "yes_no")
+        for name in OUTCOMES
+        if name in customers
+    )
+    counted = tuple(Field(name, name, "number") for name in COVARIATES)
+    return outcomes, counted + mapping.covariates
+
+
+def count_flow(reading: Reading, customers: pd.DataFrame) -> pd.DataFrame:
+    """Account for every row: read, set aside by reason, analysed."""
+    unit = {"customers": "customers", "orders": "orders", "complaints": "complaints"}
+    unit = unit[reading.mapping.shape]
+    broken = len(reading.raw.broken)
+    rows = [(unit, "read", "", len(reading.raw.rows) + broken)]
+    if broken:
+        rows.append((unit, "set aside", "a row of too many or too few fields", broken))
+    counts = np.bincount(reading.reason[~reading.kept], minlength=len(reading.reasons))
+    for reason, n in zip(reading.reasons, counts, strict=True):
+        if n:
+            rows.append((unit, "set aside", reason, int(n)))
+    rows.append((unit, "analysed", "", int(reading.kept.sum())))
+    if reading.mapping.shape == "orders" and len(customers):
+        rows += count_customers(customers)
+    return pd.DataFrame(rows, columns=["unit", "step", "reason", "n"])
+
+
+def count_customers(customers: pd.DataFrame) -> list[tuple[str, str, str, int]]:
+    """Account for every customer made from an order log."""
+    group = customers["index_outcome"]
+    late = int((group == "no_order").sum())
+    unknown = int(group.isna().sum())
+    rows = [("customers", "made", "from the orders", len(customers))]
+    for n, reason in (
+        (late, "no order from the drawn day on"),
+        (unknown, "what the index order came to is unknown"),
+    ):
+        if n:
+            rows.append(("customers", "not compared", reason, n))
+    return [*rows, ("customers", "analysed", "", len(customers) - late - unknown)]
