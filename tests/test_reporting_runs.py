@@ -278,7 +278,9 @@ def test_a_page_that_cannot_be_written_is_recorded(tmp_path, monkeypatch):
     record = read_record(folder)
     assert record.verdict == "not written"
     assert "No space" in record.failure.message
-    assert not (folder / "report.html").exists()
+    page = (folder / "report.html").read_text()
+    assert "not complete: not written" in page
+    assert "No space" in page
 
 
 # --------------------------------------------------- secrets and surroundings

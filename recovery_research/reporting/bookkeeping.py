@@ -12,6 +12,7 @@ from recovery_research.reporting.execution import Execution
 from recovery_research.reporting.fingerprints import mask_text
 from recovery_research.reporting.orders import Order
 from recovery_research.reporting.provenance import gather_provenance
+from recovery_research.reporting.pages import write_record_page
 from recovery_research.reporting.records import (
     FailureRecord,
     ParameterRecord,
@@ -120,14 +121,15 @@ def bury_run(
         shutil.rmtree(stage, ignore_errors=True)
         return
     failure = FailureRecord(message=message, cell=None, source="", traceback="")
-    write_record(
-        record.model_copy(update={"verdict": verdict, "failure": failure}), stage
-    )
+    record = record.model_copy(update={"verdict": verdict, "failure": failure})
+    write_record(record, stage)
     for name in ("input.ipynb", "report.html"):
         with suppress(FileNotFoundError):
             (stage / name).unlink()
     with suppress(FileNotFoundError):
         _drop_broken_json(stage / "report.ipynb")
+    with suppress(OSError):
+        write_record_page(stage, record)
 
 
 def _drop_broken_json(path: Path) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from html import escape
 from importlib.resources import files
+from pathlib import Path
 
 import nbformat
 from nbconvert.exporters.templateexporter import TemplateExporter
@@ -20,6 +21,7 @@ from traitlets import Unicode
 from recovery_research.exhibits import METADATA_KEY
 from recovery_research.reporting.cleaning import clean_html
 from recovery_research.reporting.equations import write_mathml
+from recovery_research.reporting.failures import tell_failure
 from recovery_research.reporting.prose import Prose
 from recovery_research.reporting.records import ParameterRecord, RunRecord
 from recovery_research.reporting.verdicts import BANNER_TAG, Verdict
@@ -66,15 +68,19 @@ class ReportExporter(TemplateExporter):
         super().__init__(extra_template_basedirs=[str(_TEMPLATES)], **options)
 
 
-def write_page(notebook: NotebookNode, record: RunRecord) -> str:
-    """Write the page of a run.
+def write_page(
+    notebook: NotebookNode, record: RunRecord, folder: Path | None = None
+) -> str:
+    """Write the page of a run, and if it failed, of why.
 
     Parameters
     ----------
     notebook : NotebookNode
-        The executed notebook.
+        The executed notebook, as far as it came.
     record : RunRecord
         Record of the run.
+    folder : Path, optional
+        Folder of the run; the page of a failed run tells the end of its log.
 
     Returns
     -------
@@ -82,6 +88,8 @@ def write_page(notebook: NotebookNode, record: RunRecord) -> str:
         HTML that needs no other file and no network.
     """
     prose = Prose()
+    succeeded = record.verdict is Verdict.SUCCEEDED
+    told = None if succeeded else tell_failure(record, notebook, folder or Path())
     failed = record.failure.cell if record.failure else None
     cells = [c for c in notebook.cells if BANNER_TAG not in c.metadata.get("tags", [])]
     pieces = [
@@ -95,13 +103,42 @@ def write_page(notebook: NotebookNode, record: RunRecord) -> str:
         "style": _read_style(),
         "seconds": format_seconds(record.seconds),
         "when": format_moment(record.started),
-        "succeeded": record.verdict is Verdict.SUCCEEDED,
+        "succeeded": succeeded,
+        "told": told,
+        "failed_source": _highlight(record.failure.source) if record.failure else "",
         "show_value": show_value,
         "is_default": _is_default,
     }
     empty = nbformat.v4.new_notebook()
     html, _ = ReportExporter().from_notebook_node(empty, resources={"report": report})
     return html
+
+
+def write_record_page(folder: Path, record: RunRecord) -> None:
+    """Write the page of a run that ended outside its notebook, from what is there.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the run.
+    record : RunRecord
+        Its record.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    try:
+        notebook = nbformat.read(folder / "report.ipynb", as_version=4)
+    except (OSError, ValueError, AttributeError, nbformat.ValidationError):
+        notebook = nbformat.v4.new_notebook()
+    page = folder / "report.html"
+    try:
+        page.write_text(write_page(notebook, record, folder), encoding="utf-8")
+    except OSError:
+        page.unlink(missing_ok=True)
+        raise
 
 
 def _is_default(parameter: ParameterRecord) -> bool:
@@ -117,10 +154,14 @@ def _write_piece(
     if cell.cell_type != "code" or not cell.source.strip():
         return None
     outputs = [_write_output(output, prose) for output in cell.get("outputs", [])]
-    code = highlight(cell.source, PythonLexer(), HtmlFormatter(nowrap=True))
+    code = _highlight(cell.source)
     return Piece(
         code=code, output="".join(outputs), number=number, failed=number == failed
     )
+
+
+def _highlight(source: str) -> str:
+    return highlight(source, PythonLexer(), HtmlFormatter(nowrap=True))
 
 
 def _join_silent(pieces: list[Piece]) -> list[Piece]:
