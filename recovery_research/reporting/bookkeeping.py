@@ -11,8 +11,8 @@ from pathlib import Path
 from recovery_research.reporting.execution import Execution
 from recovery_research.reporting.fingerprints import mask_text
 from recovery_research.reporting.orders import Order
-from recovery_research.reporting.provenance import gather_provenance
 from recovery_research.reporting.pages import write_record_page
+from recovery_research.reporting.provenance import gather_provenance
 from recovery_research.reporting.records import (
     FailureRecord,
     ParameterRecord,

@@ -172,7 +172,9 @@ def _make(
     notebook = _read_executed(order, execution, outcome)
     record = record.model_copy(update={"content_sha256": hash_notebook(notebook)})
     nbformat.write(notebook, stage / REPORT_FILE)
-    (stage / PAGE_FILE).write_text(write_page(notebook, record, stage), encoding="utf-8")
+    (stage / PAGE_FILE).write_text(
+        write_page(notebook, record, stage), encoding="utf-8"
+    )
     write_record(record, stage)
     _log_end(record, log)
     return record
