@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+Progress = Callable[[int, int], None]
+
 
 @contextmanager
 def follow(name: str) -> Iterator[Callable[[int, int], None] | None]:
