@@ -67,6 +67,7 @@ def begin_record(
         profile=order.profile,
         parameters=_list_parameters(order),
         seed=seed if type(seed) is int else None,
+        sources=order.sources,
         plan=order.plan,
         rerun_of=order.rerun_of,
         cell_seconds_limit=limits.cell_seconds,

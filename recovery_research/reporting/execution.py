@@ -30,12 +30,11 @@ from recovery_research.reporting.memory import MemoryGauge
 from recovery_research.reporting.orders import Limits
 from recovery_research.reporting.orphans import private_folder
 from recovery_research.reporting.outputs import OutputGuard
+from recovery_research.reporting.progress import OUTPUT_MARK
 from recovery_research.reporting.watch import OVER_OUTPUT, Watch
 
 ENGINE = "recovery_research"
 STARTUP_SECONDS = 60
-# Marks the lines of a log that the notebook itself has written.
-OUTPUT_MARK = "notebook_output"
 LAST_WORDS = "kernel.txt"
 LONGEST_LAST_WORDS = 4000
 

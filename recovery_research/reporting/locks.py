@@ -72,7 +72,7 @@ class Lock:
         handle = lock_file(self.path)
         if handle is None:
             return False
-        if self._is_believed(read_holder(self.path)):
+        if is_believed(self.path):
             os.close(handle)
             return False
         text = json.dumps({"host": platform.node(), "pid": os.getpid()}).encode()
@@ -127,11 +127,6 @@ class Lock:
         finally:
             self.release()
 
-    def _is_believed(self, holder: Holder | None) -> bool:
-        if holder is None or holder.host == platform.node():
-            return False
-        return _measure_age(self.path) < BELIEVED_SECONDS
-
     def _beat(self, stop: threading.Event) -> None:
         while not stop.wait(BEAT_SECONDS):
             with suppress(OSError):
@@ -155,6 +150,48 @@ def read_holder(path: Path) -> Holder | None:
         return Holder(str(said["host"]), int(said["pid"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def is_held(path: Path) -> bool:
+    """Return whether a lock is held, on this machine or on another.
+
+    Parameters
+    ----------
+    path : Path
+        Lock file, which is there.
+
+    Returns
+    -------
+    bool
+
+    Raises
+    ------
+    OSError
+        If the file cannot be opened.
+    """
+    handle = lock_file(path)
+    if handle is None:
+        return True
+    os.close(handle)
+    return is_believed(path)
+
+
+def is_believed(path: Path) -> bool:
+    """Return whether a lock file names a holder elsewhere that has shown itself lately.
+
+    Parameters
+    ----------
+    path : Path
+        Lock file.
+
+    Returns
+    -------
+    bool
+    """
+    holder = read_holder(path)
+    if holder is None or holder.host == platform.node():
+        return False
+    return _measure_age(path) < BELIEVED_SECONDS
 
 
 def lock_file(path: Path) -> int | None:

@@ -188,7 +188,7 @@ class Board(Listener):
         self._drawn = 0
 
 
-class Several(Listener):
+class Several:
     """Tells several listeners everything.
 
     Parameters
@@ -201,9 +201,12 @@ class Several(Listener):
         self.listeners = listeners
         self.aloud = any(listener.aloud for listener in listeners)
 
-    def __getattribute__(self, name: str):
+    def __getattr__(self, name: str):
         """Return a method that calls the same method of every listener."""
-        if name in {"listeners", "aloud"} or name.startswith("__"):
-            return super().__getattribute__(name)
         methods = [getattr(listener, name) for listener in self.listeners]
-        return lambda *given: [method(*given) for method in methods] and None
+
+        def tell(*given: object) -> None:
+            for method in methods:
+                method(*given)
+
+        return tell

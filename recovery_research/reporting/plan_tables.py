@@ -159,7 +159,8 @@ def _describe(problem: dict) -> str:
             f"allowed are {', '.join(known)}.{name_nearest(key, known)}"
         )
     if kind == "missing":
-        return f"{where} needs the key {key!r}; allowed are {', '.join(_list_keys(table))}."
+        known = ", ".join(_list_keys(table))
+        return f"{where} needs the key {key!r}; allowed are {known}."
     what = problem["msg"].removeprefix("Input should be ")
     return f"{where} {key}: should be {what}; got {show_value(problem['input'])}."
 

@@ -17,6 +17,7 @@ from typing import BinaryIO
 
 from recovery_research.reporting.environments import package_environment
 from recovery_research.reporting.orders import Order
+from recovery_research.reporting.progress import OUTPUT_MARK
 from recovery_research.reporting.records import Provenance
 
 STOPPING_SECONDS = 30.0
@@ -101,8 +102,6 @@ class _Mouth(logging.Handler):
         self.out, self.aloud, self.lock_out = out, False, threading.Lock()
 
     def emit(self, record: logging.LogRecord) -> None:
-        from recovery_research.reporting.execution import OUTPUT_MARK
-
         if self.aloud or not getattr(record, OUTPUT_MARK, False):
             self.tell("log", (record.levelno, record.getMessage()))
 

@@ -122,6 +122,7 @@ class RunRecord(_Part):
     profile: str
     parameters: list[ParameterRecord]
     seed: int | None
+    sources: dict[str, str] = {}
     plan: PlanRecord | None = None
     rerun_of: str | None = None
     cell_seconds_limit: float | None
