@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from urllib.parse import quote
 
 from markupsafe import Markup
 
 from recovery_research.reporting.changes import compare_ingredients, compare_tables
+from recovery_research.reporting.details import DetailReader
+from recovery_research.reporting.history import PastRun
 from recovery_research.reporting.key_figures import FigureReader, write_number
 from recovery_research.reporting.sparklines import draw_endings, draw_trend
-from recovery_research.reporting.summaries import RunList, RunSummary, read_raw
 from recovery_research.reporting.wording import format_seconds, show_value
 
 MOST_VARIANTS = 40
@@ -48,7 +50,7 @@ class Failure:
     cell: int | None
     source: str
     since: str
-    last_good: RunSummary | None
+    last_good: PastRun | None
     last_good_links: list[tuple[str, str]]
 
 
@@ -56,7 +58,7 @@ class Failure:
 class Standing:
     """How a report with certain parameters stands, by its latest run."""
 
-    run: RunSummary
+    run: PastRun
     parameters: list[tuple[str, str]]
     endings: Markup
     took: str
@@ -87,22 +89,24 @@ class Group:
 class _Sorter:
     """Sorts the runs of one report by parameters, newest first within each."""
 
-    runs: list[RunSummary] = field(default_factory=list)
+    runs: list[PastRun] = field(default_factory=list)
 
-    def sort(self) -> list[list[RunSummary]]:
-        variants: dict[str, list[RunSummary]] = {}
+    def sort(self) -> list[list[PastRun]]:
+        variants: dict[str, list[PastRun]] = {}
         for run in self.runs:
-            variants.setdefault(run.variant, []).append(run)
-        return sorted(variants.values(), key=lambda runs: runs[0].good)
+            variants.setdefault(_name_variant(run), []).append(run)
+        return sorted(variants.values(), key=lambda runs: runs[0].succeeded)
 
 
-def make_board(runs: RunList) -> list[Group]:
+def make_board(runs: Sequence[PastRun], details: DetailReader) -> list[Group]:
     """Say for every report and every set of its parameters how it stands.
 
     Parameters
     ----------
-    runs : RunList
-        All runs.
+    runs : sequence of PastRun
+        All runs, newest first.
+    details : DetailReader
+        Reads what is shown of them.
 
     Returns
     -------
@@ -110,46 +114,51 @@ def make_board(runs: RunList) -> list[Group]:
         Reports that have failed first, then by name.
     """
     sorters: dict[str, _Sorter] = {}
-    for run in runs.runs:
+    for run in runs:
         sorters.setdefault(run.report, _Sorter()).runs.append(run)
-    reader = FigureReader(runs.reports)
-    groups = [_make_group(runs.reports, sorter, reader) for sorter in sorters.values()]
+    figures = FigureReader(details)
+    groups = [_make_group(sorter, details, figures) for sorter in sorters.values()]
     return sorted(groups, key=lambda group: (not group.n_failing, group.name))
 
 
-def list_links(reports: Path, run: RunSummary) -> list[tuple[str, str]]:
+def list_links(run: PastRun, details: DetailReader) -> list[tuple[str, str]]:
     """Return the files of a run as names and addresses relative to the index.
 
     Parameters
     ----------
-    reports : Path
-        Folder of all reports.
-    run : RunSummary
+    run : PastRun
         The run.
+    details : DetailReader
+        Knows where it is.
 
     Returns
     -------
     list of tuple of str
         Only of files that are there.
     """
+    place = details.read(run).place
     return [
         (
-            "What failed" if name == PAGE and not run.good else name,
-            quote(f"{run.folder}/{file}"),
+            "What failed" if name == PAGE and not run.succeeded else name,
+            quote(f"{place}/{file}"),
         )
         for name, file in FILES.items()
-        if (reports / run.folder / file).is_file()
+        if (run.folder / file).is_file()
     ]
 
 
-def show_parameters(run: RunSummary, names: set[str]) -> list[tuple[str, str]]:
+def show_parameters(
+    run: PastRun, details: DetailReader, names: frozenset[str] = frozenset()
+) -> list[tuple[str, str]]:
     """Return the parameters that tell a run from others, as texts.
 
     Parameters
     ----------
-    run : RunSummary
+    run : PastRun
         The run.
-    names : set of str
+    details : DetailReader
+        Knows which were changed.
+    names : frozenset of str, optional
         Names to show besides those whose value is not the default.
 
     Returns
@@ -157,14 +166,15 @@ def show_parameters(run: RunSummary, names: set[str]) -> list[tuple[str, str]]:
     list of tuple of str
         Name and value.
     """
+    shown = names | details.read(run).changed
     return [
         (name, _shorten(show_value(value)))
-        for name, value, changed in run.parameters
-        if changed or name in names
+        for name, value in run.parameters.items()
+        if name in shown
     ]
 
 
-def _make_group(reports: Path, sorter: _Sorter, reader: FigureReader) -> Group:
+def _make_group(sorter: _Sorter, details: DetailReader, figures: FigureReader) -> Group:
     variants = sorter.sort()
     names = _find_varying([runs[0] for runs in variants])
     shown = variants[:MOST_VARIANTS]
@@ -172,60 +182,62 @@ def _make_group(reports: Path, sorter: _Sorter, reader: FigureReader) -> Group:
     return Group(
         name=latest.report,
         title=latest.title,
-        standings=[_make_standing(reports, runs, names, reader) for runs in shown],
+        standings=[_make_standing(runs, names, details, figures) for runs in shown],
         n_runs=len(sorter.runs),
         n_hidden=len(variants) - len(shown),
     )
 
 
 def _make_standing(
-    reports: Path, runs: list[RunSummary], names: set[str], reader: FigureReader
+    runs: list[PastRun],
+    names: frozenset[str],
+    details: DetailReader,
+    figures: FigureReader,
 ) -> Standing:
-    run, good = runs[0], [each for each in runs if each.good]
+    run, good = runs[0], [each for each in runs if each.succeeded]
     before = next((each for each in good if each is not run), None)
+    endings = [each.succeeded for each in reversed(runs[:MOST_ENDINGS])]
+    failed = None if run.succeeded else _describe_failure(runs, before, details)
     return Standing(
         run=run,
-        parameters=show_parameters(run, names),
-        endings=draw_endings([each.good for each in reversed(runs[:MOST_ENDINGS])]),
+        parameters=show_parameters(run, details, names),
+        endings=draw_endings(endings),
         took=format_seconds(run.seconds),
         slow=_compare_duration(run, good),
-        changed=_tell_changes(reports, run, before),
-        figures=_follow_figures(good[:MOST_TREND], reader) if run.good else [],
-        links=list_links(reports, run),
-        failure=None if run.good else _describe_failure(reports, runs, before),
+        changed=_tell_changes(run, before, details),
+        figures=_follow_figures(good[:MOST_TREND], figures) if run.succeeded else [],
+        links=list_links(run, details),
+        failure=failed,
     )
 
 
 def _describe_failure(
-    reports: Path, runs: list[RunSummary], before: RunSummary | None
+    runs: list[PastRun], before: PastRun | None, details: DetailReader
 ) -> Failure:
-    failure = read_raw(reports, runs[0].folder).get("failure")
-    failure = failure if isinstance(failure, dict) else {}
+    source = details.read(runs[0]).failure.get("source", "")
     n_failed = runs.index(before) if before is not None else len(runs)
-    since = "" if n_failed == 1 else f"failed {n_failed} times in a row"
-    cell = failure.get("cell")
     return Failure(
         message=runs[0].message or runs[0].verdict,
-        cell=cell if isinstance(cell, int) else None,
-        source=_shorten_source(str(failure.get("source", ""))),
-        since=since,
+        cell=runs[0].cell,
+        source=_shorten_source(str(source)),
+        since="" if n_failed == 1 else f"failed {n_failed} times in a row",
         last_good=before,
-        last_good_links=list_links(reports, before) if before else [],
+        last_good_links=list_links(before, details) if before else [],
     )
 
 
 def _tell_changes(
-    reports: Path, run: RunSummary, before: RunSummary | None
+    run: PastRun, before: PastRun | None, details: DetailReader
 ) -> list[str]:
     if before is None:
-        return ["First good run with these parameters."] if run.good else []
-    raw, raw_before = (read_raw(reports, each.folder) for each in (run, before))
-    said = compare_tables(run, before) if run.good else ""
-    since = "the run before" if run.good else "the last good run"
-    return [t for t in (said, compare_ingredients(raw, raw_before, since)) if t]
+        return ["First good run with these parameters."] if run.succeeded else []
+    now, then = details.read(run), details.read(before)
+    said = compare_tables(now, then) if run.succeeded else ""
+    since = "the run before" if run.succeeded else "the last good run"
+    return [text for text in (said, compare_ingredients(now, then, since)) if text]
 
 
-def _follow_figures(good: list[RunSummary], reader: FigureReader) -> list[FigureLine]:
+def _follow_figures(good: list[PastRun], reader: FigureReader) -> list[FigureLine]:
     lines = []
     earlier = [{f.label: f.estimate for f in reader.read(run)} for run in good[1:]]
     for figure in reader.read(good[0]):
@@ -255,23 +267,27 @@ def _write_change(value: float, past: list[float]) -> str:
     return f"{'up' if moved > 0 else 'down'} {write_number(abs(moved))}"
 
 
-def _compare_duration(run: RunSummary, good: list[RunSummary]) -> str:
+def _compare_duration(run: PastRun, good: list[PastRun]) -> str:
     usual = [each.seconds for each in good[1:11] if each.seconds is not None]
-    if not run.good or run.seconds is None or not usual:
+    if not run.succeeded or run.seconds is None or not usual:
         return ""
     middle = statistics.median(usual)
     slow = run.seconds > SLOW_RATIO * middle and run.seconds > middle + SLOW_SECONDS
     return f"usually {format_seconds(middle)}" if slow else ""
 
 
-def _find_varying(runs: list[RunSummary]) -> set[str]:
+def _name_variant(run: PastRun) -> str:
+    return json.dumps(sorted(run.parameters.items()))
+
+
+def _find_varying(runs: list[PastRun]) -> frozenset[str]:
     seen: dict[str, list] = {}
     for run in runs:
-        for name, value, _ in run.parameters:
+        for name, value in run.parameters.items():
             seen.setdefault(name, []).append(value)
-    return {
+    return frozenset(
         name for name, values in seen.items() if any(v != values[0] for v in values)
-    }
+    )
 
 
 def _shorten(text: str) -> str:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from recovery_research.reporting.summaries import RunSummary
+from recovery_research.reporting.details import RunDetails
 
 MOST_NAMED = 3
 
 
-def compare_tables(run: RunSummary, before: RunSummary) -> str:
+def compare_tables(run: RunDetails, before: RunDetails) -> str:
     """Say which tables of a run differ from those of the run before.
 
     Parameters
     ----------
-    run, before : RunSummary
+    run, before : RunDetails
         The two runs.
 
     Returns
@@ -22,8 +22,8 @@ def compare_tables(run: RunSummary, before: RunSummary) -> str:
     str
         One sentence; empty if neither has a table.
     """
-    now = {table[0]: table[2] for table in run.tables}
-    then = {table[0]: table[2] for table in before.tables}
+    now = {name: digest for name, (_, digest) in run.tables.items()}
+    then = {name: digest for name, (_, digest) in before.tables.items()}
     names = [*now, *(name for name in then if name not in now)]
     moved = [name for name in names if now.get(name) != then.get(name)]
     if not names:
@@ -31,19 +31,19 @@ def compare_tables(run: RunSummary, before: RunSummary) -> str:
     if not moved:
         every = "The table is" if len(names) == 1 else f"All {len(names)} tables are"
         return f"{every} the same, number for number."
-    which = _name_some([str(name) for name in moved])
+    which = _name_some(moved)
     if len(names) == 1:
         return f"The table differs: {which}."
     return f"{len(moved)} of {len(names)} tables differ: {which}."
 
 
-def compare_ingredients(record: Mapping, before: Mapping, since: str) -> str:
+def compare_ingredients(run: RunDetails, before: RunDetails, since: str) -> str:
     """Say what went into a run that had not gone into the one before.
 
     Parameters
     ----------
-    record, before : mapping
-        The two records, as they are written.
+    run, before : RunDetails
+        The two runs.
     since : str
         What the run before is called.
 
@@ -52,15 +52,19 @@ def compare_ingredients(record: Mapping, before: Mapping, since: str) -> str:
     str
         One sentence; empty if nothing else was different, or that is not known.
     """
-    now, then = record.get("provenance"), before.get("provenance")
-    if not isinstance(now, dict) or not isinstance(then, dict):
+    now, then = run.provenance, before.provenance
+    if not now or not then:
         return ""
     said = []
     if now.get("notebook_sha256") != then.get("notebook_sha256"):
         said.append("the notebook")
     if now.get("package_sha256") != then.get("package_sha256"):
         said.append("this package's code")
-    data = _find_changed(now.get("data_sha256"), then.get("data_sha256"))
+    data = [
+        each
+        for kind in ("data_sha256", "sources_sha256")
+        for each in _find_changed(now.get(kind), then.get(kind))
+    ]
     if data:
         said.append(f"data ({_name_some([name for name, _, _ in data])})")
     packages = _find_changed(now.get("distributions"), then.get("distributions"))

@@ -20,8 +20,15 @@ from recovery_research.reporting.board import (
     make_board,
     show_parameters,
 )
-from recovery_research.reporting.shelf import _release_lock, _take_lock
-from recovery_research.reporting.summaries import RunList, RunSummary, list_runs
+from recovery_research.reporting.details import DetailReader
+from recovery_research.reporting.ends import Verdict
+from recovery_research.reporting.history import (
+    DamagedRun,
+    PastRun,
+    RunHistory,
+    read_history,
+)
+from recovery_research.reporting.locks import Lock
 from recovery_research.reporting.wording import format_moment, format_seconds
 
 INDEX_FILE = "index.html"
@@ -34,7 +41,7 @@ _TEMPLATES = files("recovery_research.reporting") / "templates"
 class RunLine:
     """A run in the list of the latest runs."""
 
-    run: RunSummary
+    run: PastRun
     parameters: list[tuple[str, str]]
     links: list[tuple[str, str]]
 
@@ -61,24 +68,27 @@ def write_index(reports: Path) -> Path:
     page = reports / INDEX_FILE
     fresh = page.with_name(f".{INDEX_FILE}-{secrets.token_hex(3)}")
     # Under a lock, so that of two runs that end together the later list stays.
-    handle = _take_lock(reports / LOCK_FILE, wait=True)
-    if True:
+    with Lock(reports / LOCK_FILE).hold():
         try:
-            fresh.write_text(render_index(list_runs(reports)), encoding="utf-8")
+            text = render_index(reports, read_history(reports))
+            fresh.write_text(text, encoding="utf-8")
             os.replace(fresh, page)
         finally:
             fresh.unlink(missing_ok=True)
-            _release_lock(handle)
     return page
 
 
-def render_index(runs: RunList, *, written: datetime | None = None) -> str:
+def render_index(
+    reports: Path, history: RunHistory, *, written: datetime | None = None
+) -> str:
     """Write the index's HTML.
 
     Parameters
     ----------
-    runs : RunList
-        All runs.
+    reports : Path
+        Folder of all reports.
+    history : RunHistory
+        All runs in it.
     written : datetime, optional
         Time the page says it was written; by default now.
 
@@ -86,27 +96,26 @@ def render_index(runs: RunList, *, written: datetime | None = None) -> str:
     -------
     str
     """
-    groups = make_board(runs)
+    newest = list(reversed(history.runs))
+    ended = [run for run in newest if run.verdict != Verdict.RUNNING]
+    details = DetailReader(reports)
+    groups = make_board(ended, details)
     script = _read("index/index.js")
-    return (
-        _environment()
-        .get_template("index/index.html.j2")
-        .render(
-            groups=groups,
-            failing=_list_failing(groups),
-            recent=[_make_line(runs.reports, run) for run in runs.runs[:MOST_RECENT]],
-            unfinished=[_make_line(runs.reports, run) for run in runs.unfinished],
-            damaged=runs.damaged,
-            n_runs=len(runs.runs),
-            n_standings=sum(len(group.standings) + group.n_hidden for group in groups),
-            folder=runs.reports.name,
-            written=written or datetime.now(UTC),
-            style=_read("report/style.css") + _read("index/index.css"),
-            script=script,
-            script_hash=base64.b64encode(
-                hashlib.sha256(script.encode()).digest()
-            ).decode(),
-        )
+    digest = hashlib.sha256(script.encode()).digest()
+    page = _environment().get_template("index/index.html.j2")
+    return page.render(
+        groups=groups,
+        failing=_list_failing(groups),
+        recent=[_make_line(run, details) for run in ended[:MOST_RECENT]],
+        unfinished=[run for run in newest if run.verdict == Verdict.RUNNING],
+        damaged=[_place(run, reports) for run in history.damaged],
+        n_runs=len(ended),
+        n_standings=sum(len(group.standings) + group.n_hidden for group in groups),
+        folder=reports.name,
+        written=written or datetime.now(UTC),
+        style=_read("report/style.css") + _read("index/index.css"),
+        script=script,
+        script_hash=base64.b64encode(digest).decode(),
     )
 
 
@@ -115,8 +124,13 @@ def _list_failing(groups: list[Group]) -> list:
     return sorted(failing, key=lambda s: s.run.started, reverse=True)
 
 
-def _make_line(reports: Path, run: RunSummary) -> RunLine:
-    return RunLine(run, show_parameters(run, set()), list_links(reports, run))
+def _make_line(run: PastRun, details: DetailReader) -> RunLine:
+    return RunLine(run, show_parameters(run, details), list_links(run, details))
+
+
+def _place(run: DamagedRun, reports: Path) -> tuple[str, str]:
+    place = run.folder.relative_to(reports).as_posix()
+    return place, " ".join(run.reason.split())[:300]
 
 
 @cache

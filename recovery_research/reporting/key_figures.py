@@ -11,7 +11,8 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from recovery_research.reporting.summaries import RunSummary
+from recovery_research.reporting.details import DetailReader
+from recovery_research.reporting.history import PastRun
 
 KEY_TABLE = "key-figures"
 MOST_FIGURES = 3
@@ -44,20 +45,20 @@ class FigureReader:
 
     Parameters
     ----------
-    reports : Path
-        Folder of all reports.
+    details : DetailReader
+        Knows the tables of each run.
     """
 
-    def __init__(self, reports: Path) -> None:
-        self._reports = reports
+    def __init__(self, details: DetailReader) -> None:
+        self._details = details
         self._read: dict[str, list[KeyFigure]] = {}
 
-    def read(self, run: RunSummary) -> list[KeyFigure]:
+    def read(self, run: PastRun) -> list[KeyFigure]:
         """Return the key figures of a run.
 
         Parameters
         ----------
-        run : RunSummary
+        run : PastRun
             The run.
 
         Returns
@@ -65,18 +66,20 @@ class FigureReader:
         list of KeyFigure
             Empty if no table has an estimate.
         """
-        named = [table for table in run.tables if table[0] == KEY_TABLE]
-        for _, file, digest in named or run.tables:
+        tables = self._details.read(run).tables
+        chosen = [tables[KEY_TABLE]] if KEY_TABLE in tables else tables.values()
+        for file, digest in chosen:
             if digest not in self._read:
                 self._read[digest] = self._read_table(run.folder, str(file))
             if self._read[digest]:
                 return self._read[digest]
         return []
 
-    def _read_table(self, folder: str, file: str) -> list[KeyFigure]:
-        run = (self._reports / folder).resolve()
-        path = (run / file).resolve()
-        if not path.is_relative_to(run):  # a record may have been tampered with
+    def _read_table(self, folder: Path, file: str) -> list[KeyFigure]:
+        path = (folder / file).resolve()
+        if not path.is_relative_to(
+            folder.resolve()
+        ):  # a record may have been tampered with
             return []
         try:
             with path.open(encoding="utf-8", newline="") as lines:

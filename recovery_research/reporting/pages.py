@@ -20,11 +20,12 @@ from traitlets import Unicode
 
 from recovery_research.exhibits import METADATA_KEY
 from recovery_research.reporting.cleaning import clean_html
+from recovery_research.reporting.ends import Verdict
 from recovery_research.reporting.equations import write_mathml
 from recovery_research.reporting.failures import tell_failure
 from recovery_research.reporting.prose import Prose
 from recovery_research.reporting.records import ParameterRecord, RunRecord
-from recovery_research.reporting.verdicts import BANNER_TAG, Verdict
+from recovery_research.reporting.verdicts import BANNER_TAG
 from recovery_research.reporting.wording import (
     format_moment,
     format_seconds,
