@@ -57,6 +57,7 @@ class LineWriter(Listener):
     def __init__(self, out: TextIO, *, aloud: bool = False) -> None:
         self.out, self.aloud = out, aloud
         self._waits: set[str] = set()
+        self._failures: set[str] = set()
 
     def begin(self, seconds: dict[str, float | None], jobs: int) -> None:
         """Write how many reports there are."""
@@ -71,6 +72,8 @@ class LineWriter(Listener):
 
     def log(self, name: str, level: int, text: str) -> None:
         """Write what a report logs, under its name."""
+        if level >= logging.ERROR:
+            self._failures.add(name)
         said = text if text.startswith(f"{name}: ") else f"{name}: {text}"
         self._write(said, logging.getLevelName(level))
 
@@ -78,7 +81,7 @@ class LineWriter(Listener):
         """Write what the report itself has not logged."""
         if end.stored:
             self._write(f"{end.name}: nothing has changed; kept {end.folder}")
-        elif not end.succeeded:
+        elif not end.succeeded and end.name not in self._failures:
             self._write(f"{end.name}: {end.verdict}: {end.message}", "ERROR")
 
     def _write(self, text: str, level: str = "INFO") -> None:
