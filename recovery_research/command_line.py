@@ -13,6 +13,7 @@ import click
 from recovery_research import (
     __version__,
     history_commands,
+    look_commands,
     places,
     plan_commands,
 )
@@ -65,6 +66,9 @@ for _command in (
     history_commands.show,
     history_commands.diff,
     history_commands.prune,
+    look_commands.index,
+    look_commands.schedule,
+    look_commands.publish,
 ):
     main.add_command(_command)
 
@@ -99,6 +103,7 @@ for _command in (
 )
 @click.option("--force", is_flag=True, help="Run also if nothing has changed.")
 @click.option("--follow", is_flag=True, help="Show the notebook's output as it comes.")
+@click.option("--pdf", is_flag=True, help="Print the page as report.pdf, by Chromium.")
 @click.pass_obj
 def run(project: Path | None, name: str, given: tuple[str, ...], **options) -> None:
     """Run the notebook NAME and leave a report.
@@ -107,8 +112,11 @@ def run(project: Path | None, name: str, given: tuple[str, ...], **options) -> N
     those of a file, these over the profile, and the profile over the notebook.
     """
     from recovery_research.reporting.orders import Limits, prepare_order
+    from recovery_research.reporting.prints import find_browser
 
     try:
+        if options["pdf"]:
+            find_browser()
         order = prepare_order(
             name,
             read_assignments(given),
@@ -124,7 +132,8 @@ def run(project: Path | None, name: str, given: tuple[str, ...], **options) -> N
     except ValueError as error:
         _fail(str(error), EXIT_BAD_INPUT)
     reports = places.reports_folder(options["reports"], project=project)
-    deliver(order, reports, force=options["force"], aloud=options["follow"])
+    force, aloud, pdf = options["force"], options["follow"], options["pdf"]
+    deliver(order, reports, force=force, aloud=aloud, pdf=pdf)
 
 
 @main.command("list")
@@ -209,7 +218,12 @@ def read_assignments(given: Sequence[str]) -> list[Layer]:
 
 
 def deliver(
-    order: object, reports: Path, *, force: bool = False, aloud: bool = False
+    order: object,
+    reports: Path,
+    *,
+    force: bool = False,
+    aloud: bool = False,
+    pdf: bool = False,
 ) -> None:
     """Give the report that was ordered, say where it is, and end the program.
 
@@ -223,6 +237,8 @@ def deliver(
         Whether it is run though nothing has changed.
     aloud : bool, optional
         Whether the notebook's own output is shown.
+    pdf : bool, optional
+        Whether the page is printed as well.
     """
     from recovery_research.reporting.delivery import deliver_order
     from recovery_research.reporting.progress import follow
@@ -238,7 +254,21 @@ def deliver(
         _fail("interrupted", 130)
     if run.stored:
         click.echo("nothing has changed; --force runs it anyway", err=True)
+    if pdf and run.succeeded:
+        _print_page(run, reports)
     _report_end(run)
+
+
+def _print_page(run: ReportRun, reports: Path) -> None:
+    from recovery_research.reporting.index import refresh_index
+    from recovery_research.reporting.prints import PDF_FILE, print_page
+
+    try:
+        if not (run.folder / PDF_FILE).is_file():
+            print_page(run.page)
+            refresh_index(reports)
+    except OSError as error:
+        _fail(f"the report is complete, {run.page}, but {error}", EXIT_NOT_WRITTEN)
 
 
 def _say_busy(holder: object) -> None:

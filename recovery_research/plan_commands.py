@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from recovery_research.reporting.plan_progress import Several
     from recovery_research.reporting.plans import Plan
     from recovery_research.reporting.repeats import Reproduction
+    from recovery_research.reporting.tellers import Teller
 
 EXIT_BAD_INPUT = 2
 EXIT_NOT_WRITTEN = 8
@@ -66,19 +67,21 @@ def fail(message: str, code: int) -> None:
 def run_all(project: Path | None, plan_file: Path, **options) -> None:
     """Run the reports of PLAN side by side; one failure does not stop the others."""
     from recovery_research.reporting.plans import read_plan
+    from recovery_research.reporting.tellers import Teller
 
     try:
         plan = read_plan(plan_file, reports=options["reports"], project=project)
         plan.choose(options["only"])
+        teller = Teller(plan)
     except ValueError as error:
         fail(str(error), EXIT_BAD_INPUT)
     if options["dry_run"]:
         click.echo(_preview(plan, options["only"], force=options["force"]))
         return
-    _run_plan(plan, options)
+    _run_plan(plan, options, teller)
 
 
-def _run_plan(plan: Plan, options: dict) -> None:
+def _run_plan(plan: Plan, options: dict, teller: Teller) -> None:
     from recovery_research.reporting.plan_runs import run_plan
 
     try:
@@ -89,7 +92,7 @@ def _run_plan(plan: Plan, options: dict) -> None:
                 jobs=options["jobs"],
                 force=options["force"],
                 fail_fast=options["fail_fast"],
-                listener=_choose_listener(stack, options),
+                listener=_choose_listener(stack, options, teller),
             )
     except OSError as error:
         fail(f"the plan could not be run: {error}", EXIT_NOT_WRITTEN)
@@ -98,15 +101,17 @@ def _run_plan(plan: Plan, options: dict) -> None:
     sys.exit(end.exit_code)
 
 
-def _choose_listener(stack: ExitStack, options: dict) -> Several:
+def _choose_listener(stack: ExitStack, options: dict, teller: Teller) -> Several:
     from recovery_research.reporting.plan_progress import Board, LineWriter, Several
 
     aloud = options["follow"]
     quiet = sys.stderr.isatty() and not aloud
     listeners = [Board() if quiet else LineWriter(sys.stderr, aloud=aloud)]
+    listeners.append(teller)
     if options["log_file"] is not None:
         log = stack.enter_context(options["log_file"].open("a", encoding="utf-8"))
         listeners.append(LineWriter(log))
+    teller.hearer = Several(*(each for each in listeners if each is not teller))
     return Several(*listeners)
 
 

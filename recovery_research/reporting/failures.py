@@ -10,6 +10,7 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
+from recovery_research.places import project_root
 from recovery_research.reporting.records import ParameterRecord, RunRecord
 from recovery_research.reporting.verdicts import BANNER_TAG
 
@@ -28,12 +29,15 @@ class FailureStory:
         Last lines that the notebook wrote before it ended.
     log : str
         Last lines of the run's log.
+    again : str
+        Command that repeats this very run, by its record.
     command : str
-        Command that runs the report again with the same parameters.
+        Command with all parameters written out.
     """
 
     last_output: str
     log: str
+    again: str
     command: str
 
 
@@ -55,6 +59,7 @@ def tell_failure(
     -------
     FailureStory
     """
+    reports = _find_reports(folder)
     try:
         log = (folder / "run.log").read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -62,7 +67,10 @@ def tell_failure(
     return FailureStory(
         last_output=_find_last_output(record, notebook),
         log=_keep_last_lines(log),
-        command=write_command(record, _find_reports(folder)),
+        again=shlex.join(
+            ["recovery-research", "rerun", record.run_id, "--reports", str(reports)]
+        ),
+        command=write_command(record, reports),
     )
 
 
@@ -81,7 +89,6 @@ def write_command(record: RunRecord, reports: Path | None = None) -> str:
     str
         One line for a POSIX shell, whatever the parameters hold.
     """
-    notebook = getattr(record, "notebook_path", None) or record.report
     words = ["recovery-research", "run", "--profile", record.profile]
     for parameter in record.parameters:
         if not parameter.origin.startswith(("default", "profile")):
@@ -93,7 +100,18 @@ def write_command(record: RunRecord, reports: Path | None = None) -> str:
     if reports is not None:
         words += ["--reports", str(reports)]
     # A name that begins with a hyphen is no option.
-    return shlex.join([*words, "--", notebook])
+    return shlex.join([*words, "--", _find_notebook(record, reports)])
+
+
+def _find_notebook(record: RunRecord, reports: Path | None) -> str:
+    """Return the notebook's path if it can be told, otherwise its name."""
+    path = Path(record.notebook_path or record.notebook)
+    if path.is_absolute():
+        return str(path)
+    root = project_root(reports) if reports is not None else None
+    if root is not None and (root / path).is_file():
+        return str(root / path)
+    return record.notebook.removesuffix(".ipynb")
 
 
 def _write_value(parameter: ParameterRecord) -> str:
@@ -105,7 +123,7 @@ def _write_value(parameter: ParameterRecord) -> str:
     return repr(value) if isinstance(value, int | float) else value
 
 
-def _find_reports(folder: Path) -> Path | None:
+def _find_reports(folder: Path) -> Path:
     """Return the folder of all reports around a run's folder."""
     inside = folder.absolute().parent
     if inside.name in (".staging", "failed"):

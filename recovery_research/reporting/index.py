@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import logging
 import os
 import secrets
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from recovery_research.reporting.history import (
 from recovery_research.reporting.locks import Lock
 from recovery_research.reporting.wording import format_moment, format_seconds
 
+_log = logging.getLogger("recovery_research.reporting.index")
 INDEX_FILE = "index.html"
 LOCK_FILE = ".index.lock"
 MOST_RECENT = 200
@@ -76,6 +78,20 @@ def write_index(reports: Path) -> Path:
         finally:
             fresh.unlink(missing_ok=True)
     return page
+
+
+def refresh_index(reports: Path) -> None:
+    """Write the index anew after a run; what goes wrong is logged and no more.
+
+    Parameters
+    ----------
+    reports : Path
+        Folder of all reports.
+    """
+    try:
+        write_index(reports)
+    except Exception:  # the run has ended, and its report is not to suffer
+        _log.warning("the index of the reports was not written", exc_info=True)
 
 
 def render_index(

@@ -10,24 +10,29 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from recovery_research.reporting.channels import Message, run_command, send_to_url
+from recovery_research.reporting.ends import Verdict
 from recovery_research.reporting.fingerprints import mask_text
 from recovery_research.reporting.masks import find_secrets, find_tokens
 from recovery_research.reporting.notify_settings import NotifySettings
-from recovery_research.reporting.records import RunRecord
 from recovery_research.reporting.wording import (
     format_moment,
     format_seconds,
     show_value,
 )
 
+if TYPE_CHECKING:
+    from recovery_research.reporting.records import RunRecord
+
 NOTICES_FILE = "notices.json"
 LONGEST_VALUE = 200
-_GOOD = "succeeded"
 _log = logging.getLogger("recovery_research.reporting.notices")
+_log.addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +60,41 @@ class Notice:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What there is to tell of a run.
+
+    Attributes
+    ----------
+    report, title, run_id, verdict, message : str
+        As in its record.
+    seconds : float or None
+        How long it took.
+    started : datetime or None
+        When it began.
+    given : tuple of str
+        Parameters whose value is not the default, each with its value.
+    """
+
+    report: str
+    title: str
+    verdict: str
+    message: str = ""
+    run_id: str = ""
+    seconds: float | None = None
+    started: datetime | None = None
+    given: tuple[str, ...] = ()
+
+    @property
+    def good(self) -> bool:
+        """Whether the report is complete."""
+        return self.verdict == Verdict.SUCCEEDED
+
+
 def tell(
     settings: NotifySettings | None,
-    record: RunRecord,
-    previous: RunRecord | None = None,
+    record: RunRecord | Ending,
+    previous: RunRecord | Ending | None = None,
     *,
     folder: Path | None = None,
     environment: Mapping[str, str] | None = None,
@@ -69,9 +105,9 @@ def tell(
     ----------
     settings : NotifySettings or None
         Whom to tell what; None tells nobody.
-    record : RunRecord
+    record : RunRecord or Ending
         The run.
-    previous : RunRecord, optional
+    previous : RunRecord or Ending, optional
         The run before it, of the same report with the same parameters.
     folder : Path, optional
         Folder of the run: named in the message, and what was told is kept there
@@ -84,12 +120,13 @@ def tell(
     list of Notice
         One for each channel; empty if nothing was to be told.
     """
-    event = choose_event(settings, record, previous) if settings else None
+    ending, before = _describe(record), previous and _describe(previous)
+    event = choose_event(settings, ending, before) if settings else None
     if event is None:
         return []
     known = dict(os.environ if environment is None else environment)
     addresses = [known.get(name, "") for name in settings.urls_from]
-    message = write_message(event, record, folder, find_tokens(addresses))
+    message = write_message(event, ending, folder, find_tokens(addresses))
     hidden = find_secrets(addresses)
     ways = [
         (f"env:{name}", partial(send_to_url, known.get(name, ""), message))
@@ -107,7 +144,7 @@ def tell(
 
 
 def choose_event(
-    settings: NotifySettings, record: RunRecord, previous: RunRecord | None
+    settings: NotifySettings, ending: Ending, previous: Ending | None
 ) -> str | None:
     """Return what there is to tell of a run, the gravest first, or None.
 
@@ -115,20 +152,19 @@ def choose_event(
     ----------
     settings : NotifySettings
         What is wanted.
-    record, previous : RunRecord
+    ending, previous : Ending
         The run, and the one before it, if there is one.
 
     Returns
     -------
     str or None
     """
-    good = record.verdict == _GOOD
-    limit, seconds = settings.slower_than_seconds, record.seconds
+    limit, seconds = settings.slower_than_seconds, ending.seconds
     happened = {
-        "failure": not good,
+        "failure": not ending.good,
         "slow": limit is not None and seconds is not None and seconds > limit,
-        "recovery": good and previous is not None and previous.verdict != _GOOD,
-        "success": good,
+        "recovery": ending.good and previous is not None and not previous.good,
+        "success": ending.good,
     }
     return next(
         (e for e, is_so in happened.items() if is_so and e in settings.on), None
@@ -136,7 +172,7 @@ def choose_event(
 
 
 def write_message(
-    event: str, record: RunRecord, folder: Path | None, hidden: list[str]
+    event: str, ending: Ending, folder: Path | None, hidden: list[str]
 ) -> Message:
     """Write what is told of a run, as plain text.
 
@@ -144,7 +180,7 @@ def write_message(
     ----------
     event : str
         What happened.
-    record : RunRecord
+    ending : Ending
         The run.
     folder : Path or None
         Its folder.
@@ -156,39 +192,67 @@ def write_message(
     Message
     """
     words = {
-        "failure": f"failed ({record.verdict})",
-        "slow": f"slow ({format_seconds(record.seconds)})",
+        "failure": f"failed ({ending.verdict})",
+        "slow": f"slow ({format_seconds(ending.seconds)})",
         "recovery": "good again",
         "success": "succeeded",
     }
-    lines = [record.title, f"{record.report}: {words[event]}"]
-    if record.failure is not None:
-        lines.append(record.failure.message)
-    took = f", took {format_seconds(record.seconds)}" if record.seconds else ""
-    lines += [f"{format_moment(record.started)}{took}", *_list_given(record)]
-    if folder is not None:
-        lines.append(str(folder / "report.html"))
-    subject = " ".join(f"{record.report}: {words[event]}".split())
+    when = format_moment(ending.started) if ending.started else ""
+    took = f", took {format_seconds(ending.seconds)}" if ending.seconds else ""
+    page = "" if folder is None else str(folder / "report.html")
+    head = f"{ending.report}: {words[event]}"
+    lines = [ending.title, head, ending.message, when + took, *ending.given, page]
     facts = {
         "event": event,
-        "report": record.report,
-        "run_id": record.run_id,
-        "verdict": str(record.verdict),
-        "message": record.failure.message if record.failure else "",
-        "seconds": record.seconds,
+        "report": ending.report,
+        "run_id": ending.run_id,
+        "verdict": str(ending.verdict),
+        "message": mask_text(ending.message, hidden),
+        "seconds": ending.seconds,
         "folder": "" if folder is None else str(folder),
     }
-    facts["message"] = mask_text(facts["message"], hidden)
-    body = mask_text("\n".join(lines), hidden)
-    return Message(mask_text(subject, hidden), body, event, facts)
+    subject = mask_text(" ".join(head.split()), hidden)
+    body = mask_text("\n".join(line for line in lines if line), hidden)
+    return Message(subject, body, event, facts)
 
 
-def _list_given(record: RunRecord) -> list[str]:
-    return [
-        f"{parameter.name}: {show_value(parameter.value)[:LONGEST_VALUE]}"
-        for parameter in record.parameters
-        if parameter.value != parameter.default
-    ]
+def read_notices(folder: Path) -> list[Notice]:
+    """Read what was told of a run.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the run.
+
+    Returns
+    -------
+    list of Notice
+        Empty if nothing was to be told, or that cannot be read.
+    """
+    try:
+        kept = json.loads((folder / NOTICES_FILE).read_bytes())
+        return [Notice(**notice) for notice in kept["notices"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def _describe(record: RunRecord | Ending) -> Ending:
+    if isinstance(record, Ending):
+        return record
+    return Ending(
+        report=record.report,
+        title=record.title,
+        verdict=record.verdict,
+        message=record.failure.message if record.failure else "",
+        run_id=record.run_id,
+        seconds=record.seconds,
+        started=record.started,
+        given=tuple(
+            f"{p.name}: {show_value(p.value)[:LONGEST_VALUE]}"
+            for p in record.parameters
+            if p.value != p.default
+        ),
+    )
 
 
 def _try(

@@ -23,6 +23,7 @@ from recovery_research.reporting.bookkeeping import (
 from recovery_research.reporting.ends import Verdict
 from recovery_research.reporting.fingerprints import hash_notebook
 from recovery_research.reporting.harvest import write_exhibits
+from recovery_research.reporting.index import refresh_index
 from recovery_research.reporting.ingredients import trace_order
 from recovery_research.reporting.orders import (
     Limits,
@@ -147,6 +148,7 @@ def fulfil_order(
         except BaseException as error:
             _bury(shelf, stage, error)
             raise
+    refresh_index(reports)
     return hand_back(record, folder)
 
 

@@ -173,8 +173,8 @@ def _gather_facts(job: Job) -> dict[str, object]:
     command = job.command()
     line = quote_shell([*(before if surroundings else []), *command])
     folder, log = quote_shell([str(job.reports)]), quote_shell([str(job.log)])
-    failed = quote_shell([f"the reports of {job.plan} failed; see {job.log}; exit code"])
-    aloud = f'{{ code=$?; echo {failed} "$code"; exit "$code"; }}'
+    said = f"the reports of {job.plan} failed; see {job.log}; exit code"
+    aloud = f'{{ code=$?; echo {quote_shell([said])} "$code"; exit "$code"; }}'
     return {
         "name": job.name,
         "function": make_identifier(job.plan.stem, "_"),
