@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from recovery_research import __version__, places
+from recovery_research import (
+    __version__,
+    history_commands,
+    look_commands,
+    places,
+    plan_commands,
+)
 from recovery_research.customer_commands import check, map_
 from recovery_research.world_commands import calibrate, verify
 
@@ -29,6 +35,7 @@ Exit codes:
     6  the notebook left before its end
     7  the kernel did not start
     8  the report could not be written
+    9  tables differ (diff, reproduce)
   130  interrupted (Ctrl-C)
   143  terminated (SIGTERM)
 """
@@ -50,6 +57,22 @@ EXIT_NOT_WRITTEN = 8
 def main(context: click.Context, project: Path | None) -> None:
     """Run notebooks on the service recovery paradox as reports."""
     context.obj = project
+
+
+for _command in (
+    plan_commands.run_all,
+    plan_commands.follow,
+    plan_commands.rerun,
+    plan_commands.reproduce,
+    history_commands.history,
+    history_commands.show,
+    history_commands.diff,
+    history_commands.prune,
+    look_commands.index,
+    look_commands.schedule,
+    look_commands.publish,
+):
+    main.add_command(_command)
 
 
 @main.command(epilog=EXIT_CODES)
@@ -77,6 +100,12 @@ def main(context: click.Context, project: Path | None) -> None:
 )
 @click.option("--timeout", type=float, metavar="SECONDS", help="Limit of the run.")
 @click.option("--cell-timeout", type=float, metavar="SECONDS", help="Limit of a cell.")
+@click.option(
+    "--memory", type=float, metavar="MB", help="Limit of the kernel's memory."
+)
+@click.option("--force", is_flag=True, help="Run also if nothing has changed.")
+@click.option("--follow", is_flag=True, help="Show the notebook's output as it comes.")
+@click.option("--pdf", is_flag=True, help="Print the page as report.pdf, by Chromium.")
 @click.pass_obj
 def run(project: Path | None, name: str, given: tuple[str, ...], **options) -> None:
     """Run the notebook NAME and leave a report.
@@ -85,20 +114,28 @@ def run(project: Path | None, name: str, given: tuple[str, ...], **options) -> N
     those of a file, these over the profile, and the profile over the notebook.
     """
     from recovery_research.reporting.orders import Limits, prepare_order
+    from recovery_research.reporting.prints import find_browser
 
     try:
+        if options["pdf"]:
+            find_browser()
         order = prepare_order(
             name,
             read_assignments(given),
             profile=options["profile"],
             parameters_file=options["parameters_file"],
-            limits=Limits(options["cell_timeout"], options["timeout"]),
+            limits=Limits(
+                options["cell_timeout"],
+                options["timeout"],
+                options["memory"] and int(options["memory"] * 1e6),
+            ),
             project=project,
         )
     except ValueError as error:
         _fail(str(error), EXIT_BAD_INPUT)
     reports = places.reports_folder(options["reports"], project=project)
-    _report_end(_fulfil(order, reports))
+    force, aloud, pdf = options["force"], options["follow"], options["pdf"]
+    deliver(order, reports, force=force, aloud=aloud, pdf=pdf)
 
 
 main.add_command(calibrate)
@@ -188,17 +225,63 @@ def read_assignments(given: Sequence[str]) -> list[Layer]:
     return [Layer("command line", values, as_text=True)] if values else []
 
 
-def _fulfil(order: object, reports: Path) -> ReportRun:
+def deliver(
+    order: object,
+    reports: Path,
+    *,
+    force: bool = False,
+    aloud: bool = False,
+    pdf: bool = False,
+) -> None:
+    """Give the report that was ordered, say where it is, and end the program.
+
+    Parameters
+    ----------
+    order : Order
+        Checked order.
+    reports : Path
+        Folder of reports.
+    force : bool, optional
+        Whether it is run though nothing has changed.
+    aloud : bool, optional
+        Whether the notebook's own output is shown.
+    pdf : bool, optional
+        Whether the page is printed as well.
+    """
+    from recovery_research.reporting.delivery import deliver_order
     from recovery_research.reporting.progress import follow
-    from recovery_research.reporting.runner import fulfil_order
 
     try:
-        with follow(order.notebook.name) as progress:
-            return fulfil_order(order, reports, progress=progress)
+        with follow(order.report, aloud=aloud) as progress:
+            run = deliver_order(
+                order, reports, force=force, progress=progress, on_wait=_say_busy
+            )
     except OSError as error:
         _fail(f"the report could not be written: {error}", EXIT_NOT_WRITTEN)
     except KeyboardInterrupt:
         _fail("interrupted", 130)
+    if run.stored:
+        click.echo("nothing has changed; --force runs it anyway", err=True)
+    if pdf and run.succeeded:
+        _print_page(run, reports)
+    _report_end(run)
+
+
+def _print_page(run: ReportRun, reports: Path) -> None:
+    from recovery_research.reporting.index import refresh_index
+    from recovery_research.reporting.prints import PDF_FILE, print_page
+
+    try:
+        if not (run.folder / PDF_FILE).is_file():
+            print_page(run.page)
+            refresh_index(reports)
+    except OSError as error:
+        _fail(f"the report is complete, {run.page}, but {error}", EXIT_NOT_WRITTEN)
+
+
+def _say_busy(holder: object) -> None:
+    who = holder or "another process"
+    click.echo(f"{who} runs this report; waiting for its end", err=True)
 
 
 def _report_end(run: ReportRun) -> None:

@@ -110,7 +110,7 @@ def test_record_holds_every_parameter_and_all_it_depends_on(good):
         "figures/trust-by-week.svg",
     }
     raw = json.loads((good.folder / "run.json").read_text())
-    assert raw["schema_version"] == 1
+    assert raw["schema_version"] == 2
     with pytest.raises(ValueError, match="extra"):
         type(record).model_validate({**record.model_dump(), "more": 1})
 
@@ -278,7 +278,9 @@ def test_a_page_that_cannot_be_written_is_recorded(tmp_path, monkeypatch):
     record = read_record(folder)
     assert record.verdict == "not written"
     assert "No space" in record.failure.message
-    assert not (folder / "report.html").exists()
+    page = (folder / "report.html").read_text()
+    assert "not complete: not written" in page
+    assert "No space" in page
 
 
 # --------------------------------------------------- secrets and surroundings

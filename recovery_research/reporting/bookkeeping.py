@@ -3,26 +3,39 @@
 from __future__ import annotations
 
 import json
+import platform
 import shutil
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
+from recovery_research.places import project_root
+from recovery_research.reporting.ends import Outcome, Verdict
 from recovery_research.reporting.execution import Execution
 from recovery_research.reporting.fingerprints import mask_text
+from recovery_research.reporting.ingredients import (
+    date_sources,
+    hash_sources,
+    list_ingredients,
+    make_key,
+)
 from recovery_research.reporting.orders import Order
-from recovery_research.reporting.provenance import gather_provenance
+from recovery_research.reporting.outputs import LONGEST_TEXT
+from recovery_research.reporting.pages import write_record_page
 from recovery_research.reporting.records import (
+    AttemptRecord,
     FailureRecord,
     ParameterRecord,
+    Provenance,
     RunRecord,
     read_record,
     write_record,
 )
-from recovery_research.reporting.verdicts import Outcome, Verdict
 
 
-def begin_record(order: Order, run_id: str, started: datetime) -> RunRecord:
+def begin_record(
+    order: Order, run_id: str, started: datetime, provenance: Provenance
+) -> RunRecord:
     """Return the record of a run that is about to start.
 
     Parameters
@@ -33,6 +46,8 @@ def begin_record(order: Order, run_id: str, started: datetime) -> RunRecord:
         Id of the run.
     started : datetime
         Start, in UTC.
+    provenance : Provenance
+        What its numbers depend on.
 
     Returns
     -------
@@ -40,24 +55,42 @@ def begin_record(order: Order, run_id: str, started: datetime) -> RunRecord:
     """
     notebook, limits = order.notebook, order.limits
     seed = order.values().get("seed")
+    ingredients = list_ingredients(order, provenance)
+    written = date_sources(order) if order.data_as_of is None else None
+    origin = "stated" if order.data_as_of else "file times" if written else None
     return RunRecord(
-        report=notebook.name,
+        report=order.report,
         run_id=run_id,
         title=notebook.title,
         notebook=notebook.path.name,
+        notebook_path=_place_notebook(notebook.path),
         verdict=Verdict.RUNNING,
         profile=order.profile,
         parameters=_list_parameters(order),
         seed=seed if type(seed) is int else None,
+        sources=order.sources,
+        plan=order.plan,
+        rerun_of=order.rerun_of,
         cell_seconds_limit=limits.cell_seconds,
         run_seconds_limit=limits.run_seconds,
+        memory_limit=limits.memory_bytes,
         started=started,
-        provenance=gather_provenance(notebook.path, notebook.content),
+        key=make_key(ingredients),
+        ingredients=ingredients,
+        data_as_of=order.data_as_of or written,
+        data_as_of_origin=origin,
+        warnings=_find_odd_clock(run_id, started),
+        host=platform.node(),
+        provenance=provenance,
     )
 
 
 def end_record(
-    record: RunRecord, execution: Execution, outcome: Outcome, secrets: list[str]
+    record: RunRecord,
+    order: Order,
+    execution: Execution,
+    outcome: Outcome,
+    attempts: list[AttemptRecord],
 ) -> RunRecord:
     """Return the record of a run whose notebook has ended.
 
@@ -65,17 +98,20 @@ def end_record(
     ----------
     record : RunRecord
         Record at the start.
+    order : Order
+        What was ordered.
     execution : Execution
         What was seen.
     outcome : Outcome
         How it ended.
-    secrets : list of str
-        What must not be seen.
+    attempts : list of AttemptRecord
+        All attempts, the last included.
 
     Returns
     -------
     RunRecord
     """
+    secrets = order.secrets()
     failure = None
     if outcome.verdict is not Verdict.SUCCEEDED:
         failure = FailureRecord(
@@ -83,16 +119,43 @@ def end_record(
             cell=None if outcome.cell is None else outcome.cell + 1,
             source=_read_source(execution, outcome.cell),
             traceback=mask_text(outcome.traceback, secrets),
+            error=outcome.error,
         )
+    moved = hash_sources(order) != record.provenance.sources_sha256
     return record.model_copy(
         update={
             "verdict": outcome.verdict,
             "failure": failure,
-            "ended": datetime.now(UTC),
             "seconds": execution.seconds,
             "cell_seconds": _list_durations(execution),
+            "attempts": attempts,
+            "peak_memory": execution.peak_memory,
+            "key": None if moved else record.key,
+            "warnings": [
+                *record.warnings,
+                *(_describe_cut(cell) for cell in execution.cut_cells),
+                *(["the data changed while the report ran"] if moved else []),
+            ],
         }
     )
+
+
+def close_record(record: RunRecord, total_seconds: float) -> RunRecord:
+    """Return a record with its end, by a clock that never jumps.
+
+    Parameters
+    ----------
+    record : RunRecord
+        Record.
+    total_seconds : float
+        How long all of it took.
+
+    Returns
+    -------
+    RunRecord
+    """
+    ended = record.started + timedelta(seconds=total_seconds)
+    return record.model_copy(update={"ended": ended, "total_seconds": total_seconds})
 
 
 def bury_run(
@@ -119,15 +182,16 @@ def bury_run(
     except (OSError, ValueError):
         shutil.rmtree(stage, ignore_errors=True)
         return
-    failure = FailureRecord(message=message, cell=None, source="", traceback="")
-    write_record(
-        record.model_copy(update={"verdict": verdict, "failure": failure}), stage
-    )
     for name in ("input.ipynb", "report.html"):
-        with suppress(FileNotFoundError):
+        with suppress(OSError):
             (stage / name).unlink()
-    with suppress(FileNotFoundError):
+    with suppress(OSError):
         _drop_broken_json(stage / "report.ipynb")
+    failure = FailureRecord(message=message, cell=None, source="", traceback="")
+    record = record.model_copy(update={"verdict": verdict, "failure": failure})
+    write_record(record, stage)
+    with suppress(OSError):
+        write_record_page(stage, record)
 
 
 def _drop_broken_json(path: Path) -> None:
@@ -135,6 +199,25 @@ def _drop_broken_json(path: Path) -> None:
         json.loads(path.read_bytes())
     except ValueError:
         path.unlink()
+
+
+def _place_notebook(path: Path) -> str:
+    """Return where a notebook is, from the project folder if it is in there."""
+    root = project_root(path.parent)
+    if root is not None and path.is_relative_to(root):
+        return path.relative_to(root).as_posix()
+    return path.as_posix()
+
+
+def _find_odd_clock(run_id: str, started: datetime) -> list[str]:
+    stamp = f"{started:%Y%m%d-%H%M%S}"
+    if run_id.startswith(stamp):
+        return []
+    return [f"the clock stood at {stamp}, not after the run before; the id follows it"]
+
+
+def _describe_cut(cell: int) -> str:
+    return f"cell {cell + 1} printed more than {LONGEST_TEXT:,} characters; cut"
 
 
 def _list_parameters(order: Order) -> list[ParameterRecord]:

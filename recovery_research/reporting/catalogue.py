@@ -140,6 +140,21 @@ def read_notebook(path: Path) -> Notebook:
     return Notebook(path, path.stem, _read_title(cells, path), parameters, content)
 
 
+def is_safe_name(name: str) -> bool:
+    """Return whether a file can be named so on every system.
+
+    Parameters
+    ----------
+    name : str
+        Name.
+
+    Returns
+    -------
+    bool
+    """
+    return _SAFE_NAME.fullmatch(name) is not None
+
+
 def _find_file(path: Path) -> Path:
     if not path.is_file() or path.suffix != ".ipynb":
         raise NotebookError(f"{path} is not a notebook file.")

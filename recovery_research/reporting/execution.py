@@ -19,14 +19,19 @@ from papermill.execute import remove_error_markers
 
 from recovery_research.reporting.kernels import (
     create_manager,
+    end_kernel,
+    find_kernel,
     interrupt_kernel,
     kernel_environment,
     kill_kernel,
     list_transports,
-    private_folder,
 )
+from recovery_research.reporting.memory import MemoryGauge
 from recovery_research.reporting.orders import Limits
-from recovery_research.reporting.watch import Watch
+from recovery_research.reporting.orphans import private_folder
+from recovery_research.reporting.outputs import OutputGuard
+from recovery_research.reporting.progress import OUTPUT_MARK
+from recovery_research.reporting.watch import OVER_OUTPUT, Watch
 
 ENGINE = "recovery_research"
 STARTUP_SECONDS = 60
@@ -52,6 +57,10 @@ class Execution:
         The watch kept, with the reason of a stop.
     seconds : float
         How long it took, kernel start included.
+    peak_memory : int or None
+        Most memory the kernel and its children held, in bytes.
+    cut_cells : list of int
+        Positions of the cells whose printed text was cut.
     """
 
     notebook: NotebookNode | None = None
@@ -60,6 +69,8 @@ class Execution:
     error: Exception | None = None
     watch: Watch | None = None
     seconds: float = 0.0
+    peak_memory: int | None = None
+    cut_cells: list[int] = field(default_factory=list)
 
 
 class ReportClient(PapermillNotebookClient):
@@ -79,8 +90,9 @@ class ReportClient(PapermillNotebookClient):
         try:
             yield
         finally:
+            self.session.gauge.close()
             self._cleanup_kernel()
-            kill_kernel(manager)
+            end_kernel(manager, self.session.folder)
 
     def _start_over_some_transport(self, options: dict) -> None:
         transports = list_transports(self.session.folder)
@@ -113,9 +125,16 @@ class ReportClient(PapermillNotebookClient):
                 break
             finally:
                 watch.end_cell()
+                self.session.guard.end_cell()
                 self.nb_man.cell_complete(self.nb.cells[index], cell_index=index)
             seen.finished.append(index)
             seen.running = None
+
+    def process_message(self, msg: dict, cell: NotebookNode, cell_index: int):
+        """Take one message of the kernel, if the guard lets it pass."""
+        if not self.session.guard.admit(msg, cell_index):
+            return None
+        return super().process_message(msg, cell, cell_index)
 
 
 class ReportEngine(Engine):
@@ -160,6 +179,18 @@ class _Session:
     progress: Callable[[int, int], None] | None = None
     watch: Watch | None = None
     client: ReportClient | None = None
+    gauge: MemoryGauge = field(init=False)
+    guard: OutputGuard = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.gauge = MemoryGauge(lambda: find_kernel(self.manager()))
+        self.guard = OutputGuard(self._hear, self._refuse)
+
+    def _hear(self, line: str) -> None:
+        self.log.info("| %s", line, extra={OUTPUT_MARK: True})
+
+    def _refuse(self, why: str) -> None:
+        self.watch.stop(OVER_OUTPUT, why, at_once=True)
 
     def report_progress(self, index: int, n_cells: int) -> None:
         self.log.info("cell %d of %d", index + 1, n_cells)
@@ -217,12 +248,16 @@ def execute_notebook(
             kill=lambda: kill_kernel(session.manager()),
             cell_seconds=limits.cell_seconds,
             run_seconds=limits.run_seconds,
+            gauge=session.gauge,
+            memory_bytes=limits.memory_bytes,
         )
         with seen.watch.keep():
             seen.error = _run_papermill(source, output, parameters, session)
     if seen.notebook is not None:
         # Papermill's own banners shift the cells that were counted.
         remove_error_markers(seen.notebook)
+    seen.peak_memory = session.gauge.peak
+    seen.cut_cells = session.guard.cut_cells
     seen.seconds = time.monotonic() - started
     return seen
 

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
-import site
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 
-from recovery_research.places import PACKAGE
-
-# A socket's path must fit 108 bytes on Linux and 104 on macOS.
-LONGEST_SOCKET_PATH = 90
+from recovery_research.reporting.environments import package_environment
+from recovery_research.reporting.orphans import (
+    LONGEST_FOLDER,
+    MARK,
+    find_marked,
+    kill_processes,
+)
 
 
 class OwnKernelManager(AsyncKernelManager):
@@ -36,24 +35,6 @@ class OwnKernelManager(AsyncKernelManager):
         )
 
 
-@contextmanager
-def private_folder() -> Iterator[Path]:
-    """Make a folder with a short path for one kernel's sockets; remove it after.
-
-    Yields
-    ------
-    Path
-    """
-    folder = Path(tempfile.mkdtemp(prefix="rr-"))
-    if len(str(folder)) > LONGEST_SOCKET_PATH - 10 and os.path.isdir("/tmp"):
-        folder.rmdir()
-        folder = Path(tempfile.mkdtemp(prefix="rr-", dir="/tmp"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 def list_transports(folder: Path) -> list[str]:
     """Return the transports to try in turn to reach a kernel.
 
@@ -69,7 +50,7 @@ def list_transports(folder: Path) -> list[str]:
     -------
     list of str
     """
-    fits = len(str(folder)) <= LONGEST_SOCKET_PATH - 10
+    fits = len(str(folder)) <= LONGEST_FOLDER
     sockets = ["ipc"] if os.name == "posix" and fits else []
     return [*sockets, "tcp", "tcp", "tcp"]
 
@@ -110,13 +91,9 @@ def kernel_environment(folder: Path) -> dict[str, str]:
     -------
     dict of str to str
     """
-    environment = dict(os.environ)
-    paths = [p for p in environment.get("PYTHONPATH", "").split(os.pathsep) if p]
-    if str(PACKAGE.parent) not in {*site.getsitepackages(), site.getusersitepackages()}:
-        paths.insert(0, str(PACKAGE.parent))
-    if paths:
-        environment["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, paths))
+    environment = package_environment()
     environment["IPYTHONDIR"] = str(folder / "ipython")
+    environment[MARK] = str(folder)
     environment.setdefault("PYTHONHASHSEED", "0")
     return environment
 
@@ -133,7 +110,7 @@ def interrupt_kernel(manager: AsyncKernelManager | None) -> None:
 
 
 def kill_kernel(manager: AsyncKernelManager | None) -> None:
-    """End a kernel and the processes it started, without asking.
+    """End a kernel and its group of processes, without asking.
 
     Parameters
     ----------
@@ -141,6 +118,36 @@ def kill_kernel(manager: AsyncKernelManager | None) -> None:
         Its manager; None and dead kernels are left alone.
     """
     _send(manager, getattr(signal, "SIGKILL", signal.SIGTERM))
+
+
+def end_kernel(manager: AsyncKernelManager | None, folder: Path) -> None:
+    """End a kernel and everything that it has started, daemons included.
+
+    Parameters
+    ----------
+    manager : AsyncKernelManager or None
+        Its manager.
+    folder : Path
+        Private folder of the kernel.
+    """
+    kill_kernel(manager)
+    kill_processes(find_marked({str(folder)}))
+
+
+def find_kernel(manager: AsyncKernelManager | None) -> int | None:
+    """Return the process id of a kernel, or None if it has not started.
+
+    Parameters
+    ----------
+    manager : AsyncKernelManager or None
+        Its manager.
+
+    Returns
+    -------
+    int or None
+    """
+    process = getattr(getattr(manager, "provisioner", None), "process", None)
+    return None if process is None else process.pid
 
 
 def _send(manager: AsyncKernelManager | None, number: int) -> None:

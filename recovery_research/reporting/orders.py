@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from recovery_research.places import notebooks_folder
 from recovery_research.reporting.catalogue import (
     Notebook,
     find_notebook,
+    is_safe_name,
     read_notebook,
 )
 from recovery_research.reporting.choices import Choice, Layer, choose_parameters
@@ -19,20 +21,28 @@ from recovery_research.reporting.parameter_files import (
     choose_profile,
     read_parameter_file,
 )
+from recovery_research.reporting.records import PlanRecord
+from recovery_research.reporting.retries import Retries
+from recovery_research.reporting.shelf import RESERVED_NAMES
+
+LONGEST_NAME = 120
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long things may take.
+    """How long things may take, and how much memory.
 
     Attributes
     ----------
     cell_seconds, run_seconds : float or None
         Limits of one cell and of the whole run; None for no limit.
+    memory_bytes : int or None
+        Limit of the kernel's memory, its children's included.
     """
 
     cell_seconds: float | None = None
     run_seconds: float | None = None
+    memory_bytes: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("cell_seconds", "run_seconds"):
@@ -41,6 +51,10 @@ class Limits:
                 raise ValueError(
                     f"{name} is a positive number of seconds; got {value!r}."
                 )
+        if self.memory_bytes is not None and self.memory_bytes <= 0:
+            raise ValueError(
+                f"memory_bytes is a positive whole number; got {self.memory_bytes!r}."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +71,30 @@ class Order:
         Value of every parameter.
     limits : Limits
         How long it may take.
+    report : str
+        Name that the report is filed under.
+    retries : Retries
+        What is attempted again, and how often.
+    sources : dict of str to str
+        Data that the notebook reads: labels, and files or addresses.
+    data_as_of : datetime or None
+        Up to when the data reach, if that was stated.
+    plan : PlanRecord or None
+        Plan that ordered it.
+    rerun_of : str or None
+        Id of the run that it repeats.
     """
 
     notebook: Notebook
     profile: str
     choices: dict[str, Choice]
     limits: Limits
+    report: str
+    retries: Retries = field(default_factory=Retries)
+    sources: dict[str, str] = field(default_factory=dict)
+    data_as_of: datetime | None = None
+    plan: PlanRecord | None = None
+    rerun_of: str | None = None
 
     def values(self) -> dict[str, object]:
         """Return the value of every parameter."""
@@ -86,6 +118,9 @@ def prepare_order(
     parameters_file: str | Path | None = None,
     limits: Limits | None = None,
     project: str | Path | None = None,
+    report: str | None = None,
+    retries: Retries | None = None,
+    sources: Mapping[str, str] | None = None,
 ) -> Order:
     """Check an order before anything is started.
 
@@ -103,6 +138,12 @@ def prepare_order(
         How long things may take.
     project : path, optional
         Project folder.
+    report : str, optional
+        Name to file the report under; by default the notebook's.
+    retries : Retries, optional
+        What is attempted again, and how often.
+    sources : mapping of str to str, optional
+        Data that the notebook reads, besides files that parameters name.
 
     Returns
     -------
@@ -118,7 +159,47 @@ def prepare_order(
     if parameters_file is not None:
         weaker.append(read_parameter_file(parameters_file))
     choices = choose_parameters(found.parameters, [*weaker, *layers])
-    return Order(found, profile, choices, limits or Limits())
+    name = check_report_name(report or found.name)
+    return Order(
+        notebook=found,
+        profile=profile,
+        choices=choices,
+        limits=limits or Limits(),
+        report=name,
+        retries=retries or Retries(),
+        sources=dict(sources or {}),
+    )
+
+
+def check_report_name(name: str) -> str:
+    """Return a name if a report can be filed under it.
+
+    Parameters
+    ----------
+    name : str
+        Name of a report.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ValueError
+        If it holds other characters than letters, digits, hyphens and underscores,
+        is too long, or is one that the reports folder uses itself.
+    """
+    if not is_safe_name(name) or len(name) > LONGEST_NAME:
+        raise ValueError(
+            f"a report's name has up to {LONGEST_NAME} letters, digits, hyphens and "
+            f"underscores; got {name!r}."
+        )
+    if name.lower() in RESERVED_NAMES:
+        raise ValueError(
+            f"no report can be called {name!r}; the reports folder uses "
+            f"{', '.join(sorted(RESERVED_NAMES))} itself."
+        )
+    return name
 
 
 def layer_given(parameters: Mapping[str, object] | None) -> list[Layer]:

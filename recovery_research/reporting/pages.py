@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import re
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import cache
 from html import escape
 from importlib.resources import files
+from pathlib import Path
 
 import nbformat
 from nbconvert.exporters.templateexporter import TemplateExporter
@@ -20,10 +20,17 @@ from traitlets import Unicode
 
 from recovery_research.exhibits import METADATA_KEY
 from recovery_research.reporting.cleaning import clean_html
+from recovery_research.reporting.ends import Verdict
 from recovery_research.reporting.equations import write_mathml
+from recovery_research.reporting.failures import tell_failure
 from recovery_research.reporting.prose import Prose
 from recovery_research.reporting.records import ParameterRecord, RunRecord
-from recovery_research.reporting.verdicts import BANNER_TAG, Verdict
+from recovery_research.reporting.verdicts import BANNER_TAG
+from recovery_research.reporting.wording import (
+    format_moment,
+    format_seconds,
+    show_value,
+)
 
 NO_DESCRIPTION = "Figure without a description"
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -62,15 +69,19 @@ class ReportExporter(TemplateExporter):
         super().__init__(extra_template_basedirs=[str(_TEMPLATES)], **options)
 
 
-def write_page(notebook: NotebookNode, record: RunRecord) -> str:
-    """Write the page of a run.
+def write_page(
+    notebook: NotebookNode, record: RunRecord, folder: Path | None = None
+) -> str:
+    """Write the page of a run, and if it failed, of why.
 
     Parameters
     ----------
     notebook : NotebookNode
-        The executed notebook.
+        The executed notebook, as far as it came.
     record : RunRecord
         Record of the run.
+    folder : Path, optional
+        Folder of the run; the page of a failed run tells the end of its log.
 
     Returns
     -------
@@ -78,6 +89,8 @@ def write_page(notebook: NotebookNode, record: RunRecord) -> str:
         HTML that needs no other file and no network.
     """
     prose = Prose()
+    succeeded = record.verdict is Verdict.SUCCEEDED
+    told = None if succeeded else tell_failure(record, notebook, folder or Path())
     failed = record.failure.cell if record.failure else None
     cells = [c for c in notebook.cells if BANNER_TAG not in c.metadata.get("tags", [])]
     pieces = [
@@ -91,7 +104,9 @@ def write_page(notebook: NotebookNode, record: RunRecord) -> str:
         "style": _read_style(),
         "seconds": format_seconds(record.seconds),
         "when": format_moment(record.started),
-        "succeeded": record.verdict is Verdict.SUCCEEDED,
+        "succeeded": succeeded,
+        "told": told,
+        "failed_source": _highlight(record.failure.source) if record.failure else "",
         "show_value": show_value,
         "is_default": _is_default,
     }
@@ -100,63 +115,31 @@ def write_page(notebook: NotebookNode, record: RunRecord) -> str:
     return html
 
 
-def show_value(value: object) -> str:
-    """Return a parameter's value as a reader writes it.
+def write_record_page(folder: Path, record: RunRecord) -> None:
+    """Write the page of a run that ended outside its notebook, from what is there.
 
     Parameters
     ----------
-    value : bool, int, float, str or list
-        The value.
+    folder : Path
+        Folder of the run.
+    record : RunRecord
+        Its record.
 
-    Returns
-    -------
-    str
+    Raises
+    ------
+    OSError
+        If it cannot be written.
     """
-    if isinstance(value, list):
-        return ", ".join(show_value(element) for element in value)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return f"{value:,}" if abs(value) < 10**15 else str(value)
-    return str(value)
-
-
-def format_moment(moment: datetime) -> str:
-    """Return a time as ``21 November 2026, 21:44 UTC``.
-
-    Parameters
-    ----------
-    moment : datetime
-        Time in UTC.
-
-    Returns
-    -------
-    str
-    """
-    # Not strftime: its month names follow the machine's language.
-    months = "January February March April May June July August September October"
-    names = [*months.split(), "November", "December"]
-    return f"{moment.day} {names[moment.month - 1]} {moment.year}, {moment:%H:%M} UTC"
-
-
-def format_seconds(seconds: float | None) -> str:
-    """Return a duration as ``8.3 s`` or ``2 min 5 s``.
-
-    Parameters
-    ----------
-    seconds : float or None
-        The duration.
-
-    Returns
-    -------
-    str
-    """
-    if seconds is None:
-        return ""
-    if round(seconds, 1) < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s"
+    try:
+        notebook = nbformat.read(folder / "report.ipynb", as_version=4)
+    except (OSError, ValueError, AttributeError, nbformat.ValidationError):
+        notebook = nbformat.v4.new_notebook()
+    page = folder / "report.html"
+    try:
+        page.write_text(write_page(notebook, record, folder), encoding="utf-8")
+    except OSError:
+        page.unlink(missing_ok=True)
+        raise
 
 
 def _is_default(parameter: ParameterRecord) -> bool:
@@ -172,10 +155,14 @@ def _write_piece(
     if cell.cell_type != "code" or not cell.source.strip():
         return None
     outputs = [_write_output(output, prose) for output in cell.get("outputs", [])]
-    code = highlight(cell.source, PythonLexer(), HtmlFormatter(nowrap=True))
+    code = _highlight(cell.source)
     return Piece(
         code=code, output="".join(outputs), number=number, failed=number == failed
     )
+
+
+def _highlight(source: str) -> str:
+    return highlight(source, PythonLexer(), HtmlFormatter(nowrap=True))
 
 
 def _join_silent(pieces: list[Piece]) -> list[Piece]:

@@ -8,9 +8,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+# Marks the lines of a log that the notebook itself has written.
+OUTPUT_MARK = "notebook_output"
+Progress = Callable[[int, int], None]
+
 
 @contextmanager
-def follow(name: str) -> Iterator[Callable[[int, int], None] | None]:
+def follow(
+    name: str, *, aloud: bool = False
+) -> Iterator[Callable[[int, int], None] | None]:
     """Show on standard error how far a run has come.
 
     On a terminal that is one line, written over again and cleared at the end;
@@ -20,13 +26,15 @@ def follow(name: str) -> Iterator[Callable[[int, int], None] | None]:
     ----------
     name : str
         Name of the report.
+    aloud : bool, optional
+        Whether the notebook's own output is shown as it comes, line by line.
 
     Yields
     ------
     callable or None
         To be called before each cell with its position and the number of cells.
     """
-    if sys.stderr.isatty():
+    if sys.stderr.isatty() and not aloud:
         try:
             yield _Line(name).show
         finally:
@@ -35,6 +43,8 @@ def follow(name: str) -> Iterator[Callable[[int, int], None] | None]:
         return
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    if not aloud:
+        handler.addFilter(lambda record: not getattr(record, OUTPUT_MARK, False))
     logger = logging.getLogger("recovery_research.reporting")
     logger.addHandler(handler)
     try:

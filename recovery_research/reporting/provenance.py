@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 import subprocess
 import sys
+from contextlib import suppress
+from functools import lru_cache
 from importlib.metadata import distributions
 from pathlib import Path
 
@@ -65,6 +68,16 @@ def _hash_data(folder: Path) -> dict[str, str]:
 
 
 def _list_distributions() -> dict[str, str]:
+    """List what is installed; again only if a folder of packages has changed."""
+    state = []
+    for place in sys.path:
+        with suppress(OSError):
+            state.append((place, os.stat(place or ".").st_mtime_ns))
+    return dict(_read_distributions(tuple(state)))
+
+
+@lru_cache(maxsize=2)
+def _read_distributions(_state: tuple[tuple[str, int], ...]) -> dict[str, str]:
     found = {
         distribution.metadata["Name"]: distribution.version
         for distribution in distributions()

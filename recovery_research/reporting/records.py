@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import os
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
-from recovery_research.reporting.verdicts import Verdict
+from recovery_research.reporting.ends import Verdict
+from recovery_research.reporting.record_versions import (
+    SCHEMA_VERSION,
+    update_document,
+)
 
-SCHEMA_VERSION = 1
 RECORD_FILE = "run.json"
 Value = bool | int | float | str
 
@@ -31,12 +37,24 @@ class ParameterRecord(_Part):
 
 
 class FailureRecord(_Part):
-    """Where and why a run that did not succeed ended; cells count from 1."""
+    """Where and why a run that did not succeed ended; cells count from 1.
+
+    ``error`` is the class of the exception that the cell raised, empty if none.
+    """
 
     message: str
     cell: int | None
     source: str
     traceback: str
+    error: str = ""
+
+
+class AttemptRecord(_Part):
+    """One attempt at a run; all but the last passed and were tried again."""
+
+    verdict: Verdict
+    message: str
+    seconds: float
 
 
 class ExhibitRecord(_Part):
@@ -57,43 +75,79 @@ class GitRecord(_Part):
 
 
 class Provenance(_Part):
-    """All that a run's numbers depend on, besides its parameters."""
+    """All that a run's numbers depend on, besides its parameters.
+
+    ``sources_sha256`` holds the data given to this run, apart from the package's own
+    in ``data_sha256``; an empty hash means that the content cannot be known before
+    it is read, as of a database.
+    """
 
     notebook_sha256: str
+    package_sha256: str | None = None
+    modules_sha256: dict[str, str] = {}
     data_sha256: dict[str, str]
+    sources_sha256: dict[str, str] = {}
     git: GitRecord | None
     python: str
     platform: str
     distributions: dict[str, str]
 
 
-class RunRecord(_Part):
-    """One run of one report. Durations are in seconds, times in UTC."""
+class PlanRecord(_Part):
+    """The plan that ordered the run, and the place of the run in it."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    file: str
+    sha256: str
+    entry: str
+    grid: dict[str, Value | list[Value]]
+
+
+class RunRecord(_Part):
+    """One run of one report.
+
+    Durations are in seconds, times in UTC, memory in bytes. ``seconds`` is the
+    notebook's, kernel start included; ``total_seconds`` everything. ``key`` is the
+    hash of ``ingredients``: equal keys promise equal numbers. ``data_as_of`` says up
+    to when the data reach, and ``data_as_of_origin`` who says so.
+    """
+
+    schema_version: Literal[2] = SCHEMA_VERSION
     report: str
     run_id: str
     title: str
     notebook: str
+    notebook_path: str | None = None
     verdict: Verdict
     failure: FailureRecord | None = None
     profile: str
     parameters: list[ParameterRecord]
     seed: int | None
+    sources: dict[str, str] = {}
+    plan: PlanRecord | None = None
+    rerun_of: str | None = None
     cell_seconds_limit: float | None
     run_seconds_limit: float | None
+    memory_limit: int | None = None
     started: datetime
     ended: datetime | None = None
     seconds: float | None = None
+    total_seconds: float | None = None
     cell_seconds: list[float | None] = []
+    attempts: list[AttemptRecord] = []
+    peak_memory: int | None = None
     exhibits: list[ExhibitRecord] = []
     content_sha256: str | None = None
+    key: str | None = None
+    ingredients: dict[str, str] = {}
+    data_as_of: datetime | None = None
+    data_as_of_origin: Literal["stated", "file times"] | None = None
     warnings: list[str] = []
+    host: str | None = None
     provenance: Provenance
 
 
 def write_record(record: RunRecord, folder: Path) -> None:
-    """Write a record into the folder of its run.
+    """Write a record into the folder of its run, whole or not at all.
 
     Parameters
     ----------
@@ -101,13 +155,25 @@ def write_record(record: RunRecord, folder: Path) -> None:
         The record.
     folder : Path
         Folder of the run.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; a record that was there before still is.
     """
-    text = record.model_dump_json(indent=2)
-    (folder / RECORD_FILE).write_text(text + "\n", encoding="utf-8")
+    text = record.model_dump_json(indent=2) + "\n"
+    fresh = folder / f".{RECORD_FILE}"
+    try:
+        fresh.write_text(text, encoding="utf-8")
+        os.replace(fresh, folder / RECORD_FILE)
+    except OSError:
+        with suppress(OSError):
+            fresh.unlink()
+        raise
 
 
 def read_record(folder: Path) -> RunRecord:
-    """Read the record in the folder of a run.
+    """Read the record in the folder of a run, also one of an older version.
 
     Parameters
     ----------
@@ -121,9 +187,17 @@ def read_record(folder: Path) -> RunRecord:
     Raises
     ------
     ValueError
-        If the record is not one, or of another schema version.
+        If the record is not one, or of a later schema version.
     FileNotFoundError
         If there is none.
     """
-    text = (folder / RECORD_FILE).read_text(encoding="utf-8")
-    return RunRecord.model_validate_json(text)
+    path = folder / RECORD_FILE
+    try:
+        document = json.loads(path.read_bytes())
+        return RunRecord.model_validate_json(json.dumps(update_document(document)))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ValueError(f"{RECORD_FILE}: {where}: {first['msg']}") from None
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{RECORD_FILE}: {error}") from None

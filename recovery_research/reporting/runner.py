@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+import time
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,23 +13,18 @@ import nbformat
 from nbformat import NotebookNode
 
 from recovery_research.places import reports_folder
+from recovery_research.reporting.attempts import Attempt, attempt_order
 from recovery_research.reporting.bookkeeping import (
     begin_record,
     bury_run,
+    close_record,
     end_record,
 )
-from recovery_research.reporting.execution import Execution, execute_notebook
-from recovery_research.reporting.fingerprints import (
-    hash_notebook,
-    mask_secrets,
-    settle_notebook,
-)
-from recovery_research.reporting.harvest import (
-    Found,
-    find_exhibits,
-    find_repeat,
-    write_exhibits,
-)
+from recovery_research.reporting.ends import Verdict
+from recovery_research.reporting.fingerprints import hash_notebook
+from recovery_research.reporting.harvest import write_exhibits
+from recovery_research.reporting.index import refresh_index
+from recovery_research.reporting.ingredients import trace_order
 from recovery_research.reporting.orders import (
     Limits,
     Order,
@@ -36,20 +32,16 @@ from recovery_research.reporting.orders import (
     prepare_order,
 )
 from recovery_research.reporting.pages import write_page
-from recovery_research.reporting.records import RunRecord, write_record
-from recovery_research.reporting.runs import ReportInterrupted, ReportRun
-from recovery_research.reporting.shelf import Shelf
-from recovery_research.reporting.verdicts import (
-    Outcome,
-    Verdict,
-    judge,
-    mark_notebook,
-)
+from recovery_research.reporting.progress import Progress
+from recovery_research.reporting.records import Provenance, RunRecord, write_record
+from recovery_research.reporting.run_logs import keep_log
+from recovery_research.reporting.runs import ReportInterrupted, ReportRun, hand_back
+from recovery_research.reporting.shelf import Shelf, drop_ballast
+from recovery_research.reporting.signals import Terminated, hear_termination
+from recovery_research.reporting.verdicts import mark_notebook
 
 REPORT_FILE = "report.ipynb"
 PAGE_FILE = "report.html"
-LOG_FILE = "run.log"
-Progress = Callable[[int, int], None]
 
 
 def run_report(
@@ -109,7 +101,11 @@ def run_report(
 
 
 def fulfil_order(
-    order: Order, reports: Path, *, progress: Progress | None = None
+    order: Order,
+    reports: Path,
+    *,
+    progress: Progress | None = None,
+    provenance: Provenance | None = None,
 ) -> ReportRun:
     """Run what was ordered and leave it in the reports folder, whole.
 
@@ -121,6 +117,8 @@ def fulfil_order(
         Folder of all reports.
     progress : callable, optional
         Called before each cell with its position and the number of cells.
+    provenance : Provenance, optional
+        What the numbers depend on, if it has been gathered already.
 
     Returns
     -------
@@ -131,29 +129,27 @@ def fulfil_order(
     OSError
         If the reports folder cannot be written.
     """
-    shelf = Shelf(reports, order.notebook.name)
+    clock = time.monotonic()
+    shelf = Shelf(reports, order.report)
     shelf.sweep(bury_run)
+    provenance = provenance or trace_order(order)
     started = datetime.now(UTC)
-    with shelf.stage(started) as stage:
+    with hear_termination(), shelf.stage(started) as stage:
         try:
-            record = begin_record(order, stage.name, started)
+            record = begin_record(order, stage.name, started, provenance)
             write_record(record, stage)
-            with _keep_log(stage) as log:
+            with keep_log(stage, order.secrets()) as log:
                 record = _make(order, record, stage, log, progress)
+                record = close_record(record, time.monotonic() - clock)
+                write_record(record, stage)
+                _log_end(record, log)
+            good = record.verdict is Verdict.SUCCEEDED
+            folder = shelf.keep(stage, succeeded=good)
         except BaseException as error:
             _bury(shelf, stage, error)
             raise
-        folder = shelf.keep(stage, succeeded=record.verdict is Verdict.SUCCEEDED)
-    message = record.failure.message if record.failure else ""
-    return ReportRun(
-        name=record.report,
-        run_id=record.run_id,
-        verdict=record.verdict.value,
-        message=message,
-        seconds=record.seconds or 0.0,
-        folder=folder,
-        record=record,
-    )
+    refresh_index(reports)
+    return hand_back(record, folder)
 
 
 def _make(
@@ -164,62 +160,25 @@ def _make(
     progress: Progress | None,
 ) -> RunRecord:
     log.info("%s: started, run %s", record.report, record.run_id)
-    execution = _execute(order, stage, log, progress)
-    exhibits = find_exhibits(execution.notebook) if execution.notebook else []
-    outcome = _judge_all(execution, exhibits)
-    record = end_record(record, execution, outcome, order.secrets())
-    record = record.model_copy(update={"exhibits": write_exhibits(exhibits, stage)})
-    notebook = _read_executed(order, execution, outcome)
+    attempt = attempt_order(order, stage / REPORT_FILE, log=log, progress=progress)
+    record = end_record(
+        record, order, attempt.execution, attempt.outcome, attempt.records
+    )
+    exhibits = write_exhibits(attempt.exhibits, stage)
+    record = record.model_copy(update={"exhibits": exhibits})
+    notebook = _read_executed(order, attempt)
     record = record.model_copy(update={"content_sha256": hash_notebook(notebook)})
     nbformat.write(notebook, stage / REPORT_FILE)
-    (stage / PAGE_FILE).write_text(write_page(notebook, record), encoding="utf-8")
-    write_record(record, stage)
-    _log_end(record, log)
+    page = write_page(notebook, record, stage)
+    (stage / PAGE_FILE).write_text(page, encoding="utf-8")
     return record
 
 
-def _execute(
-    order: Order, stage: Path, log: logging.Logger, progress: Progress | None
-) -> Execution:
-    source = stage / "input.ipynb"
-    source.write_bytes(order.notebook.content)
-    execution = execute_notebook(
-        source,
-        stage / REPORT_FILE,
-        order.values(),
-        cwd=order.notebook.path.parent,
-        limits=order.limits,
-        log=log,
-        progress=progress,
-    )
-    source.unlink()
-    if execution.notebook is not None:
-        settle_notebook(execution.notebook, order.notebook.path.name)
-        secrets = order.secrets()
-        if secrets:
-            mask_secrets(execution.notebook, secrets)
-    return execution
-
-
-def _judge_all(execution: Execution, exhibits: list[Found]) -> Outcome:
-    outcome = judge(execution)
-    repeat = find_repeat(exhibits)
-    if outcome.verdict is not Verdict.SUCCEEDED or repeat is None:
-        return outcome
-    message = (
-        f"the {repeat.kind} name {repeat.name!r} is used twice, again in cell "
-        f"{repeat.cell + 1}; every {repeat.kind} needs a name of its own"
-    )
-    return Outcome(Verdict.CELL_FAILED, message, repeat.cell)
-
-
-def _read_executed(
-    order: Order, execution: Execution, outcome: Outcome
-) -> NotebookNode:
-    notebook = execution.notebook
+def _read_executed(order: Order, attempt: Attempt) -> NotebookNode:
+    notebook = attempt.execution.notebook
     if notebook is None:
         notebook = nbformat.reads(order.notebook.content.decode(), as_version=4)
-    mark_notebook(notebook, execution, outcome)
+    mark_notebook(notebook, attempt.execution, attempt.outcome)
     return notebook
 
 
@@ -235,24 +194,11 @@ def _log_end(record: RunRecord, log: logging.Logger) -> None:
 def _bury(shelf: Shelf, stage: Path, error: BaseException) -> None:
     """Keep the record of a run that ended outside its notebook, if that is possible."""
     with suppress(OSError, ValueError):
+        drop_ballast(stage)
         if isinstance(error, KeyboardInterrupt | SystemExit):
-            bury_run(stage)
+            how = "SIGTERM" if isinstance(error, Terminated) else "SIGINT"
+            bury_run(stage, message=f"stopped by {how}, outside the notebook")
         else:
             message = f"{type(error).__name__}: {error}"
             bury_run(stage, verdict=Verdict.NOT_WRITTEN, message=message)
         shelf.keep(stage, succeeded=False)
-
-
-@contextmanager
-def _keep_log(stage: Path) -> Iterator[logging.Logger]:
-    """Log one run into its folder, and to whoever listens to the reporting room."""
-    log = logging.Logger(f"recovery_research.reporting.{stage.name}", logging.INFO)
-    log.parent = logging.getLogger("recovery_research.reporting")
-    handler = logging.FileHandler(stage / LOG_FILE, encoding="utf-8")
-    form = "%(asctime)s %(levelname)s %(message)s"
-    handler.setFormatter(logging.Formatter(form))
-    log.addHandler(handler)
-    try:
-        yield log
-    finally:
-        handler.close()

@@ -6,12 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from recovery_research.reporting.ends import Verdict, find_exit_code
 from recovery_research.reporting.records import RunRecord
-from recovery_research.reporting.verdicts import (
-    EXIT_CODES,
-    EXIT_TERMINATED,
-    Verdict,
-)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,6 +34,8 @@ class ReportRun:
         Where the report is.
     record : RunRecord
         Everything that ``run.json`` holds.
+    stored : bool
+        Whether nothing was run, because this run of before is still the answer.
     """
 
     name: str
@@ -47,6 +45,7 @@ class ReportRun:
     seconds: float
     folder: Path
     record: RunRecord = field(repr=False)
+    stored: bool = False
 
     @property
     def succeeded(self) -> bool:
@@ -61,9 +60,7 @@ class ReportRun:
     @property
     def exit_code(self) -> int:
         """What the command line exits with."""
-        if self.verdict == Verdict.INTERRUPTED and "SIGTERM" in self.message:
-            return EXIT_TERMINATED
-        return EXIT_CODES[Verdict(self.verdict)]
+        return find_exit_code(self.verdict, self.message)
 
     def read_table(self, name: str) -> pd.DataFrame:
         """Read one of the report's tables, in full precision.
@@ -113,6 +110,34 @@ class ReportRun:
             "folder": str(self.folder),
         }
         return pd.DataFrame([row])
+
+
+def hand_back(record: RunRecord, folder: Path, *, stored: bool = False) -> ReportRun:
+    """Return a run that ended as its record says.
+
+    Parameters
+    ----------
+    record : RunRecord
+        Its record.
+    folder : Path
+        Where it is kept.
+    stored : bool, optional
+        Whether it is one of before.
+
+    Returns
+    -------
+    ReportRun
+    """
+    return ReportRun(
+        name=record.report,
+        run_id=record.run_id,
+        verdict=record.verdict.value,
+        message=record.failure.message if record.failure else "",
+        seconds=record.seconds or 0.0,
+        folder=folder,
+        record=record,
+        stored=stored,
+    )
 
 
 class ReportInterrupted(KeyboardInterrupt):

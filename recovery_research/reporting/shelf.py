@@ -7,12 +7,18 @@ import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from recovery_research.reporting.locks import Lock
 
 LATEST = "latest"
 FAILED = "failed"
 STAGING = ".staging"
+BALLAST = ".ballast"
+BALLAST_BYTES = 65_536
+RESERVED_NAMES = frozenset({LATEST, FAILED, "index"})
+_STAMP = "%Y%m%d-%H%M%S"
 _REDIRECT = (
     '<!doctype html><meta charset="utf-8"><title>latest report</title>'
     '<meta http-equiv="refresh" content="0; url={0}/report.html">'
@@ -24,7 +30,8 @@ class Shelf:
     """The place of one report's runs, ``reports/NAME/``.
 
     A run is made in ``.staging/RUN`` and moved whole to ``RUN`` if it succeeded, to
-    ``failed/RUN`` if not; ``latest`` points at the last that succeeded.
+    ``failed/RUN`` if not; ``latest`` here and ``latest/NAME`` above point at the last
+    that succeeded.
 
     Parameters
     ----------
@@ -35,7 +42,23 @@ class Shelf:
     """
 
     def __init__(self, reports: Path, name: str) -> None:
+        self.reports, self.name = reports, name
         self.folder = reports / name
+
+    def run_lock(self) -> Lock:
+        """Return the lock that a run of this report holds from start to end.
+
+        Returns
+        -------
+        Lock
+
+        Raises
+        ------
+        OSError
+            If the folder cannot be made.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return Lock(self.folder / ".run.lock")
 
     @contextmanager
     def stage(self, started: datetime) -> Iterator[Path]:
@@ -46,24 +69,26 @@ class Shelf:
         Parameters
         ----------
         started : datetime
-            Start of the run, from which its id is made.
+            Start of the run, from which its id is made. If the clock stands before
+            an earlier run's start, the id follows that run all the same.
 
         Yields
         ------
         Path
             The folder; its name is the id of the run.
         """
-        run_id = f"{started:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
-        stage = self.folder / STAGING / run_id
         with self.lock():
+            stage = self.folder / STAGING / self._make_id(started)
             stage.mkdir(parents=True)
-            alive = _take_lock(_alive_file(stage), wait=False)
+            alive = alive_lock(stage)
+            alive.take()
         try:
+            # Room for an honest record when the disk is full at the end.
+            (stage / BALLAST).write_bytes(b"\0" * BALLAST_BYTES)
             yield stage
         finally:
             shutil.rmtree(stage, ignore_errors=True)
-            _release_lock(alive)
-            _alive_file(stage).unlink(missing_ok=True)
+            alive.release(remove=True)
 
     def keep(self, stage: Path, *, succeeded: bool) -> Path:
         """Move a staged run to its place, whole.
@@ -82,11 +107,12 @@ class Shelf:
         """
         parent = self.folder if succeeded else self.folder / FAILED
         place = parent / stage.name
+        drop_ballast(stage)
         parent.mkdir(exist_ok=True)
         with self.lock():
             os.replace(stage, place)
             if succeeded:
-                self._point_latest_at(stage.name)
+                self.point_latest_at(stage.name)
         return place
 
     def sweep(self, bury: Callable[[Path], None]) -> None:
@@ -102,15 +128,16 @@ class Shelf:
             return
         with self.lock():
             for stage in sorted(path for path in staging.iterdir() if path.is_dir()):
-                alive = _take_lock(_alive_file(stage), wait=False)
-                if alive is None:
+                alive = alive_lock(stage)
+                if not alive.take():
                     continue
+                drop_ballast(stage)
                 bury(stage)
                 if stage.is_dir():
                     (self.folder / FAILED).mkdir(exist_ok=True)
                     os.replace(stage, self.folder / FAILED / stage.name)
-                _release_lock(alive)
-                _alive_file(stage).unlink(missing_ok=True)
+                alive.release(remove=True)
+            self._mend_latest()
 
     def latest(self) -> Path | None:
         """Return the folder of the last good run, or None.
@@ -124,8 +151,36 @@ class Shelf:
             return link.resolve()
         redirect = self.folder / f"{LATEST}.txt"
         if redirect.is_file():
-            return self.folder / redirect.read_text(encoding="utf-8").strip()
+            place = self.folder / redirect.read_text(encoding="utf-8").strip()
+            return place if place.is_dir() else None
         return None
+
+    def list_runs(self) -> list[Path]:
+        """Return the folders of the good runs, oldest first.
+
+        Returns
+        -------
+        list of Path
+        """
+        return _list_folders(self.folder)
+
+    def list_failed(self) -> list[Path]:
+        """Return the folders of the failed runs, oldest first.
+
+        Returns
+        -------
+        list of Path
+        """
+        return _list_folders(self.folder / FAILED)
+
+    def list_staged(self) -> list[Path]:
+        """Return the folders of the runs under way or abandoned, oldest first.
+
+        Returns
+        -------
+        list of Path
+        """
+        return _list_folders(self.folder / STAGING)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -136,59 +191,124 @@ class Shelf:
         None
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        handle = _take_lock(self.folder / ".lock", wait=True)
-        try:
+        with Lock(self.folder / ".lock").hold():
             yield
-        finally:
-            _release_lock(handle)
 
-    def _point_latest_at(self, run_id: str) -> None:
-        fresh = self.folder / f".{LATEST}-{run_id}"
-        try:
-            fresh.symlink_to(run_id, target_is_directory=True)
-            os.replace(fresh, self.folder / LATEST)
-        except (OSError, NotImplementedError):
-            with suppress(FileNotFoundError):
-                fresh.unlink()
-            _write_whole(self.folder / f"{LATEST}.txt", run_id + "\n")
-            _write_whole(self.folder / f"{LATEST}.html", _REDIRECT.format(run_id))
+    def point_latest_at(self, run_id: str) -> None:
+        """Point ``latest`` and ``reports/latest/NAME`` at a run.
+
+        Parameters
+        ----------
+        run_id : str
+            Id of a good run.
+        """
+        _point(self.folder / LATEST, run_id, run_id)
+        shared = self.reports / LATEST
+        with suppress(OSError):
+            # Convenience only: a report stands also where this cannot be made.
+            shared.mkdir(exist_ok=True)
+            _point(shared / self.name, f"../{self.name}/{run_id}", run_id)
+            page = _REDIRECT.format(f"../{self.name}/{run_id}")
+            _write_whole(shared / f"{self.name}.html", page)
+
+    def _mend_latest(self) -> None:
+        """Finish what a runner that was killed right after moving its run left undone.
+
+        A good run that is newer than the latest was moved and not pointed at.
+        """
+        runs, latest = self.list_runs(), self.latest()
+        if runs and (latest is None or latest.name < runs[-1].name):
+            self.point_latest_at(runs[-1].name)
+
+    def _make_id(self, started: datetime) -> str:
+        stamp = f"{started:{_STAMP}}"
+        places = (self.folder, self.folder / FAILED, self.folder / STAGING)
+        runs = [path for place in places for path in _list_folders(place)]
+        newest = max((path.name[:15] for path in runs), default="")
+        if stamp <= newest:
+            with suppress(ValueError):
+                after = datetime.strptime(newest, _STAMP).replace(tzinfo=UTC)
+                stamp = f"{after + timedelta(seconds=1):{_STAMP}}"
+        return f"{stamp}-{secrets.token_hex(3)}"
 
 
-def _alive_file(stage: Path) -> Path:
-    """Return the file that the maker of a staged run keeps locked while it lives."""
-    return stage.with_name(f"{stage.name}.lock")
+def alive_lock(stage: Path) -> Lock:
+    """Return the lock that the maker of a staged run holds while it lives.
+
+    Parameters
+    ----------
+    stage : Path
+        Private folder of the run.
+
+    Returns
+    -------
+    Lock
+    """
+    return Lock(stage.with_name(f"{stage.name}.lock"))
+
+
+def drop_ballast(stage: Path) -> None:
+    """Free the room that was kept for the record of a run.
+
+    Parameters
+    ----------
+    stage : Path
+        Private folder of the run.
+    """
+    with suppress(OSError):
+        (stage / BALLAST).unlink()
+
+
+def is_run_id(name: str) -> bool:
+    """Return whether a folder's name is the id of a run.
+
+    Parameters
+    ----------
+    name : str
+        Name of a folder.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> is_run_id("20260105-063000-1a2b3c"), is_run_id("latest")
+    (True, False)
+    """
+    return (
+        len(name) > 15
+        and name[8] == "-" == name[15]
+        and (name[:8] + name[9:15]).isdigit()
+    )
+
+
+def _list_folders(parent: Path) -> list[Path]:
+    try:
+        with os.scandir(parent) as entries:
+            names = [
+                e.name
+                for e in entries
+                if is_run_id(e.name) and e.is_dir(follow_symlinks=False)
+            ]
+    except FileNotFoundError:
+        return []
+    return [parent / name for name in sorted(names)]
+
+
+def _point(link: Path, target: str, run_id: str) -> None:
+    fresh = link.with_name(f".{link.name}-{run_id}")
+    try:
+        fresh.symlink_to(target, target_is_directory=True)
+        os.replace(fresh, link)
+    except (OSError, NotImplementedError):
+        with suppress(FileNotFoundError):
+            fresh.unlink()
+        _write_whole(link.with_name(f"{link.name}.txt"), target + "\n")
+        _write_whole(link.with_name(f"{link.name}.html"), _REDIRECT.format(target))
 
 
 def _write_whole(path: Path, text: str) -> None:
     fresh = path.with_name(f".{path.name}-{secrets.token_hex(3)}")
     fresh.write_text(text, encoding="utf-8")
     os.replace(fresh, path)
-
-
-def _take_lock(path: Path, *, wait: bool) -> int | None:
-    """Return a handle on a locked file, or None if another process holds it."""
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    try:
-        _lock_file(handle, wait=wait)
-    except OSError:
-        os.close(handle)
-        if wait:
-            raise
-        return None
-    return handle
-
-
-def _lock_file(handle: int, *, wait: bool) -> None:
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        import msvcrt
-
-        msvcrt.locking(handle, msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
-    else:
-        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-
-
-def _release_lock(handle: int | None) -> None:
-    if handle is not None:
-        os.close(handle)

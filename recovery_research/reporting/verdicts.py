@@ -3,67 +3,23 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from enum import StrEnum
 
 from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 
+from recovery_research.reporting.ends import (
+    EXIT_CODES,
+    EXIT_TERMINATED,
+    Outcome,
+    Verdict,
+)
 from recovery_research.reporting.execution import Execution
-from recovery_research.reporting.watch import INTERRUPTED, TIMED_OUT
+
+__all__ = ["EXIT_CODES", "EXIT_TERMINATED", "Outcome", "Verdict", "judge"]
 
 BANNER_TAG = "failure-banner"
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-
-
-class Verdict(StrEnum):
-    """How a run ended."""
-
-    RUNNING = "running"
-    SUCCEEDED = "succeeded"
-    CELL_FAILED = "cell failed"
-    KERNEL_DIED = "kernel died"
-    TIMED_OUT = "timed out"
-    INCOMPLETE = "incomplete"
-    NOT_STARTED = "not started"
-    INTERRUPTED = "interrupted"
-    NOT_WRITTEN = "not written"
-
-
-EXIT_CODES = {
-    Verdict.SUCCEEDED: 0,
-    Verdict.CELL_FAILED: 3,
-    Verdict.KERNEL_DIED: 4,
-    Verdict.TIMED_OUT: 5,
-    Verdict.INCOMPLETE: 6,
-    Verdict.NOT_STARTED: 7,
-    Verdict.NOT_WRITTEN: 8,
-    Verdict.INTERRUPTED: 130,
-}
-EXIT_TERMINATED = 143
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """A verdict and what there is to say about it.
-
-    Attributes
-    ----------
-    verdict : Verdict
-        How the run ended.
-    message : str
-        One line; empty if it succeeded.
-    cell : int or None
-        Position of the cell it ended in, counted from 0.
-    traceback : str
-        Python's, without colours; may be empty.
-    """
-
-    verdict: Verdict
-    message: str = ""
-    cell: int | None = None
-    traceback: str = ""
 
 
 def judge(execution: Execution) -> Outcome:
@@ -83,7 +39,7 @@ def judge(execution: Execution) -> Outcome:
     where = _describe_cell(notebook, cell)
     raised = _find_error(notebook, cell)
     traceback = _COLOURS.sub("", "\n".join(raised["traceback"])) if raised else ""
-    if watch is not None and watch.reason in (TIMED_OUT, INTERRUPTED):
+    if watch is not None and watch.reason is not None:
         return Outcome(Verdict(watch.reason), f"{watch.detail}{where}", cell, traceback)
     if notebook is None or (cell is None and not execution.finished):
         return Outcome(Verdict.NOT_STARTED, f"the kernel did not start: {error}")
@@ -92,8 +48,9 @@ def judge(execution: Execution) -> Outcome:
     if raised and raised["ename"] == "SystemExit" and raised["evalue"] in ("", "0"):
         return Outcome(Verdict.INCOMPLETE, f"the notebook left{where}", cell, traceback)
     if raised:
-        what = _one_line(f"{raised['ename']}: {raised['evalue']}")
-        return Outcome(Verdict.CELL_FAILED, f"{what}{where}", cell, traceback)
+        name = raised["ename"]
+        what = _one_line(f"{name}: {raised['evalue']}")
+        return Outcome(Verdict.CELL_FAILED, f"{what}{where}", cell, traceback, name)
     if cell is not None or error is not None:
         what = _one_line(f"{type(error).__name__}: {error}")
         return Outcome(Verdict.KERNEL_DIED, f"{what}{where}", cell)

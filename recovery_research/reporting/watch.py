@@ -9,10 +9,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from recovery_research.reporting.memory import MemoryGauge
+
+# What a run that was stopped ends as; verdicts of these names exist.
 TIMED_OUT = "timed out"
 INTERRUPTED = "interrupted"
+OVER_MEMORY = "kernel died"
+OVER_OUTPUT = "cell failed"
 GRACE_SECONDS = 2.0
 REPEAT_SECONDS = 0.5
+MEASURE_SECONDS = 0.2
 
 
 class Watch:
@@ -28,6 +34,10 @@ class Watch:
         What to do to the kernel.
     cell_seconds, run_seconds : float or None
         Limits of one cell and of the whole run.
+    gauge : MemoryGauge, optional
+        Measures the kernel's memory while the watch is kept.
+    memory_bytes : int, optional
+        Limit of that memory.
     """
 
     def __init__(
@@ -37,9 +47,13 @@ class Watch:
         kill: Callable[[], None],
         cell_seconds: float | None,
         run_seconds: float | None,
+        gauge: MemoryGauge | None = None,
+        memory_bytes: int | None = None,
     ) -> None:
         self._interrupt, self._kill = interrupt, kill
         self._cell_seconds, self._run_seconds = cell_seconds, run_seconds
+        self._gauge, self._memory_bytes = gauge, memory_bytes
+        self._measured_at = 0.0
         self._started = time.monotonic()
         self._cell_started: float | None = None
         self._stopped_at: float | None = None
@@ -57,20 +71,22 @@ class Watch:
         """Stop the clock of the cell."""
         self._cell_started = None
 
-    def stop(self, reason: str, detail: str) -> None:
+    def stop(self, reason: str, detail: str, *, at_once: bool = False) -> None:
         """Stop the run for a reason; the first reason stays.
 
         Parameters
         ----------
-        reason : {'timed out', 'interrupted'}
+        reason : {'timed out', 'interrupted', 'kernel died', 'cell failed'}
             Kind of reason.
         detail : str
             Reason in words.
+        at_once : bool, optional
+            Whether the kernel is killed without being asked first.
         """
         if self.reason is None:
             self.reason, self.detail = reason, detail
             self._stopped_at = self._asked_at = time.monotonic()
-            self._interrupt()
+            (self._kill if at_once else self._interrupt)()
         elif reason == INTERRUPTED:
             self._kill()
 
@@ -97,6 +113,7 @@ class Watch:
             if self._stopped_at is not None:
                 self._insist(now)
                 continue
+            self._weigh(now)
             run, cell = now - self._started, now - (self._cell_started or now)
             if self._run_seconds is not None and run > self._run_seconds:
                 self.stop(TIMED_OUT, f"the run took more than {self._run_seconds:g} s")
@@ -104,6 +121,15 @@ class Watch:
                 self.stop(
                     TIMED_OUT, f"the cell took more than {self._cell_seconds:g} s"
                 )
+
+    def _weigh(self, now: float) -> None:
+        if self._gauge is None or now - self._measured_at < MEASURE_SECONDS:
+            return
+        self._measured_at = now
+        held, limit = self._gauge.measure(now), self._memory_bytes
+        if limit is not None and held > limit:
+            detail = f"the kernel took more than {limit / 1e6:,.0f} MB of memory"
+            self.stop(OVER_MEMORY, detail, at_once=True)
 
     def _insist(self, now: float) -> None:
         """Ask again, for a kernel between two cells ignores interrupts; then kill."""

@@ -1,0 +1,114 @@
+"""The commands that show reports, schedule them and pass them on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from recovery_research import places
+from recovery_research.plan_commands import (
+    EXIT_BAD_INPUT,
+    EXIT_NOT_WRITTEN,
+    REPORTS_OPTION,
+    fail,
+)
+
+KINDS = ("cron", "systemd", "github-actions", "gitlab-ci", "airflow", "dagster")
+
+
+@click.command()
+@REPORTS_OPTION
+@click.pass_obj
+def index(project: Path | None, reports: Path | None) -> None:
+    """Write reports/index.html: how every report stands, failures first."""
+    from recovery_research.reporting.index import write_index
+
+    folder = places.reports_folder(reports, project=project)
+    if not folder.is_dir():
+        fail(f"there is no folder of reports {folder}.", EXIT_BAD_INPUT)
+    try:
+        click.echo(str(write_index(folder)))
+    except OSError as error:
+        fail(f"the index could not be written: {error}", EXIT_NOT_WRITTEN)
+
+
+@click.command()
+@click.argument("plan_file", metavar="PLAN", type=click.Path(path_type=Path))
+@click.option(
+    "--as", "kind", type=click.Choice(KINDS), required=True, help="Who runs it."
+)
+@click.option(
+    "--at",
+    metavar="CRON",
+    help='When, in the five fields of cron, such as "0 6 * * 1-5"; by default as '
+    "[schedule] of the plan says, or each day at six.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Folder for the file; by default the working directory.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace a file that is there.")
+@REPORTS_OPTION
+@click.pass_obj
+def schedule(project: Path | None, plan_file: Path, kind: str, **options) -> None:
+    """Write a file that has PLAN run by itself: cron, systemd, CI, Airflow, Dagster."""
+    from recovery_research.reporting.schedule_settings import prepare_job
+    from recovery_research.reporting.schedules import write_schedule
+
+    try:
+        job = prepare_job(
+            plan_file, at=options["at"], reports=options["reports"], project=project
+        )
+        made = write_schedule(job, kind)
+    except ValueError as error:
+        fail(str(error), EXIT_BAD_INPUT)
+    folder = options["output"] or Path.cwd()
+    there = [name for name in made if (folder / name).exists()]
+    if there and not options["overwrite"]:
+        fail(f"{folder / there[0]} is there; --overwrite replaces it.", EXIT_BAD_INPUT)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in made.items():
+            (folder / name).write_text(text, encoding="utf-8")
+            click.echo(str(folder / name))
+    except OSError as error:
+        fail(f"the schedule could not be written: {error}", EXIT_NOT_WRITTEN)
+
+
+@click.command()
+@click.argument("destination")
+@click.option("--only", multiple=True, metavar="NAME", help="May be repeated.")
+@click.option(
+    "--last",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Only the last N runs of each report, and its last good one.",
+)
+@REPORTS_OPTION
+@click.pass_obj
+def publish(project: Path | None, destination: str, **options) -> None:
+    """Copy finished reports and the index to DESTINATION, whole or not at all.
+
+    DESTINATION is a folder or any address that fsspec knows, such as
+    s3://bucket/reports. Keys and passwords are taken from the environment.
+    """
+    from recovery_research.reporting.publication import (
+        PublicationError,
+        publish_reports,
+    )
+
+    folder = places.reports_folder(options["reports"], project=project)
+    if not folder.is_dir():
+        fail(f"there is no folder of reports {folder}.", EXIT_BAD_INPUT)
+    try:
+        done = publish_reports(
+            folder, destination, only=options["only"], last=options["last"]
+        )
+    except PublicationError as error:
+        fail(str(error), EXIT_NOT_WRITTEN)
+    except ValueError as error:
+        fail(str(error), EXIT_BAD_INPUT)
+    click.echo(done.summarise())

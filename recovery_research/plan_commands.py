@@ -1,0 +1,264 @@
+"""The commands that run reports by plan, again, or show one as it runs."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from recovery_research import places
+
+if TYPE_CHECKING:
+    from recovery_research.reporting.plan_progress import Several
+    from recovery_research.reporting.plans import Plan
+    from recovery_research.reporting.repeats import Reproduction
+    from recovery_research.reporting.tellers import Teller
+
+EXIT_BAD_INPUT = 2
+EXIT_NOT_WRITTEN = 8
+EXIT_DIFFERENT = 9
+PLAN_CODES = """\b
+Exit code: the highest of its reports' codes (see `recovery-research --help`); 0 if
+all are good, 2 if the plan is wrong and nothing was started, 130 or 143 if stopped.
+"""
+REPORTS_OPTION = click.option(
+    "--reports",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder of reports; by default reports/ of the project.",
+)
+
+
+def fail(message: str, code: int) -> None:
+    """Say why the program ends, and end it.
+
+    Parameters
+    ----------
+    message : str
+        One or more lines.
+    code : int
+        What to exit with.
+    """
+    click.echo(f"recovery-research: {message}", err=True)
+    sys.stdout.flush()
+    sys.exit(code)
+
+
+@click.command("run-all", epilog=PLAN_CODES)
+@click.argument("plan_file", metavar="PLAN", type=click.Path(path_type=Path))
+@REPORTS_OPTION
+@click.option("--only", multiple=True, metavar="NAME", help="May be repeated.")
+@click.option("--jobs", type=click.IntRange(1, 256), metavar="N", help="At a time.")
+@click.option("--dry-run", is_flag=True, help="Check the plan; say what would run.")
+@click.option("--fail-fast", is_flag=True, help="Start nothing after a failure.")
+@click.option("--force", is_flag=True, help="Run also what has not changed.")
+@click.option("--follow", is_flag=True, help="Show the notebooks' output as it comes.")
+@click.option(
+    "--log",
+    "log_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Append dated lines to a file as well.",
+)
+@click.pass_obj
+def run_all(project: Path | None, plan_file: Path, **options) -> None:
+    """Run the reports of PLAN side by side; one failure does not stop the others."""
+    from recovery_research.reporting.plans import read_plan
+    from recovery_research.reporting.tellers import Teller
+
+    try:
+        plan = read_plan(plan_file, reports=options["reports"], project=project)
+        plan.choose(options["only"])
+        teller = Teller(plan)
+    except ValueError as error:
+        fail(str(error), EXIT_BAD_INPUT)
+    if options["dry_run"]:
+        click.echo(_preview(plan, options["only"], force=options["force"]))
+        return
+    _run_plan(plan, options, teller)
+
+
+def _run_plan(plan: Plan, options: dict, teller: Teller) -> None:
+    from recovery_research.reporting.plan_runs import run_plan
+
+    try:
+        with ExitStack() as stack:
+            end = run_plan(
+                plan,
+                only=options["only"],
+                jobs=options["jobs"],
+                force=options["force"],
+                fail_fast=options["fail_fast"],
+                listener=_choose_listener(stack, options, teller),
+            )
+    except OSError as error:
+        fail(f"the plan could not be run: {error}", EXIT_NOT_WRITTEN)
+    click.echo(end.summarise())
+    sys.stdout.flush()
+    sys.exit(end.exit_code)
+
+
+def _choose_listener(stack: ExitStack, options: dict, teller: Teller) -> Several:
+    from recovery_research.reporting.plan_progress import Board, LineWriter, Several
+
+    aloud = options["follow"]
+    quiet = sys.stderr.isatty() and not aloud
+    listeners = [Board() if quiet else LineWriter(sys.stderr, aloud=aloud)]
+    listeners.append(teller)
+    if options["log_file"] is not None:
+        log = stack.enter_context(options["log_file"].open("a", encoding="utf-8"))
+        listeners.append(LineWriter(log))
+    teller.hearer = Several(*(each for each in listeners if each is not teller))
+    return Several(*listeners)
+
+
+def _preview(plan: Plan, only: tuple[str, ...], *, force: bool) -> str:
+    """Say of each report what it would be told, and whether it would run."""
+    from recovery_research.reporting.delivery import find_stored
+    from recovery_research.reporting.history_filters import write_value
+    from recovery_research.reporting.ingredients import trace_order
+    from recovery_research.reporting.shelf import Shelf
+
+    lines = []
+    for planned in plan.choose(only):
+        order = planned.order
+        stored = None
+        if not (force or planned.always_run):
+            shelf = Shelf(plan.reports, planned.name)
+            stored = find_stored(order, shelf, trace_order(order))
+        what = "would run" if stored is None else f"unchanged since {stored.run_id}"
+        told = [
+            f"{name}={write_value(choice.value)}"
+            for name, choice in order.choices.items()
+            if choice.origin != "default"
+        ]
+        head = f"{planned.name}: {order.notebook.name}, profile {order.profile}"
+        lines.append(f"{head}; {what}")
+        lines += [f"    {text}" for text in told]
+    lines.append(f"{len(lines) and len(plan.choose(only))} reports in {plan.reports}")
+    return "\n".join(lines)
+
+
+@click.command()
+@click.argument("name")
+@REPORTS_OPTION
+@click.pass_obj
+def follow(project: Path | None, name: str, reports: Path | None) -> None:
+    """Show the log and the output of the report NAME while it runs."""
+    from recovery_research.reporting.following import (
+        find_ended,
+        find_running,
+        follow_log,
+    )
+    from recovery_research.reporting.records import read_record
+    from recovery_research.reporting.runs import hand_back
+
+    folder = places.reports_folder(reports, project=project)
+    try:
+        stage = find_running(folder, name)
+    except ValueError as error:
+        fail(str(error), EXIT_BAD_INPUT)
+    if stage is None:
+        fail(f"{name} is not running.", EXIT_BAD_INPUT)
+    for line in follow_log(stage):
+        click.echo(line)
+    ended = find_ended(folder, name, stage.name)
+    if ended is None:
+        fail(f"{name}: the process that ran it died.", 130)
+    sys.exit(hand_back(read_record(ended), ended).exit_code)
+
+
+@click.command()
+@click.argument("run")
+@click.option("-p", "given", multiple=True, metavar="KEY=VALUE", help="Changed.")
+@click.option("--force", is_flag=True, help="Run also if nothing has changed.")
+@REPORTS_OPTION
+@click.pass_obj
+def rerun(
+    project: Path | None,
+    run: str,
+    given: tuple[str, ...],
+    force: bool,
+    reports: Path | None,
+) -> None:
+    """Run RUN again with the same parameters, or with some changed by -p.
+
+    RUN is the id of a run or its beginning, or a report's name for its last good run.
+    """
+    from recovery_research.command_line import deliver, read_assignments
+    from recovery_research.reporting.repeats import reorder
+    from recovery_research.reporting.run_finder import find_run
+
+    folder = places.reports_folder(reports, project=project)
+    try:
+        found = find_run(folder, run)
+        order = reorder(found, read_assignments(given), project=project)
+    except ValueError as error:
+        fail(str(error), EXIT_BAD_INPUT)
+    deliver(order, folder, force=force)
+
+
+@click.command()
+@click.argument("run")
+@click.option(
+    "--keep",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Keep the new run in this reports folder; otherwise it is thrown away.",
+)
+@REPORTS_OPTION
+@click.pass_obj
+def reproduce(
+    project: Path | None, run: str, keep: Path | None, reports: Path | None
+) -> None:
+    """Run RUN again and say whether every table is identical.
+
+    \b
+    Exit code: 0 if all are, 9 if not, that of the new run if it fails.
+    """  # noqa: D301 - click's mark for a paragraph that is not to be rewrapped
+    from recovery_research.reporting.progress import follow as follow_progress
+    from recovery_research.reporting.repeats import reproduce_run
+    from recovery_research.reporting.run_finder import find_run
+
+    folder = places.reports_folder(reports, project=project)
+    try:
+        found = find_run(folder, run)
+        with follow_progress(found.name) as progress:
+            kept = keep and keep.expanduser().resolve()
+            made = reproduce_run(found, project=project, keep=kept, progress=progress)
+    except ValueError as error:
+        fail(str(error), EXIT_BAD_INPUT)
+    except OSError as error:
+        fail(f"the report could not be written: {error}", EXIT_NOT_WRITTEN)
+    click.echo(_describe_reproduction(made))
+    sys.stdout.flush()
+    if not made.run.succeeded:
+        sys.exit(made.run.exit_code)
+    sys.exit(0 if made.identical else EXIT_DIFFERENT)
+
+
+def _describe_reproduction(made: Reproduction) -> str:
+    from recovery_research.history_commands import describe_changes
+
+    name = f"{made.original.report} {made.original.run_id}"
+    if not made.run.succeeded:
+        head = (
+            f"{name}: could not be reproduced: {made.run.verdict}: {made.run.message}"
+        )
+    elif made.identical:
+        head = f"{name}: reproduced; all {len(made.tables)} tables are identical"
+    else:
+        wrong = [table for table, same in made.tables.items() if not same]
+        head = f"{name}: not reproduced; these tables differ: {', '.join(wrong)}"
+    lines = [head]
+    if made.differing:
+        lines += ["What differs:", *describe_changes(made.differing)]
+    elif not made.identical:
+        lines.append(
+            "No ingredient differs: the notebook's numbers depend on something that is "
+            "not recorded, such as the time, the network, or luck without a seed."
+        )
+    return "\n".join(lines)

@@ -1,0 +1,126 @@
+"""An order attempted, and attempted again where that can help."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from recovery_research.reporting.ends import Outcome, Verdict
+from recovery_research.reporting.execution import Execution, execute_notebook
+from recovery_research.reporting.fingerprints import (
+    mask_secrets,
+    mask_text,
+    settle_notebook,
+)
+from recovery_research.reporting.harvest import Found, find_exhibits, find_repeat
+from recovery_research.reporting.orders import Order
+from recovery_research.reporting.progress import Progress
+from recovery_research.reporting.records import AttemptRecord
+from recovery_research.reporting.verdicts import judge
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The last attempt at an order.
+
+    Attributes
+    ----------
+    execution : Execution
+        What was seen.
+    exhibits : list of Found
+        Tables and figures.
+    outcome : Outcome
+        How it ended.
+    records : list of AttemptRecord
+        All attempts, this one included.
+    """
+
+    execution: Execution
+    exhibits: list[Found]
+    outcome: Outcome
+    records: list[AttemptRecord]
+
+
+def attempt_order(
+    order: Order,
+    output: Path,
+    *,
+    log: logging.Logger,
+    progress: Progress | None = None,
+) -> Attempt:
+    """Execute what was ordered until it succeeds or trying again cannot help.
+
+    Parameters
+    ----------
+    order : Order
+        Checked order.
+    output : Path
+        Where the executed notebook is written while it runs.
+    log : Logger
+        Told of attempts.
+    progress : callable, optional
+        Called before each cell with its position and the number of cells.
+
+    Returns
+    -------
+    Attempt
+
+    Raises
+    ------
+    OSError
+        If `output` cannot be written.
+    """
+    records: list[AttemptRecord] = []
+    waits = order.retries.waits()
+    while True:
+        execution = _execute(order, output, log, progress)
+        exhibits = find_exhibits(execution.notebook) if execution.notebook else []
+        outcome = _judge_all(execution, exhibits)
+        said = mask_text(outcome.message, order.secrets())
+        records.append(
+            AttemptRecord(
+                verdict=outcome.verdict, message=said, seconds=execution.seconds
+            )
+        )
+        wait = next(waits, None) if order.retries.can_pass(outcome) else None
+        if wait is None:
+            return Attempt(execution, exhibits, outcome, records)
+        log.warning("%s; trying again in %g s", said, wait)
+        time.sleep(wait)
+
+
+def _execute(
+    order: Order, output: Path, log: logging.Logger, progress: Progress | None
+) -> Execution:
+    source = output.with_name("input.ipynb")
+    source.write_bytes(order.notebook.content)
+    execution = execute_notebook(
+        source,
+        output,
+        order.values(),
+        cwd=order.notebook.path.parent,
+        limits=order.limits,
+        log=log,
+        progress=progress,
+    )
+    source.unlink()
+    if execution.notebook is not None:
+        settle_notebook(execution.notebook, order.notebook.path.name)
+        secrets = order.secrets()
+        if secrets:
+            mask_secrets(execution.notebook, secrets)
+    return execution
+
+
+def _judge_all(execution: Execution, exhibits: list[Found]) -> Outcome:
+    outcome = judge(execution)
+    repeat = find_repeat(exhibits)
+    if outcome.verdict is not Verdict.SUCCEEDED or repeat is None:
+        return outcome
+    message = (
+        f"the {repeat.kind} name {repeat.name!r} is used twice, again in cell "
+        f"{repeat.cell + 1}; every {repeat.kind} needs a name of its own"
+    )
+    return Outcome(Verdict.CELL_FAILED, message, repeat.cell)

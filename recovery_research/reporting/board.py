@@ -1,0 +1,299 @@
+"""What the index of the reports shows: for every report, how things stand."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+from markupsafe import Markup
+
+from recovery_research.reporting.changes import compare_ingredients, compare_tables
+from recovery_research.reporting.details import DetailReader
+from recovery_research.reporting.history import PastRun
+from recovery_research.reporting.key_figures import FigureReader, write_number
+from recovery_research.reporting.sparklines import draw_endings, draw_trend
+from recovery_research.reporting.wording import format_seconds, show_value
+
+MOST_VARIANTS = 40
+MOST_ENDINGS = 14
+MOST_TREND = 12
+LONGEST_VALUE = 80
+SLOW_RATIO, SLOW_SECONDS = 1.5, 2.0
+PAGE = "Report"
+FILES = {
+    PAGE: "report.html",
+    "PDF": "report.pdf",
+    "Notebook": "report.ipynb",
+    "Log": "run.log",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FigureLine:
+    """A key figure, how it moved since the run before, and its trend."""
+
+    label: str
+    value: str
+    interval: str
+    change: str
+    trend: Markup
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Where a run failed; cells count from 1."""
+
+    message: str
+    cell: int | None
+    source: str
+    since: str
+    last_good: PastRun | None
+    last_good_links: list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a report with certain parameters stands, by its latest run."""
+
+    run: PastRun
+    parameters: list[tuple[str, str]]
+    endings: Markup
+    took: str
+    slow: str
+    changed: list[str]
+    figures: list[FigureLine]
+    links: list[tuple[str, str]]
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """All standings of one report; those that failed first, then the newest."""
+
+    name: str
+    title: str
+    standings: list[Standing]
+    n_runs: int
+    n_hidden: int
+
+    @property
+    def n_failing(self) -> int:
+        """How many of those shown have failed."""
+        return sum(standing.failure is not None for standing in self.standings)
+
+
+@dataclass(slots=True)
+class _Sorter:
+    """Sorts the runs of one report by parameters, newest first within each."""
+
+    runs: list[PastRun] = field(default_factory=list)
+
+    def sort(self) -> list[list[PastRun]]:
+        variants: dict[str, list[PastRun]] = {}
+        for run in self.runs:
+            variants.setdefault(_name_variant(run), []).append(run)
+        return sorted(variants.values(), key=lambda runs: runs[0].succeeded)
+
+
+def make_board(runs: Sequence[PastRun], details: DetailReader) -> list[Group]:
+    """Say for every report and every set of its parameters how it stands.
+
+    Parameters
+    ----------
+    runs : sequence of PastRun
+        All runs, newest first.
+    details : DetailReader
+        Reads what is shown of them.
+
+    Returns
+    -------
+    list of Group
+        Reports that have failed first, then by name.
+    """
+    sorters: dict[str, _Sorter] = {}
+    for run in runs:
+        sorters.setdefault(run.report, _Sorter()).runs.append(run)
+    figures = FigureReader(details)
+    groups = [_make_group(sorter, details, figures) for sorter in sorters.values()]
+    return sorted(groups, key=lambda group: (not group.n_failing, group.name))
+
+
+def list_links(run: PastRun, details: DetailReader) -> list[tuple[str, str]]:
+    """Return the files of a run as names and addresses relative to the index.
+
+    Parameters
+    ----------
+    run : PastRun
+        The run.
+    details : DetailReader
+        Knows where it is.
+
+    Returns
+    -------
+    list of tuple of str
+        Only of files that are there.
+    """
+    place = details.read(run).place
+    return [
+        (
+            "What failed" if name == PAGE and not run.succeeded else name,
+            quote(f"{place}/{file}"),
+        )
+        for name, file in FILES.items()
+        if (run.folder / file).is_file()
+    ]
+
+
+def show_parameters(
+    run: PastRun, details: DetailReader, names: frozenset[str] = frozenset()
+) -> list[tuple[str, str]]:
+    """Return the parameters that tell a run from others, as texts.
+
+    Parameters
+    ----------
+    run : PastRun
+        The run.
+    details : DetailReader
+        Knows which were changed.
+    names : frozenset of str, optional
+        Names to show besides those whose value is not the default.
+
+    Returns
+    -------
+    list of tuple of str
+        Name and value.
+    """
+    shown = names | details.read(run).changed
+    return [
+        (name, _shorten(show_value(value)))
+        for name, value in run.parameters.items()
+        if name in shown
+    ]
+
+
+def _make_group(sorter: _Sorter, details: DetailReader, figures: FigureReader) -> Group:
+    variants = sorter.sort()
+    names = _find_varying([runs[0] for runs in variants])
+    shown = variants[:MOST_VARIANTS]
+    latest = sorter.runs[0]
+    return Group(
+        name=latest.report,
+        title=latest.title,
+        standings=[_make_standing(runs, names, details, figures) for runs in shown],
+        n_runs=len(sorter.runs),
+        n_hidden=len(variants) - len(shown),
+    )
+
+
+def _make_standing(
+    runs: list[PastRun],
+    names: frozenset[str],
+    details: DetailReader,
+    figures: FigureReader,
+) -> Standing:
+    run, good = runs[0], [each for each in runs if each.succeeded]
+    before = next((each for each in good if each is not run), None)
+    endings = [each.succeeded for each in reversed(runs[:MOST_ENDINGS])]
+    failed = None if run.succeeded else _describe_failure(runs, before, details)
+    return Standing(
+        run=run,
+        parameters=show_parameters(run, details, names),
+        endings=draw_endings(endings),
+        took=format_seconds(run.seconds),
+        slow=_compare_duration(run, good),
+        changed=_tell_changes(run, before, details),
+        figures=_follow_figures(good[:MOST_TREND], figures) if run.succeeded else [],
+        links=list_links(run, details),
+        failure=failed,
+    )
+
+
+def _describe_failure(
+    runs: list[PastRun], before: PastRun | None, details: DetailReader
+) -> Failure:
+    source = details.read(runs[0]).failure.get("source", "")
+    n_failed = runs.index(before) if before is not None else len(runs)
+    return Failure(
+        message=runs[0].message or runs[0].verdict,
+        cell=runs[0].cell,
+        source=_shorten_source(str(source)),
+        since="" if n_failed == 1 else f"failed {n_failed} times in a row",
+        last_good=before,
+        last_good_links=list_links(before, details) if before else [],
+    )
+
+
+def _tell_changes(
+    run: PastRun, before: PastRun | None, details: DetailReader
+) -> list[str]:
+    if before is None:
+        return ["First good run with these parameters."] if run.succeeded else []
+    now, then = details.read(run), details.read(before)
+    said = compare_tables(now, then) if run.succeeded else ""
+    since = "the run before" if run.succeeded else "the last good run"
+    return [text for text in (said, compare_ingredients(now, then, since)) if text]
+
+
+def _follow_figures(good: list[PastRun], reader: FigureReader) -> list[FigureLine]:
+    lines = []
+    earlier = [{f.label: f.estimate for f in reader.read(run)} for run in good[1:]]
+    for figure in reader.read(good[0]):
+        past = [each[figure.label] for each in earlier if figure.label in each]
+        values = [*reversed(past), figure.estimate]
+        low, high = figure.ci_low, figure.ci_high
+        known = low is not None and high is not None
+        said = f"{figure.label} over {len(values)} runs, from "
+        said += f"{write_number(values[0])} to {write_number(values[-1])}"
+        line = FigureLine(
+            label=figure.label,
+            value=write_number(figure.estimate),
+            interval=f"{write_number(low)} to {write_number(high)}" if known else "",
+            change=_write_change(figure.estimate, past),
+            trend=draw_trend(values, said=said),
+        )
+        lines.append(line)
+    return lines
+
+
+def _write_change(value: float, past: list[float]) -> str:
+    if not past:
+        return ""
+    moved = value - past[0]
+    if moved == 0:
+        return "unchanged"
+    return f"{'up' if moved > 0 else 'down'} {write_number(abs(moved))}"
+
+
+def _compare_duration(run: PastRun, good: list[PastRun]) -> str:
+    usual = [each.seconds for each in good[1:11] if each.seconds is not None]
+    if not run.succeeded or run.seconds is None or not usual:
+        return ""
+    middle = statistics.median(usual)
+    slow = run.seconds > SLOW_RATIO * middle and run.seconds > middle + SLOW_SECONDS
+    return f"usually {format_seconds(middle)}" if slow else ""
+
+
+def _name_variant(run: PastRun) -> str:
+    return json.dumps(sorted(run.parameters.items()))
+
+
+def _find_varying(runs: list[PastRun]) -> frozenset[str]:
+    seen: dict[str, list] = {}
+    for run in runs:
+        for name, value in run.parameters.items():
+            seen.setdefault(name, []).append(value)
+    return frozenset(
+        name for name, values in seen.items() if any(v != values[0] for v in values)
+    )
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"
+
+
+def _shorten_source(source: str) -> str:
+    lines = [line[:200] for line in source.strip().splitlines()]
+    return "\n".join([*lines[:8], "…"] if len(lines) > 8 else lines)

@@ -1,0 +1,223 @@
+"""What a run's numbers are made of, as one key: equal keys, equal numbers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+
+from recovery_research.places import PACKAGE
+from recovery_research.reporting.orders import Order
+from recovery_research.reporting.provenance import gather_provenance, hash_bytes
+from recovery_research.reporting.records import Provenance
+
+UNKNOWN = ""
+INGREDIENTS = (
+    "notebook",
+    "modules",
+    "parameters",
+    "package",
+    "data",
+    "sources",
+    "python",
+    "distributions",
+)
+
+
+def trace_order(order: Order) -> Provenance:
+    """Gather all that the numbers of an order will depend on.
+
+    Parameters
+    ----------
+    order : Order
+        Checked order.
+
+    Returns
+    -------
+    Provenance
+    """
+    notebook = order.notebook
+    gathered = gather_provenance(notebook.path, notebook.content)
+    return gathered.model_copy(
+        update={
+            "package_sha256": hash_package(),
+            "modules_sha256": _hash_modules(notebook.path.parent),
+            "sources_sha256": hash_sources(order),
+        }
+    )
+
+
+def list_ingredients(order: Order, provenance: Provenance) -> dict[str, str]:
+    """Return one hash or version for each ingredient of a run.
+
+    Parameters
+    ----------
+    order : Order
+        Checked order.
+    provenance : Provenance
+        What its numbers depend on.
+
+    Returns
+    -------
+    dict of str to str
+    """
+    sources = provenance.sources_sha256
+    known = UNKNOWN not in sources.values()
+    return {
+        "notebook": provenance.notebook_sha256,
+        "modules": _hash_table(provenance.modules_sha256),
+        "parameters": _hash_table(order.values()),
+        "package": provenance.package_sha256 or UNKNOWN,
+        "data": _hash_table(provenance.data_sha256),
+        "sources": _hash_table(sources) if known else UNKNOWN,
+        "python": provenance.python,
+        "distributions": _hash_table(provenance.distributions),
+    }
+
+
+def make_key(ingredients: dict[str, str]) -> str | None:
+    """Return the key of a run, or None if an ingredient cannot be known.
+
+    Parameters
+    ----------
+    ingredients : dict of str to str
+        Ingredients.
+
+    Returns
+    -------
+    str or None
+    """
+    if UNKNOWN in ingredients.values():
+        return None
+    return _hash_table(ingredients)
+
+
+def hash_sources(order: Order) -> dict[str, str]:
+    """Hash the files that an order reads; what is no file has an empty hash.
+
+    Parameters
+    ----------
+    order : Order
+        Checked order.
+
+    Returns
+    -------
+    dict of str to str
+        Labels and hashes.
+    """
+    return {label: _hash_source(path) for label, path in _find_sources(order).items()}
+
+
+def date_sources(order: Order) -> datetime | None:
+    """Return when the youngest of an order's data files was written, or None.
+
+    Parameters
+    ----------
+    order : Order
+        Checked order.
+
+    Returns
+    -------
+    datetime or None
+        In UTC.
+    """
+    places = [path for path in _find_sources(order).values() if path]
+    times = [path.stat().st_mtime for path in places if path.is_file()]
+    return datetime.fromtimestamp(max(times), UTC) if times else None
+
+
+def is_file_source(place: str) -> bool:
+    """Return whether a data source is a file, and no address or reference.
+
+    Parameters
+    ----------
+    place : str
+        Path, address, or ``env:NAME``.
+
+    Returns
+    -------
+    bool
+    """
+    return "://" not in place and not place.startswith("env:")
+
+
+def hash_package() -> str:
+    """Hash the code and templates of this package.
+
+    Returns
+    -------
+    str
+    """
+    files = sorted(
+        path
+        for path in PACKAGE.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    )
+    state = tuple((str(path), *_read_state(path)) for path in files)
+    return _hash_files(state)
+
+
+def _hash_source(path: Path | None) -> str:
+    try:
+        return _hash_file(str(path), *_read_state(path)) if path else UNKNOWN
+    except OSError:
+        return UNKNOWN
+
+
+def _find_sources(order: Order) -> dict[str, Path | None]:
+    """Find what was named as a source, and text parameters that name a file."""
+    found: dict[str, Path | None] = {}
+    for label, place in order.sources.items():
+        found[label] = Path(place) if is_file_source(place) else None
+    for name, choice in order.choices.items():
+        value = choice.value
+        if name in found or choice.parameter.secret or not isinstance(value, str):
+            continue
+        path = _find_file(order.notebook.path.parent, value)
+        if path is not None:
+            found[name] = path
+    return found
+
+
+def _find_file(folder: Path, value: str) -> Path | None:
+    # Longer than any path, or one that no file can have.
+    if not value or len(value) > 1000 or "\0" in value:
+        return None
+    try:
+        path = folder / value
+        return path if path.is_file() else None
+    except (OSError, ValueError):
+        return None
+
+
+def _hash_modules(folder: Path) -> dict[str, str]:
+    """Hash the Python files beside the notebook, which it can import."""
+    return {
+        path.name: hash_bytes(path.read_bytes()) for path in sorted(folder.glob("*.py"))
+    }
+
+
+def _hash_table(table: dict) -> str:
+    return hash_bytes(json.dumps(table, sort_keys=True).encode())
+
+
+def _read_state(path: Path) -> tuple[int, int]:
+    state = path.stat()
+    return state.st_mtime_ns, state.st_size
+
+
+@lru_cache(maxsize=64)
+def _hash_file(path: str, _mtime: int, _size: int) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@lru_cache(maxsize=4)
+def _hash_files(state: tuple[tuple[str, int, int], ...]) -> str:
+    table = {
+        Path(path).relative_to(PACKAGE).as_posix(): _hash_file(path, *rest)
+        for path, *rest in state
+    }
+    return _hash_table(table)

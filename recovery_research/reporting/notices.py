@@ -1,0 +1,280 @@
+"""Telling people how a run ended, without ever failing the run."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from recovery_research.reporting.channels import Message, run_command, send_to_url
+from recovery_research.reporting.ends import Verdict
+from recovery_research.reporting.fingerprints import mask_text
+from recovery_research.reporting.masks import find_secrets, find_tokens
+from recovery_research.reporting.notify_settings import NotifySettings
+from recovery_research.reporting.wording import (
+    format_moment,
+    format_seconds,
+    show_value,
+)
+
+if TYPE_CHECKING:
+    from recovery_research.reporting.records import RunRecord
+
+NOTICES_FILE = "notices.json"
+LONGEST_VALUE = 200
+_log = logging.getLogger("recovery_research.reporting.notices")
+_log.addHandler(logging.NullHandler())
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One attempt to tell somebody.
+
+    Attributes
+    ----------
+    event : str
+        ``failure``, ``slow``, ``recovery`` or ``success``.
+    channel : str
+        ``env:NAME`` or ``command``; never an address.
+    ok : bool
+        Whether the channel took it.
+    error : str
+        Why not, without secrets; empty if it did.
+    seconds : float
+        How long it took.
+    """
+
+    event: str
+    channel: str
+    ok: bool
+    error: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What there is to tell of a run.
+
+    Attributes
+    ----------
+    report, title, run_id, verdict, message : str
+        As in its record.
+    seconds : float or None
+        How long it took.
+    started : datetime or None
+        When it began.
+    given : tuple of str
+        Parameters whose value is not the default, each with its value.
+    """
+
+    report: str
+    title: str
+    verdict: str
+    message: str = ""
+    run_id: str = ""
+    seconds: float | None = None
+    started: datetime | None = None
+    given: tuple[str, ...] = ()
+
+    @property
+    def good(self) -> bool:
+        """Whether the report is complete."""
+        return self.verdict == Verdict.SUCCEEDED
+
+
+def tell(
+    settings: NotifySettings | None,
+    record: RunRecord | Ending,
+    previous: RunRecord | Ending | None = None,
+    *,
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> list[Notice]:
+    """Tell how a run ended, if the settings want it told. Never raises.
+
+    Parameters
+    ----------
+    settings : NotifySettings or None
+        Whom to tell what; None tells nobody.
+    record : RunRecord or Ending
+        The run.
+    previous : RunRecord or Ending, optional
+        The run before it, of the same report with the same parameters.
+    folder : Path, optional
+        Folder of the run: named in the message, and what was told is kept there
+        in ``notices.json``.
+    environment : mapping of str to str, optional
+        Where the addresses are; by default the environment of this process.
+
+    Returns
+    -------
+    list of Notice
+        One for each channel; empty if nothing was to be told.
+    """
+    ending, before = _describe(record), previous and _describe(previous)
+    event = choose_event(settings, ending, before) if settings else None
+    if event is None:
+        return []
+    known = dict(os.environ if environment is None else environment)
+    addresses = [known.get(name, "") for name in settings.urls_from]
+    message = write_message(event, ending, folder, find_tokens(addresses))
+    hidden = find_secrets(addresses)
+    ways = [
+        (f"env:{name}", partial(send_to_url, known.get(name, ""), message))
+        for name in settings.urls_from
+    ]
+    if settings.command:
+        rest = {k: v for k, v in known.items() if k not in settings.urls_from}
+        seconds = settings.command_seconds
+        send = partial(run_command, settings.command, message, rest, seconds=seconds)
+        ways.append(("command", send))
+    notices = [_try(event, channel, hidden, send) for channel, send in ways]
+    if folder is not None:
+        _keep(notices, folder)
+    return notices
+
+
+def choose_event(
+    settings: NotifySettings, ending: Ending, previous: Ending | None
+) -> str | None:
+    """Return what there is to tell of a run, the gravest first, or None.
+
+    Parameters
+    ----------
+    settings : NotifySettings
+        What is wanted.
+    ending, previous : Ending
+        The run, and the one before it, if there is one.
+
+    Returns
+    -------
+    str or None
+    """
+    limit, seconds = settings.slower_than_seconds, ending.seconds
+    happened = {
+        "failure": not ending.good,
+        "slow": limit is not None and seconds is not None and seconds > limit,
+        "recovery": ending.good and previous is not None and not previous.good,
+        "success": ending.good,
+    }
+    return next(
+        (e for e, is_so in happened.items() if is_so and e in settings.on), None
+    )
+
+
+def write_message(
+    event: str, ending: Ending, folder: Path | None, hidden: list[str]
+) -> Message:
+    """Write what is told of a run, as plain text.
+
+    Parameters
+    ----------
+    event : str
+        What happened.
+    ending : Ending
+        The run.
+    folder : Path or None
+        Its folder.
+    hidden : list of str
+        What must not be seen.
+
+    Returns
+    -------
+    Message
+    """
+    words = {
+        "failure": f"failed ({ending.verdict})",
+        "slow": f"slow ({format_seconds(ending.seconds)})",
+        "recovery": "good again",
+        "success": "succeeded",
+    }
+    when = format_moment(ending.started) if ending.started else ""
+    took = f", took {format_seconds(ending.seconds)}" if ending.seconds else ""
+    page = "" if folder is None else str(folder / "report.html")
+    head = f"{ending.report}: {words[event]}"
+    lines = [ending.title, head, ending.message, when + took, *ending.given, page]
+    facts = {
+        "event": event,
+        "report": ending.report,
+        "run_id": ending.run_id,
+        "verdict": str(ending.verdict),
+        "message": mask_text(ending.message, hidden),
+        "seconds": ending.seconds,
+        "folder": "" if folder is None else str(folder),
+    }
+    subject = mask_text(" ".join(head.split()), hidden)
+    body = mask_text("\n".join(line for line in lines if line), hidden)
+    return Message(subject, body, event, facts)
+
+
+def read_notices(folder: Path) -> list[Notice]:
+    """Read what was told of a run.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the run.
+
+    Returns
+    -------
+    list of Notice
+        Empty if nothing was to be told, or that cannot be read.
+    """
+    try:
+        kept = json.loads((folder / NOTICES_FILE).read_bytes())
+        return [Notice(**notice) for notice in kept["notices"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def _describe(record: RunRecord | Ending) -> Ending:
+    if isinstance(record, Ending):
+        return record
+    return Ending(
+        report=record.report,
+        title=record.title,
+        verdict=record.verdict,
+        message=record.failure.message if record.failure else "",
+        run_id=record.run_id,
+        seconds=record.seconds,
+        started=record.started,
+        given=tuple(
+            f"{p.name}: {show_value(p.value)[:LONGEST_VALUE]}"
+            for p in record.parameters
+            if p.value != p.default
+        ),
+    )
+
+
+def _try(
+    event: str, channel: str, hidden: list[str], send: Callable[[], str]
+) -> Notice:
+    started = time.monotonic()
+    try:
+        error = send()
+    except Exception as problem:  # whatever a channel does, the run has ended well
+        error = f"{type(problem).__name__}: {problem}"
+    error = " ".join(mask_text(error, hidden).split())[:500]
+    if error:
+        _log.warning("nobody was told through %s: %s", channel, error)
+    return Notice(event, channel, not error, error, time.monotonic() - started)
+
+
+def _keep(notices: list[Notice], folder: Path) -> None:
+    fresh = folder / f".{NOTICES_FILE}-{secrets.token_hex(3)}"
+    kept = {"schema_version": 1, "notices": [asdict(notice) for notice in notices]}
+    with suppress(OSError):
+        try:
+            fresh.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
+            os.replace(fresh, folder / NOTICES_FILE)
+        finally:
+            fresh.unlink(missing_ok=True)

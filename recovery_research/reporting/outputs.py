@@ -1,0 +1,98 @@
+"""What a running notebook says, cut where it floods, and heard as it comes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+LONGEST_TEXT = 1_000_000
+LARGEST_OUTPUTS = 200_000_000
+LONGEST_HEARD = 2000
+CUT = "\n[cut here: a cell's text is kept up to {0:,} characters]\n"
+_OVERWRITTEN = re.compile(r"[^\n]*\r(?=[^\n])")
+_COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+
+class OutputGuard:
+    """Stands between the kernel's messages and the notebook.
+
+    Text that a cell prints beyond a million characters is cut, with a note in its
+    place. Tables and figures are never cut; if they come to more than 200 million
+    characters, the report cannot be whole and the run is stopped.
+
+    Parameters
+    ----------
+    hear : callable
+        Told each line of output as it comes.
+    refuse : callable
+        Told in words why the run cannot go on.
+    """
+
+    def __init__(
+        self, hear: Callable[[str], None], refuse: Callable[[str], None]
+    ) -> None:
+        self._hear, self._refuse = hear, refuse
+        self._texts: dict[int, int] = {}
+        self._total = 0
+        self._line = ""
+        self.cut_cells: list[int] = []
+
+    def admit(self, message: dict, cell: int) -> bool:
+        """Look at a message before the notebook gets it; shorten it if need be.
+
+        Parameters
+        ----------
+        message : dict
+            Message of the kernel; changed in place.
+        cell : int
+            Position of the cell.
+
+        Returns
+        -------
+        bool
+            Whether it goes on to the notebook.
+        """
+        kind, content = message["msg_type"], message["content"]
+        if kind == "stream":
+            return self._admit_text(content, cell)
+        if kind in ("display_data", "execute_result", "update_display_data"):
+            return self._admit_data(content)
+        return True
+
+    def end_cell(self) -> None:
+        """Let the last line of a cell be heard, though it has no end."""
+        if self._line.strip():
+            self._hear(_tidy(self._line))
+        self._line = ""
+
+    def _admit_text(self, content: dict, cell: int) -> bool:
+        left = LONGEST_TEXT - self._texts.get(cell, 0)
+        text = content["text"]
+        if left <= 0:
+            return False
+        self._texts[cell] = self._texts.get(cell, 0) + len(text)
+        if len(text) > left:
+            text = content["text"] = text[:left] + CUT.format(LONGEST_TEXT)
+            self.cut_cells.append(cell)
+        *lines, self._line = (self._line + text).split("\n")
+        for line in lines:
+            self._hear(_tidy(line))
+        return True
+
+    def _admit_data(self, content: dict) -> bool:
+        data = content.get("data", {})
+        self._total += sum(len(str(value)) for value in data.values())
+        if self._total > LARGEST_OUTPUTS:
+            self._refuse(
+                f"the report's outputs are more than {LARGEST_OUTPUTS:,} characters"
+            )
+            return False
+        for line in str(data.get("text/plain", ""))[:LONGEST_HEARD].splitlines():
+            self._hear(_tidy(line))
+        return True
+
+
+def _tidy(line: str) -> str:
+    """Return a line without colours and without what was written over."""
+    line = _OVERWRITTEN.sub("", line.rstrip("\r"))
+    return _COLOURS.sub("", line)[:LONGEST_HEARD]

@@ -1,0 +1,205 @@
+"""The tables of a plan file, and what to say about a mistake in one."""
+
+from __future__ import annotations
+
+import types
+from datetime import date, datetime
+from difflib import get_close_matches
+from typing import Annotated, Any, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+LONGEST_SHOWN = 80
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class LimitsTable(_Table):
+    """``limits``: how long one cell and the whole run may take, and how much memory."""
+
+    cell_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    run_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    memory_mb: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+
+
+class RetriesTable(_Table):
+    """``retries``: how often what can pass is tried again, and after how long."""
+
+    times: Annotated[int, Field(ge=0, le=10)] = 2
+    wait_seconds: Annotated[float, Field(ge=0, le=3600)] = 5.0
+    errors: list[str] = []
+
+
+class ReportTable(_Table):
+    """``reports.NAME``: one report, or one for every combination of a grid."""
+
+    notebook: str
+    profile: str | None = None
+    parameters: dict[str, Any] = {}
+    grid: dict[str, Annotated[list[Any], Field(min_length=1)]] = {}
+    data: dict[str, str] = {}
+    data_as_of: datetime | date | None = None
+    limits: LimitsTable | None = None
+    retries: RetriesTable | None = None
+    always_run: bool = False
+    notify: dict[str, Any] = {}
+
+
+class DefaultsTable(_Table):
+    """``defaults``: what holds for every report that does not say otherwise."""
+
+    profile: str = "standard"
+    limits: LimitsTable = LimitsTable()
+    retries: RetriesTable = RetriesTable()
+
+
+class PlanTable(_Table):
+    """``plan``: where reports go and how much may be used at a time."""
+
+    reports: str | None = None
+    jobs: Annotated[int, Field(ge=1, le=256)] | None = None
+    memory_mb: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+
+
+class PlanFile(_Table):
+    """A whole plan. ``notify`` and ``schedule`` are read where they are used."""
+
+    plan: PlanTable = PlanTable()
+    defaults: DefaultsTable = DefaultsTable()
+    reports: Annotated[dict[str, ReportTable], Field(min_length=1)]
+    notify: dict[str, Any] = {}
+    schedule: dict[str, Any] = {}
+
+
+def read_tables(document: dict) -> tuple[PlanFile | None, list[str]]:
+    """Read the tables of a plan, or say everything that is wrong with them.
+
+    Parameters
+    ----------
+    document : dict
+        What the file holds.
+
+    Returns
+    -------
+    PlanFile or None
+        None if anything is wrong.
+    list of str
+        What is wrong: table, key, what came, what is allowed, the nearest.
+    """
+    try:
+        return PlanFile.model_validate(document), []
+    except ValidationError as error:
+        return None, [_describe(problem) for problem in error.errors()]
+
+
+def name_table(*keys: str) -> str:
+    """Return how a table is written in a plan file.
+
+    Parameters
+    ----------
+    *keys : str
+        Its keys, outermost first.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> name_table("reports", "loyalty", "limits")
+    '[reports.loyalty.limits]'
+    """
+    return f"[{'.'.join(keys)}]" if keys else "top level"
+
+
+def show_value(value: object) -> str:
+    """Return a value as it stands in an error, cut if it is long.
+
+    Parameters
+    ----------
+    value : object
+        What came.
+
+    Returns
+    -------
+    str
+    """
+    shown = repr(value)
+    return shown if len(shown) <= LONGEST_SHOWN else shown[:LONGEST_SHOWN] + "..."
+
+
+def name_nearest(name: str, known: list[str]) -> str:
+    """Return the question whether another name was meant, or nothing.
+
+    Parameters
+    ----------
+    name : str
+        What came.
+    known : list of str
+        What is there.
+
+    Returns
+    -------
+    str
+    """
+    near = get_close_matches(name, known, n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def _describe(problem: dict) -> str:
+    path = [str(part) for part in problem["loc"]]
+    table, key = _split(path)
+    where, kind = name_table(*table), problem["type"]
+    if kind == "extra_forbidden":
+        known = _list_keys(table)
+        return (
+            f"{where} has no key {key!r}; got {show_value(problem['input'])}; "
+            f"allowed are {', '.join(known)}.{name_nearest(key, known)}"
+        )
+    if kind == "missing":
+        known = ", ".join(_list_keys(table))
+        return f"{where} needs the key {key!r}; allowed are {known}."
+    what = problem["msg"].removeprefix("Input should be ")
+    return f"{where} {key}: should be {what}; got {show_value(problem['input'])}."
+
+
+def _split(path: list[str]) -> tuple[list[str], str]:
+    """Split a place in the document into table and key, branches of a type left out."""
+    table: list[str] = []
+    model: object = PlanFile
+    for position, part in enumerate(path):
+        inner = _step(model, part)
+        if inner is None or position == len(path) - 1:
+            return table, part
+        table, model = [*table, part], inner
+    return table, ""
+
+
+def _step(model: object, part: str) -> object | None:
+    """Return the table under a key, or None if no table is there."""
+    if isinstance(model, type) and issubclass(model, BaseModel):
+        field = model.model_fields.get(part)
+        return None if field is None else _find_table(field.annotation)
+    if get_origin(model) is dict:
+        return _find_table(get_args(model)[1])
+    return None
+
+
+def _find_table(annotation: object) -> object | None:
+    if isinstance(annotation, types.UnionType):
+        found = [_find_table(branch) for branch in get_args(annotation)]
+        return next((table for table in found if table is not None), None)
+    if get_origin(annotation) is dict:
+        return annotation
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return None
+
+
+def _list_keys(table: list[str]) -> list[str]:
+    model: object = PlanFile
+    for part in table:
+        model = _step(model, part)
+    return sorted(getattr(model, "model_fields", {}))

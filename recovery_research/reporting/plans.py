@@ -1,0 +1,349 @@
+"""Plans: named reports, ordered together and checked before anything starts."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+
+from recovery_research.places import project_root, reports_folder
+from recovery_research.reporting.choices import Layer, choose_parameters
+from recovery_research.reporting.grids import lay_out_grid
+from recovery_research.reporting.ingredients import is_file_source
+from recovery_research.reporting.orders import (
+    Limits,
+    Order,
+    check_report_name,
+    prepare_order,
+)
+from recovery_research.reporting.plan_tables import (
+    DefaultsTable,
+    LimitsTable,
+    PlanFile,
+    ReportTable,
+    RetriesTable,
+    name_nearest,
+    name_table,
+    read_tables,
+)
+from recovery_research.reporting.provenance import hash_bytes
+from recovery_research.reporting.records import PlanRecord
+from recovery_research.reporting.retries import Retries
+
+_PASSWORD = re.compile(r"://[^/@\s]*:[^/@\s]+@")
+
+
+class PlanError(ValueError):
+    """A plan that cannot be used; every mistake found in it, one a line."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedReport:
+    """One report of a plan.
+
+    Attributes
+    ----------
+    name : str
+        Name it is filed under.
+    entry : str
+        Table of the plan it comes from.
+    order : Order
+        What to run, checked.
+    always_run : bool
+        Whether it is run though nothing has changed.
+    notify : dict
+        The entry's own table of that name.
+    """
+
+    name: str
+    entry: str
+    order: Order
+    always_run: bool = False
+    notify: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A plan, checked.
+
+    Attributes
+    ----------
+    file : Path
+        Where it was read.
+    reports : Path
+        Folder of reports.
+    jobs : int or None
+        Most reports to run at a time; None for one on each core.
+    memory_bytes : int or None
+        Most memory to plan with; None for what is free.
+    entries : tuple of PlannedReport
+        What to run, in the order of the file.
+    tables : PlanFile
+        The file as it was read, with ``notify`` and ``schedule``.
+    """
+
+    file: Path
+    reports: Path
+    jobs: int | None
+    memory_bytes: int | None
+    entries: tuple[PlannedReport, ...]
+    tables: PlanFile = field(repr=False)
+
+    def choose(self, names: Sequence[str]) -> tuple[PlannedReport, ...]:
+        """Return the reports of some names; all if none is named.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Names of reports, or of entries for all reports of a grid.
+
+        Returns
+        -------
+        tuple of PlannedReport
+
+        Raises
+        ------
+        PlanError
+            If a name is not in the plan.
+        """
+        known = [e.name for e in self.entries] + [e.entry for e in self.entries]
+        for name in names:
+            if name not in known:
+                there = ", ".join(dict.fromkeys(e.entry for e in self.entries))
+                raise PlanError(
+                    f"{self.file.name}: no report {name!r}; there are {there}."
+                    f"{name_nearest(name, known)}"
+                )
+        wanted = set(names)
+        return tuple(
+            e for e in self.entries if not wanted or wanted & {e.name, e.entry}
+        )
+
+
+def read_plan(
+    path: str | Path,
+    *,
+    reports: str | Path | None = None,
+    project: str | Path | None = None,
+) -> Plan:
+    """Read a plan and check all of it; nothing is started.
+
+    Parameters
+    ----------
+    path : path
+        TOML file. Paths in it are taken from its folder.
+    reports : path, optional
+        Folder of reports; wins over the plan's and the project's.
+    project : path, optional
+        Project folder; by default the one around the plan.
+
+    Returns
+    -------
+    Plan
+
+    Raises
+    ------
+    PlanError
+        With everything that is wrong: file, table, key, what came, what is allowed.
+    """
+    path = Path(path)
+    content, document = _read_file(path)
+    tables, mistakes = read_tables(document)
+    if tables is None:
+        raise _refuse(path, mistakes)
+    home = path.resolve().parent
+    project = project or project_root(home) or home
+    desk = _Desk(path, hash_bytes(content), home, project, tables.defaults)
+    entries, mistakes = _order_all(tables, desk)
+    mistakes += _find_clashes(entries)
+    if mistakes:
+        raise _refuse(path, mistakes)
+    if reports is None and tables.plan.reports is not None:
+        reports = home / tables.plan.reports
+    return Plan(
+        file=path.resolve(),
+        reports=reports_folder(reports, project=project),
+        jobs=tables.plan.jobs,
+        memory_bytes=_read_megabytes(tables.plan.memory_mb),
+        entries=tuple(entries),
+        tables=tables,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """What is the same for every order of a plan."""
+
+    file: Path
+    sha256: str
+    home: Path
+    project: str | Path
+    defaults: DefaultsTable
+
+
+def _read_file(path: Path) -> tuple[bytes, dict]:
+    try:
+        content = path.read_bytes()
+        return content, tomllib.loads(content.decode("utf-8"))
+    except OSError as error:
+        raise PlanError(f"cannot read the plan {path}: {error.strerror}.") from None
+    except (ValueError, RecursionError) as error:
+        raise PlanError(f"{path.name}: is not TOML: {error}") from None
+
+
+def _refuse(path: Path, mistakes: list[str]) -> PlanError:
+    return PlanError("\n".join(f"{path.name}: {mistake}" for mistake in mistakes))
+
+
+def _order_all(tables: PlanFile, desk: _Desk) -> tuple[list[PlannedReport], list[str]]:
+    entries: list[PlannedReport] = []
+    mistakes: list[str] = []
+    for name, table in tables.reports.items():
+        try:
+            check_report_name(name)
+            entries += _order_entry(name, table, desk)
+        except ValueError as error:
+            where = name_table("reports", name)
+            mistakes += [f"{where} {line}" for line in str(error).splitlines()]
+    return entries, mistakes
+
+
+def _order_entry(name: str, table: ReportTable, desk: _Desk) -> list[PlannedReport]:
+    bare = _prepare(name, table, desk)
+    sources, given = _read_data(table, bare, desk.home)
+    _check_each(table, bare)
+    origin = f"plan {desk.file.name}"
+    made = []
+    for report, combination in lay_out_grid(name, table.grid).items():
+        layers = [
+            Layer(origin, {**table.parameters, **given}),
+            Layer(f"{origin}, grid", combination),
+        ]
+        order = _prepare(report, table, desk, layers, sources)
+        plan = PlanRecord(
+            file=desk.file.name,
+            sha256=desk.sha256,
+            entry=name,
+            grid={key: order.values()[key] for key in combination},
+        )
+        order = replace(order, plan=plan, data_as_of=_read_moment(table.data_as_of))
+        made.append(
+            PlannedReport(report, name, order, table.always_run, dict(table.notify))
+        )
+    return made
+
+
+def _prepare(
+    report: str,
+    table: ReportTable,
+    desk: _Desk,
+    layers: Sequence[Layer] = (),
+    sources: dict[str, str] | None = None,
+) -> Order:
+    path = desk.home / table.notebook if "/" in table.notebook else table.notebook
+    return prepare_order(
+        path,
+        layers,
+        profile=table.profile or desk.defaults.profile,
+        limits=_read_limits(table.limits or LimitsTable(), desk.defaults.limits),
+        project=desk.project,
+        report=report,
+        retries=_read_retries(table.retries or desk.defaults.retries),
+        sources=sources,
+    )
+
+
+def _check_each(table: ReportTable, bare: Order) -> None:
+    """Check every parameter and every value of the grid by itself.
+
+    One mistake a line, so that all of them are seen at once.
+    """
+    declared, mistakes = bare.notebook.parameters, []
+    given = [("parameters", name, value) for name, value in table.parameters.items()]
+    for name, values in table.grid.items():
+        if name in table.parameters:
+            mistakes.append(f"grid: {name} stands in parameters, too.")
+        given += [("grid", name, value) for value in values]
+    for place, name, value in given:
+        try:
+            choose_parameters(declared, [Layer(place, {name: value})])
+        except ValueError as error:
+            mistakes.append(str(error))
+    if mistakes:
+        raise PlanError("\n".join(mistakes))
+
+
+def _read_data(
+    table: ReportTable, bare: Order, home: Path
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the sources of a report, and the parameters that name them."""
+    sources: dict[str, str] = {}
+    given: dict[str, str] = {}
+    for label, place in table.data.items():
+        if _PASSWORD.search(place):
+            raise PlanError(
+                f"data: {label} holds a password; put the address into an environment "
+                "variable and write env:NAME."
+            )
+        told = place
+        if is_file_source(place):
+            path = (home / place).resolve()
+            if not path.is_file():
+                raise PlanError(f"data: {label}: there is no file {path}.")
+            place, told = str(path), _relate(path, bare.notebook.path.parent)
+        sources[label] = place
+        if label in bare.notebook.parameters:
+            if label in table.parameters or label in table.grid:
+                raise PlanError(f"data: {label} stands in parameters or grid, too.")
+            given[label] = told
+    return sources, given
+
+
+def _relate(path: Path, folder: Path) -> str:
+    try:
+        return Path(os.path.relpath(path, folder)).as_posix()
+    except ValueError:  # another drive, on Windows
+        return path.as_posix()
+
+
+def _find_clashes(entries: list[PlannedReport]) -> list[str]:
+    seen: dict[str, PlannedReport] = {}
+    mistakes = []
+    for entry in entries:
+        other = seen.setdefault(entry.name.lower(), entry)
+        if other is not entry:
+            mistakes.append(
+                f"{name_table('reports', entry.entry)} and "
+                f"{name_table('reports', other.entry)} would both be filed under "
+                f"{entry.name!r}."
+            )
+    return mistakes
+
+
+def _read_limits(own: LimitsTable, default: LimitsTable) -> Limits:
+    merged = default.model_dump() | own.model_dump(exclude_unset=True)
+    return Limits(
+        merged["cell_seconds"],
+        merged["run_seconds"],
+        _read_megabytes(merged["memory_mb"]),
+    )
+
+
+def _read_retries(table: RetriesTable) -> Retries:
+    return Retries(table.times, table.wait_seconds, tuple(table.errors))
+
+
+def _read_megabytes(megabytes: float | None) -> int | None:
+    return None if megabytes is None else int(megabytes * 1e6)
+
+
+def _read_moment(moment: date | None) -> datetime | None:
+    if moment is None:
+        return None
+    if not isinstance(moment, datetime):
+        moment = datetime.combine(moment, time())
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,209 @@
+"""Finished reports copied to another place, where a reader never meets half of one.
+
+Runs never change once they are finished, so they are copied first; only then the index
+that leads to them is replaced, and last the manifest. Until then the index there leads
+to what was there before.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from difflib import get_close_matches
+from html import escape
+from pathlib import Path
+from urllib.parse import quote
+
+from recovery_research.reporting.ends import Verdict
+from recovery_research.reporting.history import PastRun, RunHistory, read_history
+from recovery_research.reporting.index import render_index
+from recovery_research.reporting.locks import Lock
+from recovery_research.reporting.stores import Store, open_store
+
+MANIFEST_FILE = "manifest.json"
+_PASSWORD = re.compile(r"://[^/@\s]*:[^/@\s]+@")
+_REDIRECT = (
+    '<!doctype html><html lang="en"><meta charset="utf-8"><title>{name}</title>'
+    '<meta http-equiv="refresh" content="0; url={address}">'
+    '<a href="{address}">The last good report of {name}</a></html>\n'
+)
+
+
+class PublicationError(OSError):
+    """Reports that could not be copied; what was there before is untouched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What was copied.
+
+    Attributes
+    ----------
+    destination : str
+        Where to.
+    n_runs, n_new_runs, n_new_files : int
+        Runs that are there now, and what was copied this time.
+    """
+
+    destination: str
+    n_runs: int
+    n_new_runs: int
+    n_new_files: int
+
+    def summarise(self) -> str:
+        """Return it in one line.
+
+        Returns
+        -------
+        str
+        """
+        return (
+            f"{self.destination}: {self.n_runs} runs, {self.n_new_runs} of them new "
+            f"({self.n_new_files} files)"
+        )
+
+
+def publish_reports(
+    reports: Path,
+    destination: str,
+    *,
+    only: Sequence[str] = (),
+    last: int | None = None,
+) -> Publication:
+    """Copy finished reports and the index of them to another place.
+
+    Parameters
+    ----------
+    reports : Path
+        Folder of all reports.
+    destination : str
+        A folder, or an address that fsspec knows.
+    only : sequence of str, optional
+        Names of reports; by default all.
+    last : int, optional
+        Copy that many runs of each report, and its last good one; by default all.
+
+    Returns
+    -------
+    Publication
+
+    Raises
+    ------
+    ValueError
+        If the destination cannot be used, or a report is not there.
+    PublicationError
+        If copying failed; the index there still leads to what was there before.
+    """
+    if _PASSWORD.search(destination):
+        raise ValueError(
+            "the destination holds a password; leave it out and set the variables that "
+            "the service's own tools read, such as AWS_ACCESS_KEY_ID."
+        )
+    store = open_store(destination)
+    _check_place(store, reports)
+    with Lock(reports / ".publish.lock").hold():
+        history = _choose_runs(read_history(reports), only, last)
+        try:
+            return _copy(reports, history, store, destination)
+        except Exception as error:  # a store raises what its service raises
+            said = " ".join(str(error).split())[:300]
+            raise PublicationError(
+                f"{destination}: {type(error).__name__}: {said}. The index there still "
+                "leads to what was there before."
+            ) from error
+
+
+def _copy(
+    reports: Path, history: RunHistory, store: Store, destination: str
+) -> Publication:
+    known = _read_manifest(store)
+    store.clear_parts()
+    there: dict[str, dict[str, int]] = {}
+    n_runs = n_files = 0
+    for run in history.runs:
+        place = run.folder.relative_to(reports).as_posix()
+        files = _list_files(run.folder)
+        there[place] = files
+        if known.get(place) == files:
+            continue
+        n_runs, n_files = n_runs + 1, n_files + len(files)
+        for file in files:
+            store.put(run.folder / file, f"{place}/{file}")
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in _write_pages(reports, history, {**known, **there}):
+            page = Path(folder) / Path(name).name
+            page.write_text(text, encoding="utf-8")
+            store.put(page, name)
+    return Publication(destination, len(there), n_runs, n_files)
+
+
+def _write_pages(
+    reports: Path, history: RunHistory, manifest: dict[str, dict[str, int]]
+) -> list[tuple[str, str]]:
+    """Return the pages that lead to the runs, and the manifest as the last."""
+    good = {run.report: run for run in history.runs if run.succeeded}
+    pages = []
+    for name, run in sorted(good.items()):
+        place = quote(f"../{run.folder.relative_to(reports).as_posix()}/report.html")
+        text = _REDIRECT.format(name=escape(name), address=place)
+        pages.append((f"latest/{name}.html", text))
+    pages.append(("index.html", render_index(reports, history)))
+    kept = {"schema_version": 1, "runs": manifest}
+    return [*pages, (MANIFEST_FILE, json.dumps(kept, indent=1) + "\n")]
+
+
+def _choose_runs(
+    history: RunHistory, only: Sequence[str], last: int | None
+) -> RunHistory:
+    finished = [run for run in history.runs if ".staging" not in run.folder.parts]
+    names = sorted({run.report for run in finished})
+    for name in only:
+        if name not in names:
+            near = get_close_matches(name, names, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise ValueError(f"no report {name!r}; there are {names}.{hint}")
+    by_report: dict[str, list[PastRun]] = {}
+    for run in finished:
+        if not only or run.report in only:
+            by_report.setdefault(run.report, []).append(run)
+    chosen = [run for runs in by_report.values() for run in _keep_last(runs, last)]
+    return RunHistory(tuple(sorted(chosen, key=lambda run: run.started)), ())
+
+
+def _keep_last(runs: list[PastRun], last: int | None) -> list[PastRun]:
+    if last is None:
+        return runs
+    good = [run for run in runs if run.verdict == Verdict.SUCCEEDED]
+    kept = runs[-last:]
+    return kept if not good or good[-1] in kept else [good[-1], *kept]
+
+
+def _list_files(folder: Path) -> dict[str, int]:
+    """Return names and sizes of a run's files; the page last, the record before it."""
+    found = {}
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in names:
+            path = Path(parent) / name
+            if not name.startswith(".") and path.is_file() and not path.is_symlink():
+                found[path.relative_to(folder).as_posix()] = path.stat().st_size
+    order = {"run.json": 1, "report.html": 2}
+    return dict(sorted(found.items(), key=lambda item: (order.get(item[0], 0), item)))
+
+
+def _read_manifest(store: Store) -> dict[str, dict[str, int]]:
+    with suppress(FileNotFoundError, ValueError, KeyError, TypeError):
+        runs = json.loads(store.read(MANIFEST_FILE))["runs"]
+        return {place: dict(files) for place, files in runs.items()}
+    return {}
+
+
+def _check_place(store: Store, reports: Path) -> None:
+    local = store.local_folder()
+    if local is not None and (local == reports or local.is_relative_to(reports)):
+        raise ValueError(f"{local} is inside the reports themselves; name another one.")

@@ -1,0 +1,105 @@
+"""What is worth another attempt, and after how long."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from recovery_research.reporting.ends import Outcome, Verdict
+
+# What clients of databases and web services raise when nobody answers.
+AWAY = frozenset(
+    {
+        "ConnectionError",
+        "ConnectionAbortedError",
+        "ConnectionRefusedError",
+        "ConnectionResetError",
+        "BrokenPipeError",
+        "TimeoutError",
+        "ConnectTimeout",
+        "ConnectError",
+        "ReadTimeout",
+        "gaierror",
+        "URLError",
+        "EndpointConnectionError",
+        "ServerSelectionTimeoutError",
+    }
+)
+# These mean a server that is away or a query that is wrong; only words tell them apart.
+_PERHAPS_AWAY = frozenset({"OperationalError", "InterfaceError", "DatabaseError"})
+_AWAY_WORDS = re.compile(
+    r"refused|(could ?n.t|could not|can.t|unable to) (open|connect)"
+    r"|connection (is |was |has been )?(closed|reset|lost|failed|timed out)"
+    r"|closed the connection|lost connection|gone away|timed? ?out|database is locked"
+    r"|not accepting|starting up|shutting down|too many (connections|clients)"
+    r"|name or service not known|network is unreachable|no route to host",
+    re.I,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """How often a run is attempted again, and after how long.
+
+    Only what can pass is: a kernel that would not start, a database that is away. A
+    cell that fails on its own, a limit and a bad parameter are not.
+
+    Attributes
+    ----------
+    times : int
+        Attempts after the first, 0 to 10.
+    wait_seconds : float
+        Wait before the second attempt; doubled before each further one.
+    errors : tuple of str
+        Classes of further exceptions that can pass.
+
+    Raises
+    ------
+    ValueError
+        If a number is outside these limits.
+    """
+
+    times: int = 2
+    wait_seconds: float = 5.0
+    errors: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.times <= 10:
+            raise ValueError(f"times is 0 to 10; got {self.times!r}.")
+        if not 0 <= self.wait_seconds <= 3600:
+            raise ValueError(
+                f"wait_seconds is 0 to 3600 seconds; got {self.wait_seconds!r}."
+            )
+
+    def waits(self) -> Iterator[float]:
+        """Yield the seconds to wait before each further attempt.
+
+        Examples
+        --------
+        >>> list(Retries(times=3, wait_seconds=2).waits())
+        [2, 4, 8]
+        """
+        for number in range(self.times):
+            yield self.wait_seconds * 2**number
+
+    def can_pass(self, outcome: Outcome) -> bool:
+        """Return whether another attempt may end otherwise.
+
+        Parameters
+        ----------
+        outcome : Outcome
+            How the attempt ended.
+
+        Returns
+        -------
+        bool
+        """
+        if outcome.verdict is Verdict.NOT_STARTED:
+            return True
+        if outcome.verdict is not Verdict.CELL_FAILED:
+            return False
+        if outcome.error in AWAY or outcome.error in self.errors:
+            return True
+        said = f"{outcome.message}\n{outcome.traceback[-2000:]}"
+        return outcome.error in _PERHAPS_AWAY and bool(_AWAY_WORDS.search(said))

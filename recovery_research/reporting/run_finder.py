@@ -1,0 +1,82 @@
+"""Finds a run by what people call it."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from pathlib import Path
+
+from recovery_research.reporting.history import RECORD_FILE, list_reports
+from recovery_research.reporting.shelf import Shelf
+
+SHORTEST_PREFIX = 4
+
+
+def find_run(reports: Path, name: str) -> Path:
+    """Find the folder of a run.
+
+    Parameters
+    ----------
+    reports : Path
+        Folder of reports.
+    name : str
+        Id of the run or its beginning or end, if no other has the same; name of a
+        report for its last good run; ``NAME/RUN``; or the path of the folder.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    ValueError
+        If no run or more than one answers to the name.
+    """
+    if (Path(name) / RECORD_FILE).is_file() and "/" in name:
+        return Path(name).resolve()
+    names = list_reports(reports)
+    report, slash, run = name.rpartition("/")
+    if not slash and name in names:
+        report, run = name, "latest"
+    if run == "latest":
+        return _find_latest(reports, report, names)
+    chosen = [report] if slash else names
+    if slash and report not in names:
+        raise ValueError(_describe_missing(name, names))
+    folders = [
+        folder
+        for one in chosen
+        for folder in _list_all(Shelf(reports, one))
+        if _answers(folder.name, run)
+    ]
+    if len(folders) == 1:
+        return folders[0]
+    if folders:
+        some = ", ".join(f.relative_to(reports).as_posix() for f in folders[:5])
+        raise ValueError(f"{name!r} may be any of {len(folders)} runs: {some}.")
+    raise ValueError(_describe_missing(name, names))
+
+
+def _find_latest(reports: Path, report: str, names: list[str]) -> Path:
+    if report not in names:
+        raise ValueError(_describe_missing(report, names))
+    latest = Shelf(reports, report).latest()
+    if latest is None:
+        raise ValueError(f"{report} has no good run yet.")
+    return latest
+
+
+def _list_all(shelf: Shelf) -> list[Path]:
+    return [*shelf.list_runs(), *shelf.list_failed()]
+
+
+def _answers(run_id: str, given: str) -> bool:
+    if len(given) < SHORTEST_PREFIX:
+        return False
+    return run_id.startswith(given) or run_id.endswith(given)
+
+
+def _describe_missing(name: str, names: list[str]) -> str:
+    near = get_close_matches(name, names, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    there = ", ".join(names[:10]) or "none"
+    return f"there is no run {name!r}; there are reports {there}.{hint}"

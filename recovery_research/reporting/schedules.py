@@ -1,0 +1,246 @@
+"""Files that have a plan run by itself: by cron, systemd, a CI service, a scheduler."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import files
+from pathlib import Path
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+from recovery_research import __version__
+from recovery_research.places import PACKAGE, source_root
+from recovery_research.reporting.quoting import (
+    Quoted,
+    check_ci_path,
+    check_line,
+    make_identifier,
+    quote_assignment,
+    quote_comment,
+    quote_cron,
+    quote_python,
+    quote_setting,
+    quote_shell,
+    quote_systemd,
+    quote_yaml,
+)
+from recovery_research.reporting.timetables import Timetable
+
+# Debian's cron reads no longer command.
+LONGEST_CRON_LINE = 998
+EXIT_HELD = 75
+# Template of each file and the file's name; NAME stands for that of the plan.
+KINDS = {
+    "cron": {"cron.j2": "NAME.cron"},
+    "systemd": {"service.j2": "NAME.service", "timer.j2": "NAME.timer"},
+    "github-actions": {"github.j2": "NAME.yml"},
+    "gitlab-ci": {"gitlab.j2": "NAME.gitlab-ci.yml"},
+    "airflow": {"airflow.j2": "NAME_dag.py"},
+    "dagster": {"dagster.j2": "NAME_dagster.py"},
+}
+_CI_KINDS = ("github-actions", "gitlab-ci")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A plan that is run by itself.
+
+    Attributes
+    ----------
+    plan : Path
+        The plan, absolute.
+    reports : Path
+        Folder of its reports, absolute.
+    timetable : Timetable
+        When it is run.
+    variables : tuple of str
+        Environment variables that its notices need.
+    """
+
+    plan: Path
+    reports: Path
+    timetable: Timetable
+    variables: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Name of units, jobs and files."""
+        return make_identifier(self.plan.stem)
+
+    @property
+    def log(self) -> Path:
+        """Where everything that is said goes."""
+        return self.reports / f"{self.name}.log"
+
+    @property
+    def lock(self) -> Path:
+        """Held while the plan runs, so that two runs of it never overlap."""
+        return self.reports / f".{self.name}.lock"
+
+    def command(self) -> list[str]:
+        """Return the command, by absolute paths.
+
+        Returns
+        -------
+        list of str
+        """
+        flock = shutil.which("flock")
+        # Without a fork, so that a signal to it reaches the program.
+        options = ["--nonblock", "--no-fork", "--conflict-exit-code", str(EXIT_HELD)]
+        held = [flock, *options, str(self.lock)] if flock else []
+        run = ["-m", "recovery_research", "run-all", str(self.plan)]
+        return [*held, sys.executable, *run, "--reports", str(self.reports)]
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables without which the package is not found.
+
+        Returns
+        -------
+        dict of str to str
+        """
+        try:
+            version("recovery-research")
+        except PackageNotFoundError:
+            return {"PYTHONPATH": str(PACKAGE.parent)}
+        return {}
+
+
+def write_schedule(job: Job, kind: str) -> dict[str, str]:
+    """Write the files that have a plan run by itself.
+
+    Parameters
+    ----------
+    job : Job
+        What to run, and when.
+    kind : str
+        One of `KINDS`.
+
+    Returns
+    -------
+    dict of str to str
+        File names and contents.
+
+    Raises
+    ------
+    ValueError
+        If a path cannot stand in such a file.
+    """
+    for what in (job.plan, job.reports, Path(sys.executable), PACKAGE):
+        check_line(str(what), "a path")
+    facts = _gather_facts(job)
+    if kind in _CI_KINDS:
+        facts |= _gather_ci_facts(job)
+    made = {}
+    for template, file in KINDS[kind].items():
+        text = _environment().get_template(template).render(facts)
+        made[file.replace("NAME", job.name)] = text
+    if kind == "cron":
+        _check_length(made)
+    return made
+
+
+def find_repository(plan: Path) -> Path:
+    """Return the root of the git repository around a plan.
+
+    Parameters
+    ----------
+    plan : Path
+        The plan.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    for folder in plan.parents:
+        if (folder / ".git").exists():
+            return folder
+    raise ValueError(f"{plan} is in no git repository; a CI service would not find it.")
+
+
+def _gather_facts(job: Job) -> dict[str, object]:
+    surroundings = job.environment()
+    before = ["env", *(f"{k}={v}" for k, v in surroundings.items())]
+    command = job.command()
+    line = quote_shell([*(before if surroundings else []), *command])
+    folder, log = quote_shell([str(job.reports)]), quote_shell([str(job.log)])
+    said = f"the reports of {job.plan} failed; see {job.log}; exit code"
+    aloud = f'{{ code=$?; echo {quote_shell([said])} "$code"; exit "$code"; }}'
+    return {
+        "name": job.name,
+        "function": make_identifier(job.plan.stem, "_"),
+        "plan": str(job.plan),
+        "reports": str(job.reports),
+        "log": str(job.log),
+        "cron": job.timetable.text,
+        "calendar": job.timetable.to_calendar(),
+        "command": command,
+        "line": f"mkdir -p {folder} && cd / && {line} >> {log} 2>&1 || {aloud}",
+        "surroundings": surroundings,
+        "assignments": [f"{name}={value}" for name, value in surroundings.items()],
+        "variables": list(job.variables),
+        "made_by": f"recovery-research {__version__}",
+        "today": datetime.now(UTC),
+    }
+
+
+def _gather_ci_facts(job: Job) -> dict[str, object]:
+    root = find_repository(job.plan)
+    own = source_root() == root
+    return {
+        "plan": check_ci_path(job.plan.relative_to(root).as_posix()),
+        "package": "." if own else f"recovery-research=={__version__}",
+    }
+
+
+def _check_length(made: dict[str, str]) -> None:
+    longest = max(len(line) for text in made.values() for line in text.splitlines())
+    if longest > LONGEST_CRON_LINE:
+        raise ValueError(
+            f"the line for cron would be {longest} characters long and cron reads "
+            f"{LONGEST_CRON_LINE}; use shorter paths, or --as systemd."
+        )
+
+
+def _demand_quoted(value: object) -> str:
+    """Refuse to write anything into a schedule that no filter has quoted."""
+    if not isinstance(value, Quoted):
+        raise TypeError(f"{value!r} would be written without quotes")
+    return value
+
+
+@cache
+def _environment() -> Environment:
+    folder = files("recovery_research.reporting") / "templates" / "schedules"
+    environment = Environment(
+        loader=FunctionLoader(lambda name: (folder / name).read_text("utf-8")),
+        autoescape=False,  # these are no pages; every value passes a filter instead
+        finalize=_demand_quoted,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(
+        assignment=quote_assignment,
+        comment=quote_comment,
+        cron=quote_cron,
+        python=quote_python,
+        setting=quote_setting,
+        shell=quote_shell,
+        systemd=quote_systemd,
+        yaml=quote_yaml,
+        word=lambda text: Quoted(make_identifier(text, "_")),
+        name=lambda text: Quoted(make_identifier(text)),
+        variable=lambda text: Quoted(text if text.isidentifier() else 1 / 0),
+    )
+    return environment

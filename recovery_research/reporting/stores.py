@@ -1,0 +1,136 @@
+"""Places that files are copied to: folders, S3 and whatever else fsspec knows."""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+NOT_INSTALLED = (
+    "publishing needs the package fsspec, and s3fs for S3; install "
+    "recovery-research[publish]."
+)
+PART = ".part-"
+# Here an object is seen whole or not at all, so it needs no other name on its way.
+_WHOLE = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az"}
+
+
+class Store:
+    """A folder somewhere.
+
+    Parameters
+    ----------
+    system : AbstractFileSystem
+        The place's file system.
+    root : str
+        The folder in it.
+    """
+
+    def __init__(self, system: AbstractFileSystem, root: str) -> None:
+        self._system, self._root = system, root.rstrip("/")
+        protocol = system.protocol
+        names = {protocol} if isinstance(protocol, str) else set(protocol)
+        self._whole = bool(names & _WHOLE)
+        self._is_local = "file" in names
+
+    def put(self, file: Path, name: str) -> None:
+        """Copy a file to a name, at which it appears whole or not at all.
+
+        Parameters
+        ----------
+        file : Path
+            The file.
+        name : str
+            Name in the folder, with slashes.
+        """
+        target = f"{self._root}/{name}"
+        if self._whole:
+            self._system.put_file(str(file), target)
+            return
+        self._system.makedirs(target.rpartition("/")[0], exist_ok=True)
+        part = f"{target}{PART}{secrets.token_hex(4)}"
+        try:
+            self._system.put_file(str(file), part)
+            self._system.mv(part, target)
+        except BaseException:
+            with suppress(Exception):
+                self._system.rm_file(part)
+            raise
+
+    def read(self, name: str) -> bytes:
+        """Return a file's content.
+
+        Parameters
+        ----------
+        name : str
+            Name in the folder.
+
+        Returns
+        -------
+        bytes
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is none.
+        """
+        # What a listing said a while ago is not asked for.
+        self._system.invalidate_cache()
+        return self._system.cat_file(f"{self._root}/{name}")
+
+    def clear_parts(self) -> None:
+        """Take away what a killed copy has left."""
+        if self._whole:
+            return
+        with suppress(FileNotFoundError, NotImplementedError):
+            for path in self._system.find(self._root):
+                if PART in path.rpartition("/")[2]:
+                    self._system.rm_file(path)
+
+    def local_folder(self) -> Path | None:
+        """Return the folder if it is on this machine, or None.
+
+        Returns
+        -------
+        Path or None
+        """
+        return Path(self._root).resolve() if self._is_local else None
+
+
+def open_store(destination: str) -> Store:
+    """Open a place that files are copied to.
+
+    Parameters
+    ----------
+    destination : str
+        A folder, or an address that fsspec knows.
+
+    Returns
+    -------
+    Store
+
+    Raises
+    ------
+    ValueError
+        If it is no such thing, or a package for it is missing.
+    """
+    try:
+        from fsspec.core import url_to_fs
+    except ImportError:
+        raise ValueError(NOT_INSTALLED) from None
+    if not destination.strip():
+        raise ValueError("the destination is empty; name a folder or an address.")
+    try:
+        # A service is asked anew, and not what another store has heard.
+        system, root = url_to_fs(destination, skip_instance_cache=True)
+    except ImportError as error:
+        raise ValueError(f"{destination}: {error}") from None
+    except ValueError as error:
+        raise ValueError(f"{destination}: {error}.") from None
+    if not root.strip("/"):
+        raise ValueError(f"{destination}: name a folder or a bucket in it.")
+    return Store(system, root)

@@ -1,0 +1,41 @@
+"""The two worlds on the command line."""
+
+import pandas as pd
+from click.testing import CliRunner
+
+from recovery_research import calibration, verification
+from recovery_research.command_line import main
+
+
+def test_verify_says_line_by_line_and_ends_well():
+    done = CliRunner().invoke(main, ["verify", "evidence"])
+    assert done.exit_code == 0, done.output
+    assert "less trust than silence" in done.output
+
+
+def test_verify_ends_badly_if_a_line_fails(monkeypatch):
+    table = pd.DataFrame({"statement": ["a", "b"], "holds": [True, False]})
+    monkeypatch.setattr(verification, "check_targets", lambda world: table)
+    assert CliRunner().invoke(main, ["verify", "evidence"]).exit_code == 3
+
+
+def test_verify_names_the_worlds_there_are():
+    done = CliRunner().invoke(main, ["verify", "evidense"])
+    assert done.exit_code == 2
+    assert "Did you mean 'evidence'?" in done.output
+
+
+def test_calibrate_writes_where_it_is_told(monkeypatch, tmp_path):
+    written = []
+    fit = pd.DataFrame({"moment": ["x"], "meaning": ["y"]})
+    fake = type("C", (), {"fit": fit})()
+    monkeypatch.setattr(calibration, "calibrate", lambda: fake)
+    monkeypatch.setattr(
+        calibration,
+        "write_calibration",
+        lambda made, folder: written.append((made, folder)) or [folder / "fit.csv"],
+    )
+    done = CliRunner().invoke(main, ["calibrate", "--into", str(tmp_path / "new")])
+    assert done.exit_code == 0, done.output
+    assert written == [(fake, tmp_path / "new")]
+    assert "fit.csv" in done.output
