@@ -146,7 +146,6 @@ def adjust_mean(
         influence = influence + fit_influence @ gradient
     if method == "regression":
         return Adjusted(mean, influence)
-    propensity = fit_propensity(comparison)
     weights = weights_for(propensity, comparison.treated, target=target)[
         0 if arm else 1
     ]
