@@ -63,7 +63,7 @@ def mail_server(accepts=True):
     letters = []
 
     class Keep:
-        async def handle_DATA(self, _server, _session, envelope):
+        async def handle_DATA(self, _server, _session, envelope):  # noqa: N802
             letters.append(envelope)
             return "250 kept" if accepts else f"550 no {SECRET} here"
 
