@@ -9,7 +9,6 @@ LONGEST_TEXT = 1_000_000
 LARGEST_OUTPUTS = 200_000_000
 LONGEST_HEARD = 2000
 CUT = "\n[cut here: a cell's text is kept up to {0:,} characters]\n"
-_OVERWRITTEN = re.compile(r"[^\n]*\r(?=[^\n])")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
@@ -74,9 +73,11 @@ class OutputGuard:
         if len(text) > left:
             text = content["text"] = text[:left] + CUT.format(LONGEST_TEXT)
             self.cut_cells.append(cell)
-        *lines, self._line = (self._line + text).split("\n")
+        *lines, rest = (self._line + text).split("\n")
         for line in lines:
             self._hear(_tidy(line))
+        # A line without an end must not be copied whole with every piece that comes.
+        self._line = rest if len(rest) <= LONGEST_HEARD else _tidy(rest)
         return True
 
     def _admit_data(self, content: dict) -> bool:
@@ -94,5 +95,5 @@ class OutputGuard:
 
 def _tidy(line: str) -> str:
     """Return a line without colours and without what was written over."""
-    line = _OVERWRITTEN.sub("", line.rstrip("\r"))
-    return _COLOURS.sub("", line)[:LONGEST_HEARD]
+    line = line.rstrip("\r").rpartition("\r")[2]
+    return _COLOURS.sub("", line[: 2 * LONGEST_HEARD])[:LONGEST_HEARD]
