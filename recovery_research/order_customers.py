@@ -1,0 +1,265 @@
+"""An order log made into a table of customers, one index order each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from recovery_research._books import NO_FAILURE, NO_ORDER, RECOVERED
+from recovery_research.groups import did_you_mean
+from recovery_research.index_outcomes import UNKNOWN, YES
+from recovery_research.order_logs import OrderLog, sort_log
+from recovery_research.outcomes import INDEX_OUTCOMES
+from recovery_research.simulation import FOLLOWUP_WEEKS, YEAR_WEEKS, alive_after
+
+DESIGNS = ("order-based", "customer-based")
+INDEX_CHOICES = ("drawn", "first")
+# What was known when the index order was placed, and what came after it.
+COVARIATES = (
+    "index_week", "index_amount", "weeks_known", "prior_orders", "prior_spend",
+    "prior_failures",
+)  # fmt: skip
+OUTCOMES = ("followup_spend", "bought_again", "alive_13w", "alive_52w")
+# Weeks. A date divided by seven is not exact; nothing happens within a millisecond.
+TICK = 1e-9
+
+
+def customers_from_orders(
+    orders: pd.DataFrame,
+    *,
+    design: str,
+    followup_weeks: float = FOLLOWUP_WEEKS,
+    index: str = "drawn",
+    span: tuple[float, float] | None = None,
+    keep: Sequence[str] = (),
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Make an order log into a table of customers, one index order each.
+
+    Parameters
+    ----------
+    orders : DataFrame
+        One row per order: ``customer``; ``week`` (number) or ``time`` (date);
+        ``amount``, 0 or more; ``outcome`` (``no_failure, silent, recovered,
+        not_recovered``) or the yes/no columns ``failed, resolved`` and, if known,
+        ``complained, response``. If there: ``severity, kind, left`` (this was her
+        last), ``policy``.
+    design : {"order-based", "customer-based"}
+        Who is compared; there is no default, because the answer depends on it.
+
+        - ``order-based``: one index order of each customer. Which one does not look
+          at what comes of it nor at anything later, so having a problem does not
+          depend on how much she buys.
+        - ``customer-based``: anybody with a problem. Her first failed order is the
+          index; a customer never failed has one of her orders drawn. Heavy buyers
+          have more chances to be failed, and the never failed are known to be so
+          only afterwards: a naive comparison fakes a paradox.
+    followup_weeks : float, optional
+        Length of the window after the index order.
+    index : {"drawn", "first"}, optional
+        For the order-based design: her first order on or after a day drawn for her
+        from the start of the log to the last that leaves a whole window, or simply
+        her first order. Only drawn orders have a past to adjust for.
+    span : (float, float), optional
+        Weeks between which the log is complete, of which the last one censors; by
+        default the first and last order's.
+    keep : sequence of str, optional
+        Further columns to carry over from the index order.
+    seed : int, optional
+        Whole number that the drawing starts from. The order of rows plays no part.
+
+    Returns
+    -------
+    DataFrame
+        One row per customer (and policy), also for those without an index order
+        (``no_order``): ``customer, n_orders, spend, index_week, index_outcome,
+        followup_spend, followup_orders, bought_again``, with ``left`` in the log
+        ``alive_13w, alive_52w, left_week``, then ``n_failures, n_complaints,
+        n_recovered, index_severity, index_kind, index_complained`` as in
+        `outcomes.tabulate_customers`, and what was known before: ``index_amount``,
+        ``weeks_known`` (since her first order), ``prior_orders, prior_spend,
+        prior_failures``. The follow-up leaves the index order out and is missing
+        where it runs past the end.
+
+    Raises
+    ------
+    ValueError
+        If the design is not one of the two, a column is missing, a value unknown or
+        impossible, or the log is shorter than a follow-up window.
+
+    Examples
+    --------
+    >>> orders = pd.DataFrame({
+    ...     "customer": ["a", "a", "a", "b"], "week": [0.0, 5.0, 30.0, 2.0],
+    ...     "amount": [10.0, 20.0, 40.0, 7.0],
+    ...     "outcome": ["recovered"] + ["no_failure"] * 3})
+    >>> table = customers_from_orders(orders, design="order-based", index="first")
+    >>> table[["customer", "index_outcome", "followup_spend"]].values.tolist()
+    [['a', 'recovered', 20.0], ['b', 'no_failure', 0.0]]
+    """
+    check_options(design, index, followup_weeks)
+    optional = [name for name in ("severity", "kind") if name in orders]
+    log = sort_log(orders, span=span, keep=list(dict.fromkeys([*optional, *keep])))
+    luck = np.random.default_rng(seed).random(log.n_customers)
+    if design == "customer-based":
+        place = find_first_failure(log, luck)
+    elif index == "first":
+        place = log.first[:-1].copy()
+    else:
+        place = find_drawn_order(log, luck, followup_weeks)
+    return count_by_customer(log, place, followup_weeks, keep)
+
+
+def check_options(design: str, index: str, followup_weeks: float) -> None:
+    """Raise unless the options are among those allowed."""
+    for name, given, allowed in (
+        ("design", design, DESIGNS), ("index", index, INDEX_CHOICES)
+    ):  # fmt: skip
+        if given not in allowed:
+            raise ValueError(
+                f"{name} is one of {list(allowed)}; got {given!r}."
+                f"{did_you_mean(given, allowed)}"
+            )
+    if not (math.isfinite(followup_weeks) and followup_weeks > 0.0):
+        raise ValueError(f"followup_weeks is above 0; got {followup_weeks!r}.")
+
+
+def find_drawn_order(
+    log: OrderLog, luck: NDArray[np.float64], followup_weeks: float
+) -> NDArray[np.int64]:
+    """Return each customer's first order from a drawn day on, -1 if there is none."""
+    latest = log.end - followup_weeks
+    if latest <= log.start:
+        raise ValueError(
+            f"the log covers {log.end - log.start:g} weeks, no more than a follow-up "
+            f"of {followup_weeks:g}; shorten followup_weeks."
+        )
+    day = log.start + luck * (latest - log.start)
+    earlier = log.week < day[log.code]
+    place = log.first[:-1] + np.bincount(log.code[earlier], minlength=len(luck))
+    return np.where(place < log.first[1:], place, -1)
+
+
+def find_first_failure(log: OrderLog, luck: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return each customer's first failed order, or any one if none failed."""
+    failed = np.flatnonzero(log.outcome > NO_FAILURE)
+    sizes = np.diff(log.first)
+    place = log.first[:-1] + (luck * sizes).astype(np.int64)
+    # Assigned backwards, so that the first failure is the one that stays.
+    place[log.code[failed[::-1]]] = failed[::-1]
+    return place
+
+
+def count_by_customer(
+    log: OrderLog, place: NDArray[np.int64], followup_weeks: float, keep: Sequence[str]
+) -> pd.DataFrame:
+    """Sum up what came before, with and after each customer's index order."""
+    there = place >= 0
+    here = np.where(there, place, 0)
+    index_week = np.where(there, log.week[here], np.nan)
+    outcome = np.where(there, log.outcome[here], NO_ORDER)
+    followed = index_week + followup_weeks <= log.end + TICK
+    columns: dict[str, object] = {
+        "n_orders": np.diff(log.first),
+        "spend": add_up(log, log.amount),
+        "index_week": index_week,
+        "index_outcome": pd.Categorical.from_codes(outcome, list(INDEX_OUTCOMES)),
+    }
+    columns |= count_after(log, place, index_week, followed, followup_weeks)
+    if log.left is not None:
+        columns |= count_staying(log, index_week)
+    columns |= count_problems(log)
+    columns |= read_index_order(log, there, here, keep)
+    columns |= count_before(log, place, index_week)
+    return pd.concat([log.keys, pd.DataFrame(columns, copy=False)], axis=1)
+
+
+def add_up(
+    log: OrderLog, values: NDArray | None = None, where: NDArray | None = None
+) -> NDArray:
+    """Sum values (or count orders) by customer, in the order of the log."""
+    # In that order a sum has the same bits as one kept while the orders came in.
+    if where is None:
+        return np.bincount(log.code, weights=values, minlength=log.n_customers)
+    values = None if values is None else values[where]
+    return np.bincount(log.code[where], weights=values, minlength=log.n_customers)
+
+
+def count_after(
+    log: OrderLog,
+    place: NDArray[np.int64],
+    index_week: NDArray[np.float64],
+    followed: NDArray[np.bool_],
+    followup_weeks: float,
+) -> dict[str, object]:
+    """Return spend and orders in the window after the index order."""
+    number = np.arange(len(log.code))
+    start = np.where(place >= 0, place, len(log.code))
+    after = number > start[log.code]
+    after &= log.week - index_week[log.code] <= followup_weeks + TICK
+    n_after = add_up(log, where=after)
+    return {
+        "followup_spend": np.where(followed, add_up(log, log.amount, after), np.nan),
+        "followup_orders": np.where(followed, n_after, np.nan),
+        "bought_again": pd.arrays.BooleanArray(n_after > 0, ~followed),
+    }
+
+
+def count_staying(log: OrderLog, index_week: NDArray) -> dict[str, object]:
+    """Return who is still a customer, where the log says who left."""
+    left_week = np.full(log.n_customers, np.nan)
+    gone = np.flatnonzero(log.left == YES)
+    left_week[log.code[gone]] = log.week[gone]
+    columns: dict[str, object] = {}
+    for name, window in (("alive_13w", FOLLOWUP_WEEKS), ("alive_52w", YEAR_WEEKS)):
+        alive = alive_after(index_week, left_week, window, log.end + TICK)
+        columns[name] = pd.arrays.BooleanArray(alive == 1.0, np.isnan(alive))
+    return columns | {"left_week": left_week}
+
+
+def count_problems(log: OrderLog) -> dict[str, object]:
+    """Return how many problems, complaints and recoveries each customer had."""
+    complained = log.complained
+    columns = {"n_failures": add_up(log, where=log.outcome > NO_FAILURE)}
+    if complained is not None:
+        columns["n_complaints"] = add_up(log, where=complained == YES)
+    return columns | {"n_recovered": add_up(log, where=log.outcome == RECOVERED)}
+
+
+def read_index_order(
+    log: OrderLog,
+    there: NDArray[np.bool_],
+    here: NDArray[np.int64],
+    keep: Sequence[str],
+) -> dict[str, object]:
+    """Return what the log says of the index order itself."""
+    columns: dict[str, object] = {}
+    for name in log.further:
+        values = log.further[name].iloc[here].reset_index(drop=True).where(there)
+        columns[name if name in keep else f"index_{name}"] = values
+    if log.complained is not None:
+        said = log.complained[here]
+        unknown = ~there | (said == UNKNOWN)
+        columns["index_complained"] = pd.arrays.BooleanArray(said == YES, unknown)
+    return columns | {"index_amount": np.where(there, log.amount[here], np.nan)}
+
+
+def count_before(
+    log: OrderLog, place: NDArray[np.int64], index_week: NDArray[np.float64]
+) -> dict[str, object]:
+    """Return what was known of each customer when she placed the index order."""
+    there = place >= 0
+    before = np.arange(len(log.code)) < np.where(there, place, 0)[log.code]
+    known = {
+        "prior_orders": add_up(log, where=before),
+        "prior_spend": add_up(log, log.amount, before),
+        "prior_failures": add_up(log, where=before & (log.outcome > NO_FAILURE)),
+    }
+    columns: dict[str, object] = {"weeks_known": index_week - log.week[log.first[:-1]]}
+    for name, values in known.items():
+        columns[name] = np.where(there, values, np.nan)
+    return columns
