@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from recovery_research._books import NO_FAILURE, NO_ORDER, RECOVERED
-from recovery_research.groups import did_you_mean
+from recovery_research.analyses.groups import did_you_mean
 from recovery_research.index_outcomes import UNKNOWN, YES
 from recovery_research.order_logs import OrderLog, sort_log
 from recovery_research.outcomes import INDEX_OUTCOMES

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from recovery_research._books import NO_ORDER
-from recovery_research.groups import did_you_mean
+from recovery_research.analyses.groups import did_you_mean
 from recovery_research.index_outcomes import Answers, classify_outcomes
 from recovery_research.outcomes import INDEX_OUTCOMES
 
