@@ -185,19 +185,16 @@ def _measure_coverage(
         float(covers(truth.estimate + side * truth.std_error).mean())
         for side in (1.0, -1.0)
     )
-    # Near its peak coverage falls on both sides, so each side is looked at.
-    shift = max(
-        abs(up - share.estimate), abs(down - share.estimate), abs(up - down) / 2
-    )
-    z = _normal_quantile(confidence)
+    shift = abs(up - down) / 2.0
+    reach = _normal_quantile(confidence) * shift
+    below = math.hypot(share.estimate - share.ci_low, reach)
+    above = math.hypot(share.ci_high - share.estimate, reach)
     return Measure(
         "coverage",
         share.estimate,
         math.hypot(share.std_error, shift),
-        max(0.0, share.estimate - math.hypot(share.estimate - share.ci_low, z * shift)),
-        min(
-            1.0, share.estimate + math.hypot(share.ci_high - share.estimate, z * shift)
-        ),
+        max(0.0, share.estimate - below),
+        min(1.0, share.estimate + above),
         confidence,
         share.n_used,
     )
