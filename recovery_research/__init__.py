@@ -37,7 +37,12 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "calibration": ["Calibration", "calibrate"],
         "claims": ["list_targets", "load_claims"],
         "departures": ["tabulate_departures"],
-        "diagnosis": ["Diagnosis", "compare_estimators", "diagnose"],
+        "diagnosis": [
+            "Diagnosis",
+            "compare_estimators",
+            "diagnose",
+            "tabulate_findings",
+        ],
         "exhibits": ["show_figure", "show_table"],
         "experiments": ["Experiment"],
         "forks": ["ForkContrast", "contrast_forks", "tabulate_forks"],

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import pickle
-import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Iterable
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -20,12 +13,17 @@ from .analyses.intervals import check_level
 from .analyses.performance import MEASURES, Measure, Truth, measure_performance
 from .experiments import check_type, check_whole
 from .studies import Study
-from .study_batches import Job, Shelf, Task, do_task, list_tasks, read_sums
-from .study_estimators import Estimator, check_estimator, name_estimator
+from .study_batches import Job, list_tasks, read_sums
+from .study_estimators import (
+    ADJUSTMENTS,
+    COMPARISONS,
+    Estimator,
+    check_estimator,
+    name_estimator,
+)
+from .study_runs import do_all
 from .study_truths import count_slices, form_truth
 
-# Less work than this is done before a second process has started.
-CUSTOMERS_A_PROCESS = 200_000
 ROW = ("replication", "estimator", "estimate", "ci_low", "ci_high", "failure")
 
 
@@ -286,84 +284,44 @@ def form_diagnosis(job: Job, e: int, rows: pd.DataFrame, truth: Truth) -> Diagno
     )
 
 
-def do_all(
-    job: Job,
-    tasks: list[Task],
-    *,
-    processes: int | None,
-    resume: str | Path | None,
-) -> dict[Task, list[list[Any]]]:
-    """Return every task's rows: kept ones read, the others done and kept."""
-    from tqdm import tqdm
+def tabulate_findings(diagnoses: Iterable[Diagnosis]) -> pd.DataFrame:
+    """Tabulate what studies find, and how far they scatter, beside the truth.
 
-    shelf = None if resume is None else Shelf(resume, job)
-    done = {}
-    for task in tasks if shelf is not None else ():
-        rows = shelf.read(task)
-        if rows is not None:
-            done[task] = rows
-    to_do = [task for task in tasks if task not in done]
-    n_processes = choose_processes(job, to_do, processes)
-    bar = tqdm(total=len(tasks), initial=len(done), unit=" batches", desc="diagnosing",
-               leave=False, delay=1.0, disable=not sys.stderr.isatty())  # fmt: skip
-    with bar:
-        for task, rows in work_off(job, to_do, n_processes):
-            done[task] = rows
-            if shelf is not None:
-                shelf.keep(task, rows)
-            bar.update()
-    return done
+    Parameters
+    ----------
+    diagnoses : iterable of Diagnosis
+        Of any designs and worlds.
 
-
-def choose_processes(job: Job, tasks: list[Task], processes: int | None) -> int:
-    """Return how many processes to use, or say why not so many."""
-    portable = all(can_travel(estimator) for estimator in job.estimators)
-    if processes is not None:
-        if processes > 1 and not portable:
-            raise ValueError(
-                "other processes cannot import one of the estimators (it is a lambda, "
-                "or was defined in a notebook); write it in a file of its own, or set "
-                "processes=1."
-            )
-        return min(processes, max(1, len(tasks)))
-    n_replications = sum(t.size for t in tasks if t.kind == "replications")
-    worth = n_replications * job.study.n_customers // CUSTOMERS_A_PROCESS
-    most = os.cpu_count() or 1
-    return max(1, min(most, worth, len(tasks))) if portable else 1
+    Returns
+    -------
+    DataFrame
+        ``world, sampled, outcome, view, estimate, low, high, n_used``. For an
+        estimator (view ``naive`` for the comparisons of groups as they come,
+        ``adjusted`` for the adjusting ones, else its name) the mean of the estimates
+        and the range that the middle 95 % of them lie in, missing without any; for
+        view ``truth``, once a design, the truth and its 95 % interval.
+    """
+    rows, seen = [], set()
+    for found in diagnoses:
+        study = found.study
+        design = (study.world.name, study.sampled, study.outcome)
+        fits = found.replications.loc[found.replications["failure"] == "", "estimate"]
+        if design not in seen:
+            seen.add(design)
+            reach = 1.96 * found.truth.std_error
+            value = found.truth.estimate
+            rows.append((*design, "truth", value, value - reach, value + reach,
+                         found.truth.n_used))  # fmt: skip
+        view = name_view(found.estimator)
+        rows.append((*design, view, fits.mean(), fits.quantile(0.025),
+                     fits.quantile(0.975), len(fits)))  # fmt: skip
+    columns = ["world", "sampled", "outcome", "view", "estimate", "low", "high",
+               "n_used"]  # fmt: skip
+    return pd.DataFrame(rows, columns=columns)
 
 
-def can_travel(estimator: Estimator) -> bool:
-    """Return whether a fresh process could import the estimator."""
-    if isinstance(estimator, str):
-        return True
-    if getattr(estimator, "__module__", "__main__") == "__main__":
-        return False
-    try:
-        pickle.dumps(estimator)
-    except (pickle.PicklingError, AttributeError, TypeError):
-        return False
-    return True
-
-
-def work_off(
-    job: Job, tasks: list[Task], n_processes: int
-) -> Iterator[tuple[Task, list[list[Any]]]]:
-    """Yield each task with its rows, as they are done."""
-    if n_processes == 1:
-        for task in tasks:
-            yield task, do_task(job, task)
-        return
-    # Fresh processes, not forked ones: a fork would copy locks held by threads.
-    pool = ProcessPoolExecutor(n_processes, mp_context=get_context("spawn"))
-    try:
-        running = {pool.submit(do_task, job, task): task for task in tasks}
-        for future in as_completed(running):
-            yield running[future], future.result()
-    except BrokenProcessPool as error:
-        raise RuntimeError(
-            "a process ended before its work did. In a script, call diagnose under "
-            "`if __name__ == '__main__':`; otherwise memory may have run out. Or set "
-            "processes=1."
-        ) from error
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+def name_view(estimator: str) -> str:
+    """Return the kind of estimator: as they come, adjusted, or one of its own."""
+    if estimator in COMPARISONS:
+        return "naive"
+    return "adjusted" if estimator in ADJUSTMENTS else estimator

@@ -35,7 +35,10 @@ ROOMS = {
     "analyses": ("analyses",),
     "truth": ("forks", "gaps", "claims", "moments", "searches", "calibration",
               "patterns", "verification"),
-    "figures": ("figures", "figures_model", "display_tables", "exhibits"),
+    "orders as files hold them": ("order_customers", "order_logs", "index_outcomes"),
+    "studies": ("studies", "study_samples", "study_truths", "study_estimators",
+                "study_batches", "study_runs", "diagnosis"),
+    "figures": ("figures", "figures_model", "figures_studies", "display_tables", "exhibits"),
     "reports": ("reporting", "command_line", "world_commands", "__main__"),
 }  # fmt: skip
 MAY_IMPORT = {
@@ -45,6 +48,14 @@ MAY_IMPORT = {
     # The same analyses take simulated tables and a user's own: they know of neither.
     "analyses": set(),
     "truth": {"loop", "inputs", "simulation", "analyses"},
+    "orders as files hold them": {"loop", "simulation", "analyses"},
+    "studies": {
+        "loop",
+        "inputs",
+        "simulation",
+        "analyses",
+        "orders as files hold them",
+    },
     "figures": {"inputs", "analyses"},
     "reports": {"inputs", "truth", "figures"},
 }
