@@ -237,10 +237,14 @@ def test_a_secret_that_a_run_has_said_is_masked_in_the_message():
 
 
 def test_a_run_is_not_failed_by_apprise_that_breaks_or_is_absent(monkeypatch, tmp_path):
-    monkeypatch.setattr(apprise.Apprise, "notify", lambda *_, **__: 1 / 0)
-    (broken,) = told({"A": "json://127.0.0.1:9"})
+    def leak(*_, **__):
+        raise RuntimeError(f"cannot log in with {SECRET}")
+
+    monkeypatch.setattr(apprise.Apprise, "notify", leak)
+    (broken,) = told({"A": f"json://ann:{SECRET}@127.0.0.1:9"}, folder=tmp_path)
     assert not broken.ok
-    assert broken.error == "ZeroDivisionError: division by zero"
+    assert broken.error == "RuntimeError: cannot log in with ***"
+    assert SECRET not in (tmp_path / "notices.json").read_text()
     monkeypatch.setitem(sys.modules, "apprise", None)
     (absent,) = told({"A": "json://127.0.0.1:9"}, folder=tmp_path / "gone")
     assert absent.error == NOT_INSTALLED
