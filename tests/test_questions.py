@@ -1,0 +1,193 @@
+"""What a file is asked, and that whatever cannot be answered says why."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from customer_files import MAPPING, ROWS, but, write_rows
+
+from recovery_research.analyses.contrasts import paradox
+from recovery_research.analyses.verdicts import Bounds, decide
+from recovery_research.customers import group_answers, questions
+from recovery_research.customers.reading import read_customers
+
+
+@pytest.fixture(scope="module")
+def example():
+    return read_customers("example", mapping="example")
+
+
+@pytest.fixture(scope="module")
+def orders():
+    return read_customers("example-orders", mapping="example-orders")
+
+
+@pytest.fixture(scope="module")
+def complaints():
+    return read_customers("example-complaints", mapping="example-complaints")
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    """Eight customers, too few for nearly everything."""
+    path = write_rows(tmp_path / "mine.csv", ROWS)
+    return read_customers(path, mapping=MAPPING)
+
+
+def test_groups_are_described_by_what_is_known(tiny):
+    table = questions.describe_groups(tiny).set_index("group")
+    assert table["n"].tolist() == [2, 2, 2, 2]
+    assert table["spend"].tolist() == [60.25, 37.625, 114.5, 8.875]
+    assert table.loc["recovered", ["stayed", "stayed_known"]].tolist() == [1.0, 1]
+
+
+def test_contrasts_are_those_of_paradox(example):
+    bounds = questions.read_bounds(["mapping"], example)
+    assert bounds == {"followup_spend": 2.0, "stayed": 0.01, "satisfaction": 0.1}
+    table = questions.contrast_groups(example, bounds=bounds)
+    assert len(table) == 4 * 3
+    for row in table.itertuples():
+        found = paradox(
+            example.customers, outcome=row.outcome, treated=row.treated,
+            control=row.control, bounds=bounds[row.outcome],
+        )  # fmt: skip
+        assert (row.estimate, row.ci_low, row.ci_high) == (
+            found.estimate, found.ci_low, found.ci_high,
+        )  # fmt: skip
+        if row.question == "is there a recovery paradox?":
+            assert row.verdict == found.verdict
+        else:
+            limits = Bounds(-bounds[row.outcome], bounds[row.outcome], "")
+            word = decide(row.ci_low, row.ci_high, limits)
+            assert (row.verdict == "higher") == (word == "paradox")
+            assert (row.verdict == "lower") == (row.ci_high < limits.low)
+            assert row.verdict not in ("paradox", "no paradox")
+
+
+def test_given_bounds_win_and_strange_ones_are_refused(example):
+    given = questions.read_bounds(["mapping", "stayed:0.2"], example)
+    assert given["stayed"] == 0.2
+    assert given["satisfaction"] == 0.1
+    with pytest.raises(
+        ValueError, match=r"'styed:1' names no outcome.*Did you mean 'stayed'"
+    ):
+        questions.read_bounds(["styed:1"], example)
+    with pytest.raises(ValueError, match="has no number behind the colon"):
+        questions.read_bounds(["stayed:little"], example)
+
+
+def test_an_empty_group_cannot_be_asked_about(tmp_path):
+    path = write_rows(tmp_path / "mine.csv", ROWS[:4])  # nobody complained
+    read = read_customers(path, mapping=MAPPING)
+    table = questions.contrast_groups(read)
+    refused = table[table["verdict"] == "cannot be asked"]
+    assert set(refused["note"]) == {
+        "nobody is recovered", "nobody is recovered or not_recovered",
+        "nobody is not_recovered",
+    }  # fmt: skip
+    assert len(questions.main_questions(read)) == 0
+    for made in (
+        group_answers.adjust_groups(read), group_answers.divide_spends(read),
+        group_answers.compare_stays(read),
+    ):  # fmt: skip
+        assert len(made) == 0
+
+
+def test_nothing_is_blank_without_a_reason_beside_it(tiny, example, orders, complaints):
+    for read in (tiny, example, orders, complaints):
+        for table in (
+            questions.contrast_groups(read), group_answers.adjust_groups(read),
+            group_answers.divide_spends(read), group_answers.compare_stays(read),
+        ):  # fmt: skip
+            if len(table):
+                blank = table["estimate"].isna() | table["ci_low"].isna()
+                assert (table.loc[blank, "note"].fillna("") != "").all()
+
+
+def test_complaints_are_asked_for_the_strength_of_answers(complaints):
+    asked = questions.list_questions(complaints)
+    assert asked["asked"].tolist() == [False, True, True]
+    assert set(asked["control"][1:]) == {"explanation"}
+    said = "\n".join(questions.list_limits(complaints))
+    assert "Whether there is a recovery paradox" in said
+    assert "The firm chose whom to answer how" in said
+    words = set(group_answers.adjust_groups(complaints)["verdict"])
+    assert words <= {"higher", "lower", "not higher", "cannot tell"}
+
+
+def test_adjusting_brings_back_a_chance_that_is_known():
+    # The example's refunds go to damaged goods, which are disputed more: chances are
+    # stated in `make_complaints`. Truth for the refunded: 0.12 - 0.30 = -0.18. Of the
+    # refunded 0.35 * 0.45 / (0.35 * 0.45 + 0.65 * 0.15) = 61.8 % had damaged goods, of
+    # the others 0.35 * 0.35 / (0.35 * 0.35 + 0.65 * 0.65) = 22.5 %; each 0.06 more.
+    from recovery_research.customers.synthetic import make_complaints
+
+    frame = make_complaints(160_000)
+    truth = -0.18
+    frame["index_outcome"] = frame["answer"]
+    frame["disputed"] = frame["disputed"].map({"Yes": 1.0, "No": 0.0})
+    from recovery_research.analyses.adjustment import adjust
+
+    found = adjust(
+        frame, outcome="disputed", covariates=["goods"], treated="refund",
+        control="explanation",
+    )  # fmt: skip
+    assert abs(found.estimate - truth) < 4 * found.std_error
+    bias = 0.06 * (0.1575 / 0.255 - 0.1225 / 0.545)
+    assert abs(found.unadjusted - truth - bias) < 4 * found.std_error < bias
+
+
+def test_staying_needs_to_know_who_left(example, orders):
+    assert len(group_answers.compare_stays(orders)) == 0
+    (row,) = group_answers.compare_stays(example, horizon=26.0).itertuples()
+    assert row.horizon == 26.0
+    # As far as both groups were followed, and no further.
+    (row,) = group_answers.compare_stays(example, horizon=500.0).itertuples()
+    assert row.horizon < 105.0
+    assert any("Who left" in line for line in questions.list_limits(orders))
+
+
+def test_a_file_without_covariates_says_so(tmp_path):
+    path = write_rows(tmp_path / "mine.csv", ROWS)
+    read = read_customers(path, mapping=but(covariates=None))
+    table = group_answers.adjust_groups(read)
+    tried = table[table["view"] != "as they come"]
+    assert tried["note"].str.contains("no covariate that varies").all()
+    assert any("names nothing" in line for line in questions.list_limits(read))
+
+
+def test_sentences_show_the_table(example):
+    table = questions.contrast_groups(example).head(3)
+    lines = questions.say_verdicts(table)
+    assert len(lines) == 3
+    for line, row in zip(lines, table.itertuples(), strict=True):
+        assert row.verdict in line
+        assert f"{row.ci_low:+.3g} to {row.ci_high:+.3g}" in line
+
+
+def test_the_customer_based_design_fakes_a_paradox_and_adjusting_sees_through_it():
+    # Nothing happens after a failure: no effect at all. Rates of buying differ.
+    rng = np.random.default_rng(12)
+    n = 6000
+    rate = rng.gamma(1.0, 0.3, n)
+    sizes = rng.poisson(104.0 * rate) + 1
+    customer = np.repeat(np.arange(n), sizes)
+    bad = rng.random(len(customer)) < 0.04
+    log = pd.DataFrame(
+        {
+            "customer": customer,
+            "week": rng.random(len(customer)) * 104.0,
+            "amount": rng.exponential(20.0, len(customer)),
+            "outcome": np.where(bad, "recovered", "no_failure"),
+        }
+    )
+    from recovery_research.analyses.adjustment import adjust
+    from recovery_research.customers.order_customers import customers_from_orders
+
+    made = customers_from_orders(log, design="customer-based", seed=2)
+    assert paradox(made, outcome="followup_spend").verdict == "paradox"
+    fair = customers_from_orders(log, design="order-based", seed=2)
+    fair = fair[fair["index_outcome"] != "no_order"]
+    assert paradox(fair, outcome="followup_spend").ci_low < 0.0
+    fair = fair.assign(pace=fair["prior_orders"] / (1.0 + fair["weeks_known"]))
+    found = adjust(fair, outcome="followup_spend", covariates=["pace", "index_week"])
+    assert found.ci_low < 0.0 < found.ci_high
