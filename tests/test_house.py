@@ -37,7 +37,7 @@ ROOMS = {
               "patterns", "verification"),
     "orders as files hold them": ("order_customers", "order_logs", "index_outcomes"),
     "studies": ("studies", "study_samples", "study_truths", "study_estimators",
-                "study_batches", "study_runs", "diagnosis"),
+                "study_batches", "study_runs", "diagnosis", "study_tables"),
     "figures": ("figures", "figures_model", "figures_studies", "display_tables", "exhibits"),
     "reports": ("reporting", "command_line", "world_commands", "__main__"),
 }  # fmt: skip
