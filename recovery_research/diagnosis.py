@@ -15,8 +15,6 @@ from .experiments import check_type, check_whole
 from .studies import Study
 from .study_batches import Job, list_tasks, read_sums
 from .study_estimators import (
-    ADJUSTMENTS,
-    COMPARISONS,
     Estimator,
     check_estimator,
     name_estimator,
@@ -282,46 +280,3 @@ def form_diagnosis(job: Job, e: int, rows: pd.DataFrame, truth: Truth) -> Diagno
         **measures,
         replications=rows.drop(columns="estimator").reset_index(drop=True),
     )
-
-
-def tabulate_findings(diagnoses: Iterable[Diagnosis]) -> pd.DataFrame:
-    """Tabulate what studies find, and how far they scatter, beside the truth.
-
-    Parameters
-    ----------
-    diagnoses : iterable of Diagnosis
-        Of any designs and worlds.
-
-    Returns
-    -------
-    DataFrame
-        ``world, sampled, outcome, view, estimate, low, high, n_used``. For an
-        estimator (view ``naive`` for the comparisons of groups as they come,
-        ``adjusted`` for the adjusting ones, else its name) the mean of the estimates
-        and the range that the middle 95 % of them lie in, missing without any; for
-        view ``truth``, once a design, the truth and its 95 % interval.
-    """
-    rows, seen = [], set()
-    for found in diagnoses:
-        study = found.study
-        design = (study.world.name, study.sampled, study.outcome)
-        fits = found.replications.loc[found.replications["failure"] == "", "estimate"]
-        if design not in seen:
-            seen.add(design)
-            reach = 1.96 * found.truth.std_error
-            value = found.truth.estimate
-            rows.append((*design, "truth", value, value - reach, value + reach,
-                         found.truth.n_used))  # fmt: skip
-        view = name_view(found.estimator)
-        rows.append((*design, view, fits.mean(), fits.quantile(0.025),
-                     fits.quantile(0.975), len(fits)))  # fmt: skip
-    columns = ["world", "sampled", "outcome", "view", "estimate", "low", "high",
-               "n_used"]  # fmt: skip
-    return pd.DataFrame(rows, columns=columns)
-
-
-def name_view(estimator: str) -> str:
-    """Return the kind of estimator: as they come, adjusted, or one of its own."""
-    if estimator in COMPARISONS:
-        return "naive"
-    return "adjusted" if estimator in ADJUSTMENTS else estimator

@@ -238,6 +238,25 @@ def test_what_cannot_be_diagnosed(evidence, webshop, options, error, message):
         rr.diagnose("order_based", "naive")
 
 
+def test_tables_of_diagnoses(evidence, webshop):
+    study = study_of(evidence, webshop, "customer_based", n_customers=200)
+    found = rr.compare_estimators(
+        study, ["naive", "regression"], n_replications=20, truth_customers=1
+    )
+    wide = rr.tabulate_diagnoses(found)
+    assert wide["estimator"].tolist() == ["naive", "regression"]
+    assert wide["bias"].tolist() == [one.bias.estimate for one in found]
+    assert wide["coverage_std_error"].tolist() == [
+        one.coverage.std_error for one in found
+    ]
+    findings = rr.tabulate_findings(found)
+    assert findings["view"].tolist() == ["truth", "naive", "adjusted"]
+    for one, row in zip(found, findings.iloc[1:].itertuples(), strict=True):
+        assert abs(row.estimate - one.truth.estimate - one.bias.estimate) < 1e-9
+        between = one.replications["estimate"].between(row.low, row.high)
+        assert between.sum() == 18
+
+
 def centre(harmful, webshop, sampled, estimators, **options):
     study = study_of(harmful, webshop, sampled, n_customers=2000)
     return rr.compare_estimators(study, estimators, seed=8, **options)

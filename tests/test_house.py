@@ -37,7 +37,7 @@ ROOMS = {
     "truth": ("forks", "gaps", "claims", "moments", "searches", "calibration",
               "patterns", "verification"),
     "studies": ("studies", "study_samples", "study_truths", "study_estimators",
-                "study_batches", "study_runs", "diagnosis"),
+                "study_batches", "study_runs", "study_tables", "diagnosis"),
     "figures": ("figures", "figures_customers", "figures_model", "figures_studies",
                 "display_tables", "exhibits"),
     "reports": ("reporting", "command_line", "customer_commands", "world_commands",
