@@ -41,7 +41,8 @@ ROOMS = {
     "figures": ("figures", "figures_customers", "figures_model", "figures_studies",
                 "display_tables", "exhibits"),
     "reports": ("reporting", "command_line", "customer_commands", "world_commands",
-                "history_commands", "look_commands", "plan_commands", "__main__"),
+                "history_commands", "look_commands", "plan_commands", "command_ends",
+                "__main__"),
 }  # fmt: skip
 MAY_IMPORT = {
     "loop": set(),
