@@ -23,11 +23,12 @@ def find_secrets(addresses: Iterable[str]) -> list[str]:
     Returns
     -------
     list of str
-        Longest first, so that masking one does not leave another's rest.
+        Longest first, so that masking one does not leave another's rest; each also in
+        the form it has when quoted in an address.
 
     Examples
     --------
-    >>> find_secrets(["tgram://123:abcdef/chat?x=9"])
+    >>> find_secrets(["tgram://123:abcdef/chat?x=9"])[1:]
     ['tgram://123:abcdef/chat?x=9', 'abcdef', 'chat']
     """
     found: set[str] = set()
@@ -53,11 +54,11 @@ def find_tokens(addresses: Iterable[str]) -> list[str]:
     Returns
     -------
     list of str
-        Longest first.
+        Longest first; each also in the form it has when quoted in an address.
 
     Examples
     --------
-    >>> find_tokens(["mailto://ann:hush@example.org/?to=reports@example.org"])
+    >>> find_tokens(["mailto://ann:hush@example.org/?to=reports@example.org"])[1:]
     ['mailto://ann:hush@example.org/?to=reports@example.org', 'hush']
     """
     found: set[str] = set()
