@@ -70,7 +70,7 @@ notebook = "./loyalty.ipynb"
 grid = { world = ["claims", "evidence"], share = [0.25, 1] }
 retries = { times = 0 }
 [notify]
-anything = "goes"
+command = ["true"]
 """
 
 
@@ -109,7 +109,7 @@ def test_a_plan_becomes_checked_orders(folder):
     assert second.order.values()["n"] == 2, "from the profile"
     assert second.order.plan.grid == {"world": "claims", "share": 0.25}
     assert second.order.retries.times == 0
-    assert made.tables.notify == {"anything": "goes"}
+    assert made.tables.notify == {"command": ["true"]}
     assert plan(folder, GOOD, reports=folder / "else").reports == folder / "else"
 
 

@@ -165,7 +165,7 @@ def test_nothing_hostile_runs_on_a_failed_page_and_everybody_can_read_it(tmp_pat
     assert not soup.find_all(["script", "img", "iframe", "base", "link", "object"])
     without = folder / "without.html"
     policy = soup.find("meta", {"http-equiv": "Content-Security-Policy"})["content"]
-    without.write_text(text.replace(policy, "default-src *"))
+    without.write_text(text.replace(policy, "default-src * data: 'unsafe-inline'"))
     with chromium() as browser:
         for scheme, wide in (("light", False), ("dark", True)):
             with opened(browser, page_file, scheme=scheme, wide=wide) as page:

@@ -296,6 +296,7 @@ def test_everybody_can_read_it(browser, soup, reports, scheme, wide):
         assert small == [], "too small for a finger"
 
 
+@pytest.mark.slow
 def test_a_hostile_index_is_accessible_and_fits_a_telephone(browser, hostile):
     with opened(browser, hostile, wide=False) as page:
         assert find_violations(page) == []
