@@ -18,7 +18,7 @@ from recovery_research.reporting.ingredients import (
     trace_order,
 )
 from recovery_research.reporting.orders import check_report_name
-from recovery_research.reporting.outputs import LONGEST_TEXT, OutputGuard
+from recovery_research.reporting.outputs import LONGEST_TEXT, OutputGuard, join_streams
 from recovery_research.reporting.plan_progress import Board, LineWriter
 from recovery_research.reporting.plan_results import PlanEnd, ReportEnd
 from recovery_research.reporting.plan_runs import USUAL_BYTES, WORKER_BYTES, expect_cost
@@ -362,6 +362,26 @@ def test_floods_are_cut_and_lines_are_heard():
     assert guard.cut_cells == [1]
     assert guard.admit(stream("another cell"), 2)
     assert refused == []
+
+
+def text_of(name, text):
+    return {"output_type": "stream", "name": name, "text": text}
+
+
+def test_pieces_of_text_are_joined_whatever_the_clock_did():
+    table = {"output_type": "display_data", "data": {}}
+    pieces = [
+        text_of("stderr", "w"),
+        text_of("stdout", "a\n1 %\r2 %"),
+        table,
+        text_of("stdout", "\r3 %\nb\r\n"),
+        text_of("stderr", "arn"),
+    ]
+    joined = join_streams(pieces)
+    assert [o.get("text") for o in joined] == ["a\n3 %\nb\r\n", "warn", None]
+    # A single line of ten million characters; the square of that would take days.
+    long = join_streams([text_of("stdout", "x" * 10_000_000 + "\ry")])
+    assert long[0]["text"] == "y"
 
 
 def test_too_large_outputs_are_refused_not_dropped(monkeypatch):
