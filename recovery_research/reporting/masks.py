@@ -23,13 +23,13 @@ def find_secrets(addresses: Iterable[str]) -> list[str]:
     Returns
     -------
     list of str
-        Longest first, so that masking one does not leave another's rest; each also in
-        the form it has when quoted in an address.
+        Longest first, so that masking one does not leave another's rest.
 
     Examples
     --------
-    >>> find_secrets(["tgram://123:abcdef/chat?x=9"])[1:]
-    ['tgram://123:abcdef/chat?x=9', 'abcdef', 'chat']
+    >>> found = find_secrets(["tgram://123:abcdef/chat?x=9"])
+    >>> [part for part in found if "/" not in part]
+    ['abcdef', 'chat']
     """
     found: set[str] = set()
     for address in _split(addresses):
@@ -54,12 +54,13 @@ def find_tokens(addresses: Iterable[str]) -> list[str]:
     Returns
     -------
     list of str
-        Longest first; each also in the form it has when quoted in an address.
+        Longest first.
 
     Examples
     --------
-    >>> find_tokens(["mailto://ann:hush@example.org/?to=reports@example.org"])[1:]
-    ['mailto://ann:hush@example.org/?to=reports@example.org', 'hush']
+    >>> found = find_tokens(["mailto://ann:hush@example.org/?to=reports@example.org"])
+    >>> [part for part in found if "/" not in part]
+    ['hush']
     """
     found: set[str] = set()
     for address in _split(addresses):
