@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,12 +16,18 @@ from recovery_research import (
     places,
     plan_commands,
 )
+from recovery_research.command_ends import (
+    EXIT_BAD_INPUT,
+    EXIT_NOT_WRITTEN,
+    deliver,
+    fail,
+    read_assignments,
+)
 from recovery_research.customer_commands import check, map_
 from recovery_research.world_commands import calibrate, verify
 
 if TYPE_CHECKING:
-    from recovery_research.reporting.choices import Layer
-    from recovery_research.reporting.runs import ReportRun
+    pass
 
 EXIT_CODES = """\b
 Exit codes:
@@ -39,8 +44,6 @@ Exit codes:
   130  interrupted (Ctrl-C)
   143  terminated (SIGTERM)
 """
-EXIT_BAD_INPUT = 2
-EXIT_NOT_WRITTEN = 8
 
 
 @click.group(
@@ -132,7 +135,7 @@ def run(project: Path | None, name: str, given: tuple[str, ...], **options) -> N
             project=project,
         )
     except ValueError as error:
-        _fail(str(error), EXIT_BAD_INPUT)
+        fail(str(error), EXIT_BAD_INPUT)
     reports = places.reports_folder(options["reports"], project=project)
     force, aloud, pdf = options["force"], options["follow"], options["pdf"]
     deliver(order, reports, force=force, aloud=aloud, pdf=pdf)
@@ -154,7 +157,7 @@ def list_(project: Path | None) -> None:
     folder = places.notebooks_folder(project)
     paths = list_notebooks(folder)
     if not paths:
-        _fail(f"there are no notebooks in {folder}.", EXIT_BAD_INPUT)
+        fail(f"there are no notebooks in {folder}.", EXIT_BAD_INPUT)
     width = max(len(path.stem) for path in paths)
     for path in paths:
         try:
@@ -177,7 +180,7 @@ def describe(project: Path | None, name: str) -> None:
         notebook = read_notebook(find_notebook(name, places.notebooks_folder(project)))
         click.echo(describe_notebook(notebook))
     except ValueError as error:
-        _fail(str(error), EXIT_BAD_INPUT)
+        fail(str(error), EXIT_BAD_INPUT)
 
 
 @main.command()
@@ -189,112 +192,10 @@ def init(folder: Path) -> None:
     try:
         made = make_project(folder)
     except ValueError as error:
-        _fail(str(error), EXIT_BAD_INPUT)
+        fail(str(error), EXIT_BAD_INPUT)
     except OSError as error:
-        _fail(f"cannot write {folder}: {error.strerror}", EXIT_NOT_WRITTEN)
+        fail(f"cannot write {folder}: {error.strerror}", EXIT_NOT_WRITTEN)
     click.echo(str(made))
-
-
-def read_assignments(given: Sequence[str]) -> list[Layer]:
-    """Read ``key=value`` texts as a layer of parameters.
-
-    Parameters
-    ----------
-    given : sequence of str
-        What stood behind each ``-p``.
-
-    Returns
-    -------
-    list of Layer
-
-    Raises
-    ------
-    ValueError
-        If one has no equals sign, or a name comes twice.
-    """
-    from recovery_research.reporting.choices import Layer
-
-    values: dict[str, object] = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise ValueError(f"-p {text}: write it as name=value.")
-        if name in values:
-            raise ValueError(f"-p {name} is given twice.")
-        values[name] = value
-    return [Layer("command line", values, as_text=True)] if values else []
-
-
-def deliver(
-    order: object,
-    reports: Path,
-    *,
-    force: bool = False,
-    aloud: bool = False,
-    pdf: bool = False,
-) -> None:
-    """Give the report that was ordered, say where it is, and end the program.
-
-    Parameters
-    ----------
-    order : Order
-        Checked order.
-    reports : Path
-        Folder of reports.
-    force : bool, optional
-        Whether it is run though nothing has changed.
-    aloud : bool, optional
-        Whether the notebook's own output is shown.
-    pdf : bool, optional
-        Whether the page is printed as well.
-    """
-    from recovery_research.reporting.delivery import deliver_order
-    from recovery_research.reporting.progress import follow
-
-    try:
-        with follow(order.report, aloud=aloud) as progress:
-            run = deliver_order(
-                order, reports, force=force, progress=progress, on_wait=_say_busy
-            )
-    except OSError as error:
-        _fail(f"the report could not be written: {error}", EXIT_NOT_WRITTEN)
-    except KeyboardInterrupt:
-        _fail("interrupted", 130)
-    if run.stored:
-        click.echo("nothing has changed; --force runs it anyway", err=True)
-    if pdf and run.succeeded:
-        _print_page(run, reports)
-    _report_end(run)
-
-
-def _print_page(run: ReportRun, reports: Path) -> None:
-    from recovery_research.reporting.index import refresh_index
-    from recovery_research.reporting.prints import PDF_FILE, print_page
-
-    try:
-        if not (run.folder / PDF_FILE).is_file():
-            print_page(run.page)
-            refresh_index(reports)
-    except OSError as error:
-        _fail(f"the report is complete, {run.page}, but {error}", EXIT_NOT_WRITTEN)
-
-
-def _say_busy(holder: object) -> None:
-    who = holder or "another process"
-    click.echo(f"{who} runs this report; waiting for its end", err=True)
-
-
-def _report_end(run: ReportRun) -> None:
-    if not run.succeeded:
-        # The path last, so that it can be taken from either stream.
-        _fail(f"{run.name}: {run.verdict}: {run.message}\n{run.folder}", run.exit_code)
-    click.echo(str(run.page))
-
-
-def _fail(message: str, code: int) -> None:
-    click.echo(f"recovery-research: {message}", err=True)
-    sys.stdout.flush()
-    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -13,22 +13,23 @@ from typing import TYPE_CHECKING
 import click
 
 from recovery_research import places
-from recovery_research.plan_commands import (
+from recovery_research.command_ends import (
     EXIT_BAD_INPUT,
     EXIT_DIFFERENT,
     EXIT_NOT_WRITTEN,
     REPORTS_OPTION,
+    describe_changes,
     fail,
+    shorten,
 )
 
 if TYPE_CHECKING:
-    from recovery_research.reporting.comparisons import Change, RunDifference
+    from recovery_research.reporting.comparisons import RunDifference
     from recovery_research.reporting.history import PastRun, RunHistory
     from recovery_research.reporting.pruning import Doomed
     from recovery_research.reporting.records import RunRecord
 
 MOST_CELLS = 20
-SHORT_HASH = 12
 
 
 @click.command()
@@ -208,24 +209,6 @@ def diff(
     sys.exit(0 if found.same_tables else EXIT_DIFFERENT)
 
 
-def describe_changes(changes: Sequence[Change]) -> list[str]:
-    """Describe what runs were made of and differs, one line each.
-
-    Parameters
-    ----------
-    changes : sequence of Change
-        The changes.
-
-    Returns
-    -------
-    list of str
-    """
-    return [
-        f"  {c.part}: {c.name}: {_shorten(c.before)} -> {_shorten(c.after)}"
-        for c in changes
-    ]
-
-
 def _describe_difference(found: RunDifference) -> list[str]:
     lines = describe_changes(found.changes) or ["  made of the same"]
     if not found.tables:
@@ -236,17 +219,10 @@ def _describe_difference(found: RunDifference) -> list[str]:
         lines.append(f"  table {name}: {word}")
         for c in cells[:MOST_CELLS]:
             where = "" if c.row is None else f"row {c.row}, {c.column}: "
-            lines.append(f"    {where}{_shorten(c.before)} -> {_shorten(c.after)}")
+            lines.append(f"    {where}{shorten(c.before)} -> {shorten(c.after)}")
         if len(cells) > MOST_CELLS:
             lines.append(f"    and {len(cells) - MOST_CELLS} more")
     return lines
-
-
-def _shorten(value: str | None) -> str:
-    if value is None:
-        return "absent"
-    is_hash = len(value) == 64 and set(value) <= set("0123456789abcdef")
-    return value[:SHORT_HASH] if is_hash else value
 
 
 @click.command()

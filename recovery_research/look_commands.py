@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from recovery_research import places
-from recovery_research.plan_commands import (
+from recovery_research.command_ends import (
     EXIT_BAD_INPUT,
     EXIT_NOT_WRITTEN,
     REPORTS_OPTION,

@@ -10,6 +10,16 @@ from typing import TYPE_CHECKING
 import click
 
 from recovery_research import places
+from recovery_research.command_ends import (
+    EXIT_BAD_INPUT,
+    EXIT_DIFFERENT,
+    EXIT_NOT_WRITTEN,
+    REPORTS_OPTION,
+    deliver,
+    describe_changes,
+    fail,
+    read_assignments,
+)
 
 if TYPE_CHECKING:
     from recovery_research.reporting.plan_progress import Several
@@ -17,34 +27,10 @@ if TYPE_CHECKING:
     from recovery_research.reporting.repeats import Reproduction
     from recovery_research.reporting.tellers import Teller
 
-EXIT_BAD_INPUT = 2
-EXIT_NOT_WRITTEN = 8
-EXIT_DIFFERENT = 9
 PLAN_CODES = """\b
 Exit code: the highest of its reports' codes (see `recovery-research --help`); 0 if
 all are good, 2 if the plan is wrong and nothing was started, 130 or 143 if stopped.
 """
-REPORTS_OPTION = click.option(
-    "--reports",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Folder of reports; by default reports/ of the project.",
-)
-
-
-def fail(message: str, code: int) -> None:
-    """Say why the program ends, and end it.
-
-    Parameters
-    ----------
-    message : str
-        One or more lines.
-    code : int
-        What to exit with.
-    """
-    click.echo(f"recovery-research: {message}", err=True)
-    sys.stdout.flush()
-    sys.exit(code)
 
 
 @click.command("run-all", epilog=PLAN_CODES)
@@ -188,7 +174,6 @@ def rerun(
 
     RUN is the id of a run or its beginning, or a report's name for its last good run.
     """
-    from recovery_research.command_line import deliver, read_assignments
     from recovery_research.reporting.repeats import reorder
     from recovery_research.reporting.run_finder import find_run
 
@@ -241,8 +226,6 @@ def reproduce(
 
 
 def _describe_reproduction(made: Reproduction) -> str:
-    from recovery_research.history_commands import describe_changes
-
     name = f"{made.original.report} {made.original.run_id}"
     if not made.run.succeeded:
         head = (

@@ -36,8 +36,13 @@ ROOMS = {
     "customers": ("customers",),
     "truth": ("forks", "gaps", "claims", "moments", "searches", "calibration",
               "patterns", "verification"),
-    "figures": ("figures", "figures_customers", "figures_model", "display_tables", "exhibits"),
-    "reports": ("reporting", "command_line", "customer_commands", "world_commands", "__main__"),
+    "studies": ("studies", "study_samples", "study_truths", "study_estimators",
+                "study_batches", "study_runs", "study_tables", "diagnosis"),
+    "figures": ("figures", "figures_customers", "figures_model", "figures_studies",
+                "display_tables", "exhibits"),
+    "reports": ("reporting", "command_line", "customer_commands", "world_commands",
+                "history_commands", "look_commands", "plan_commands", "command_ends",
+                "__main__"),
 }  # fmt: skip
 MAY_IMPORT = {
     "loop": set(),
@@ -48,6 +53,13 @@ MAY_IMPORT = {
     # The example files are simulated, and an order log is counted as a simulation is.
     "customers": {"loop", "inputs", "simulation", "analyses"},
     "truth": {"loop", "inputs", "simulation", "analyses"},
+    "studies": {
+        "loop",
+        "inputs",
+        "simulation",
+        "analyses",
+        "customers",
+    },
     "figures": {"inputs", "analyses"},
     "reports": {"inputs", "truth", "figures", "customers"},
 }

@@ -16,7 +16,7 @@ from run_records import make_failure, make_record, parameter
 
 from recovery_research.reporting.channels import NOT_INSTALLED
 from recovery_research.reporting.masks import find_secrets, find_tokens
-from recovery_research.reporting.notices import choose_event, tell
+from recovery_research.reporting.notices import choose_event, describe_record, tell
 from recovery_research.reporting.notify_settings import NotifySettings, seclude
 
 apprise = pytest.importorskip("apprise")
@@ -149,7 +149,8 @@ def test_settings_are_checked_and_never_repeat_a_secret(fields, said):
 def test_the_gravest_thing_wanted_is_told(on, record, previous, event):
     limit = 12.0 if "slow" in on else None
     settings = NotifySettings(on=on, urls_from=["A"], slower_than_seconds=limit)
-    assert choose_event(settings, record, previous) == event
+    before = previous and describe_record(previous)
+    assert choose_event(settings, describe_record(record), before) == event
 
 
 def test_no_settings_tell_nobody():
@@ -237,10 +238,14 @@ def test_a_secret_that_a_run_has_said_is_masked_in_the_message():
 
 
 def test_a_run_is_not_failed_by_apprise_that_breaks_or_is_absent(monkeypatch, tmp_path):
-    monkeypatch.setattr(apprise.Apprise, "notify", lambda *_, **__: 1 / 0)
-    (broken,) = told({"A": "json://127.0.0.1:9"})
+    def leak(*_, **__):
+        raise RuntimeError(f"cannot log in with {SECRET}")
+
+    monkeypatch.setattr(apprise.Apprise, "notify", leak)
+    (broken,) = told({"A": f"json://ann:{SECRET}@127.0.0.1:9"}, folder=tmp_path)
     assert not broken.ok
-    assert broken.error == "ZeroDivisionError: division by zero"
+    assert broken.error == "RuntimeError: cannot log in with ***"
+    assert SECRET not in (tmp_path / "notices.json").read_text()
     monkeypatch.setitem(sys.modules, "apprise", None)
     (absent,) = told({"A": "json://127.0.0.1:9"}, folder=tmp_path / "gone")
     assert absent.error == NOT_INSTALLED

@@ -29,7 +29,7 @@ from recovery_research.reporting.kernels import (
 from recovery_research.reporting.memory import MemoryGauge
 from recovery_research.reporting.orders import Limits
 from recovery_research.reporting.orphans import private_folder
-from recovery_research.reporting.outputs import OutputGuard
+from recovery_research.reporting.outputs import OutputGuard, join_streams
 from recovery_research.reporting.progress import OUTPUT_MARK
 from recovery_research.reporting.watch import OVER_OUTPUT, Watch
 
@@ -126,6 +126,8 @@ class ReportClient(PapermillNotebookClient):
             finally:
                 watch.end_cell()
                 self.session.guard.end_cell()
+                if cell.cell_type == "code":
+                    cell.outputs = join_streams(cell.outputs)
                 self.nb_man.cell_complete(self.nb.cells[index], cell_index=index)
             seen.finished.append(index)
             seen.running = None
@@ -151,7 +153,7 @@ class ReportEngine(Engine):
             kernel_name=kernel_name,
             startup_timeout=STARTUP_SECONDS,
             iopub_timeout=STARTUP_SECONDS,
-            coalesce_streams=True,
+            coalesce_streams=False,
             log=session.log,
         )
         # What the process itself says, apart from the notebook's outputs: the last

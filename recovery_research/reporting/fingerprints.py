@@ -15,7 +15,8 @@ from recovery_research.reporting.provenance import hash_bytes
 MASK = "***"
 INJECTED_TAG = "injected-parameters"
 _TIMINGS = ("start_time", "end_time", "duration")
-_KERNEL_FILE = re.compile(r"[^\s\"']*ipykernel_\d+[/\\]+")
+# Bounded, for an unbounded start would try every place of a long line in full.
+_KERNEL_FILE = re.compile(r"[^\s\"']{0,300}ipykernel_\d+[/\\]+")
 
 
 def settle_notebook(notebook: NotebookNode, name: str) -> None:
@@ -38,11 +39,15 @@ def settle_notebook(notebook: NotebookNode, name: str) -> None:
             cell["id"] = INJECTED_TAG
         for output in cell.get("outputs", []):
             if "text" in output:
-                output["text"] = _KERNEL_FILE.sub("", output["text"])
+                output["text"] = _drop_kernel_files(output["text"])
             if "traceback" in output:
                 output["traceback"] = [
-                    _KERNEL_FILE.sub("", line) for line in output["traceback"]
+                    _drop_kernel_files(line) for line in output["traceback"]
                 ]
+
+
+def _drop_kernel_files(text: str) -> str:
+    return _KERNEL_FILE.sub("", text) if "ipykernel_" in text else text
 
 
 def drop_timings(notebook: NotebookNode) -> NotebookNode:

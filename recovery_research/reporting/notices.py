@@ -120,7 +120,7 @@ def tell(
     list of Notice
         One for each channel; empty if nothing was to be told.
     """
-    ending, before = _describe(record), previous and _describe(previous)
+    ending, before = describe_record(record), previous and describe_record(previous)
     event = choose_event(settings, ending, before) if settings else None
     if event is None:
         return []
@@ -236,7 +236,18 @@ def read_notices(folder: Path) -> list[Notice]:
         return []
 
 
-def _describe(record: RunRecord | Ending) -> Ending:
+def describe_record(record: RunRecord | Ending) -> Ending:
+    """Return what there is to tell of a run.
+
+    Parameters
+    ----------
+    record : RunRecord or Ending
+        The run; what tells it already is given back.
+
+    Returns
+    -------
+    Ending
+    """
     if isinstance(record, Ending):
         return record
     return Ending(

@@ -221,7 +221,7 @@ def _write_plain(text: str, kind: str = "plain") -> str:
 
 @cache
 def _read_style() -> str:
-    light = HtmlFormatter(style="friendly").get_style_defs(".source")
+    light = HtmlFormatter(style="xcode").get_style_defs(".source")
     dark = HtmlFormatter(style="github-dark").get_style_defs(".source")
     own = (_TEMPLATES / "report" / "style.css").read_text(encoding="utf-8")
     screen = "@media screen and (prefers-color-scheme: dark)"

@@ -168,13 +168,7 @@ def find_repository(plan: Path) -> Path:
 
 
 def _gather_facts(job: Job) -> dict[str, object]:
-    surroundings = job.environment()
-    before = ["env", *(f"{k}={v}" for k, v in surroundings.items())]
-    command = job.command()
-    line = quote_shell([*(before if surroundings else []), *command])
-    folder, log = quote_shell([str(job.reports)]), quote_shell([str(job.log)])
-    said = f"the reports of {job.plan} failed; see {job.log}; exit code"
-    aloud = f'{{ code=$?; echo {quote_shell([said])} "$code"; exit "$code"; }}'
+    surroundings, command = job.environment(), job.command()
     return {
         "name": job.name,
         "function": make_identifier(job.plan.stem, "_"),
@@ -184,13 +178,30 @@ def _gather_facts(job: Job) -> dict[str, object]:
         "cron": job.timetable.text,
         "calendar": job.timetable.to_calendar(),
         "command": command,
-        "line": f"mkdir -p {folder} && cd / && {line} >> {log} 2>&1 || {aloud}",
+        "line": _write_line(job),
         "surroundings": surroundings,
         "assignments": [f"{name}={value}" for name, value in surroundings.items()],
         "variables": list(job.variables),
         "made_by": f"recovery-research {__version__}",
         "today": datetime.now(UTC),
     }
+
+
+def _write_line(job: Job) -> str:
+    """Write the command for a shell; each path once, for a line has an end."""
+    short = {
+        str(job.plan): '"$P"',
+        str(job.reports): '"$R"',
+        str(job.lock): f'"$R"/.{job.name}.lock',
+    }
+    given = [f"{name}={value}" for name, value in job.environment().items()]
+    words = [*(["env", *given] if given else []), *job.command()]
+    command = " ".join(short.get(word) or quote_shell([word]) for word in words)
+    names = f"R={quote_shell([str(job.reports)])}; P={quote_shell([str(job.plan)])};"
+    log = f'"$R"/{job.name}.log'
+    said = f'"the reports of $P failed; see $R/{job.name}.log; exit code $code"'
+    aloud = f'{{ code=$?; echo {said}; exit "$code"; }}'
+    return f'{names} mkdir -p "$R" && cd / && {command} >> {log} 2>&1 || {aloud}'
 
 
 def _gather_ci_facts(job: Job) -> dict[str, object]:

@@ -17,7 +17,7 @@ _FIELDS = (
     ("month", 1, 12, _MONTHS),
     ("day of the week", 0, 7, tuple(day.lower() for day in _DAYS)),
 )
-_PART = re.compile(r"(\*|[a-z]+|\d+)(?:-([a-z]+|\d+))?(?:/(\d+))?")
+_PART = re.compile(r"(\*|[a-z]+|\d+)(?:-([a-z]+|\d+))?(?:/(\d+))?", re.ASCII)
 EXAMPLE = '"0 6 * * 1-5" (at six from Monday to Friday)'
 
 

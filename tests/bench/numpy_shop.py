@@ -148,8 +148,12 @@ def meet_failures(minds, who, n_before, events, answers, reply):
         + c.expectation_learning * (a_r / (a_r + b_r) - at_first)
     )
     justice = np.where(process, reply.justice_process, reply.justice_outcome)
-    noise = reply.noise * np.log((1.0 - answers[1]) / answers[1])
-    recovery = justice - expected + noise
+    mean = justice - expected
+    recovery = mean + reply.noise * np.log((1.0 - answers[1]) / answers[1])
+    if not reply.answers:  # a complaint nobody answers cannot end well
+        better = expit(mean / reply.noise)
+        worse = better + answers[1] * (1.0 - better)
+        recovery = mean + reply.noise * np.log((1.0 - worse) / worse)
     good = answered & (recovery > 0.0)
     bad = answered & ~good
     silent = ~answered

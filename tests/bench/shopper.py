@@ -163,8 +163,11 @@ class Shopper:
             + c.expectation_severity * severity
             + c.expectation_learning * (self.a_r / (self.a_r + self.b_r) - at_first)
         )
-        uniform = luck.random()
-        return justice - expected + reply.noise * math.log((1.0 - uniform) / uniform)
+        mean, uniform = justice - expected, luck.random()
+        if not reply.answers:  # a complaint nobody answers cannot end well
+            better = 1.0 / (1.0 + math.exp(-mean / reply.noise))
+            uniform = better + uniform * (1.0 - better)
+        return mean + reply.noise * math.log((1.0 - uniform) / uniform)
 
     def take_answer(self, recovery, factor, hurt):
         """Take the firm's answer, good or bad, to heart."""

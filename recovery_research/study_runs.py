@@ -1,0 +1,102 @@
+"""Doing a diagnosis's batches: in this process or several, and never twice."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from .study_batches import Job, Shelf, Task, do_task
+from .study_estimators import Estimator
+
+# Less work than this is done before a second process has started.
+CUSTOMERS_A_PROCESS = 100_000
+
+
+def do_all(
+    job: Job,
+    tasks: list[Task],
+    *,
+    processes: int | None,
+    resume: str | Path | None,
+) -> dict[Task, list[list[Any]]]:
+    """Return every task's rows: kept ones read, the others done and kept."""
+    from tqdm import tqdm
+
+    shelf = None if resume is None else Shelf(resume, job)
+    done = {}
+    for task in tasks if shelf is not None else ():
+        rows = shelf.read(task)
+        if rows is not None:
+            done[task] = rows
+    to_do = [task for task in tasks if task not in done]
+    n_processes = choose_processes(job, to_do, processes)
+    bar = tqdm(total=len(tasks), initial=len(done), unit=" batches", desc="diagnosing",
+               leave=False, delay=1.0, disable=not sys.stderr.isatty())  # fmt: skip
+    with bar:
+        for task, rows in work_off(job, to_do, n_processes):
+            done[task] = rows
+            if shelf is not None:
+                shelf.keep(task, rows)
+            bar.update()
+    return done
+
+
+def choose_processes(job: Job, tasks: list[Task], processes: int | None) -> int:
+    """Return how many processes to use, or say why not so many."""
+    portable = all(can_travel(estimator) for estimator in job.estimators)
+    if processes is not None:
+        if processes > 1 and not portable:
+            raise ValueError(
+                "other processes cannot import one of the estimators (it is a lambda, "
+                "or was defined in a notebook); write it in a file of its own, or set "
+                "processes=1."
+            )
+        return min(processes, max(1, len(tasks)))
+    n_replications = sum(t.size for t in tasks if t.kind == "replications")
+    worth = n_replications * job.study.n_customers // CUSTOMERS_A_PROCESS
+    most = os.cpu_count() or 1
+    return max(1, min(most, worth, len(tasks))) if portable else 1
+
+
+def can_travel(estimator: Estimator) -> bool:
+    """Return whether a fresh process could import the estimator."""
+    if isinstance(estimator, str):
+        return True
+    if getattr(estimator, "__module__", "__main__") == "__main__":
+        return False
+    try:
+        pickle.dumps(estimator)
+    except (pickle.PicklingError, AttributeError, TypeError):
+        return False
+    return True
+
+
+def work_off(
+    job: Job, tasks: list[Task], n_processes: int
+) -> Iterator[tuple[Task, list[list[Any]]]]:
+    """Yield each task with its rows, as they are done."""
+    if n_processes == 1:
+        for task in tasks:
+            yield task, do_task(job, task)
+        return
+    # Fresh processes, not forked ones: a fork would copy locks held by threads.
+    pool = ProcessPoolExecutor(n_processes, mp_context=get_context("spawn"))
+    try:
+        running = {pool.submit(do_task, job, task): task for task in tasks}
+        for future in as_completed(running):
+            yield running[future], future.result()
+    except BrokenProcessPool as error:
+        raise RuntimeError(
+            "a process ended before its work did. In a script, call diagnose under "
+            "`if __name__ == '__main__':`; otherwise memory may have run out. Or set "
+            "processes=1."
+        ) from error
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,31 @@
+"""Texts that try to become script, Python, shell, or another file's syntax."""
+
+RAN = "document.documentElement.setAttribute('data-ran','yes')"
+HOSTILE = [
+    f"<script>{RAN}</script>",
+    f'"><img src=x onerror="{RAN}">',
+    f"'><svg onload={RAN}>",
+    f"</style></script><script>{RAN}</script>",
+    f"</title></textarea><img src=x onerror={RAN}>",
+    f"javascript:{RAN}",
+    f'" onmouseover="{RAN}" autofocus onfocus="{RAN}',
+    f"--><script>{RAN}</script><!--",
+    f"<iframe srcdoc='<script>parent.{RAN}</script>'>",
+    "{{ 7 * 7 }} {% raw %} {{ cycler.__init__.__globals__ }}",
+    "{0.__class__} %(x)s %s %n ${HOME} $(touch pwned) `touch pwned`",
+    "'; touch pwned; '",
+    '"; touch pwned; "',
+    "'\"'\"'; touch pwned #",
+    "a & touch pwned | touch pwned > pwned",
+    '""" + __import__("os").system("touch pwned") + """',
+    "'''\n__import__('os').system('touch pwned')\n'''",
+    "\\'; __import__('os').system('touch pwned') #",
+    "- ! key: [value, {a: b}] # comment",
+    "${{ github.token }} *anchor &anchor",
+    "%h %% \\x41 \\n",
+    "=cmd|'/c calc'!A0",
+    "../../etc/passwd",
+    "\u202egnp.exe\u2066",
+    "-rf",
+    "~/x *?[a-z]",
+]

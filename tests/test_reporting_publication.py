@@ -1,0 +1,240 @@
+"""Publishing: to a folder and to a real S3 server on loopback, and never half."""
+
+import json
+import os
+import threading
+from urllib.parse import unquote
+
+import pytest
+from bs4 import BeautifulSoup
+from click.testing import CliRunner
+from run_records import keep_run, make_failure
+
+from recovery_research import command_line
+from recovery_research.reporting import stores
+from recovery_research.reporting.publication import PublicationError, publish_reports
+
+pytest.importorskip("fsspec", reason="NOT TESTED: fsspec is not installed")
+TABLE = "what,estimate\na,1.5\n"
+
+
+@pytest.fixture
+def reports(tmp_path):
+    reports = tmp_path / "reports"
+    for day in range(3):
+        keep_run(reports, day, tables={"kept": TABLE})
+    keep_run(reports, 3, verdict="cell failed", failure=make_failure())
+    keep_run(reports, 1, report="01-y", title="<b>Other</b>")
+    staged = reports / "01-y" / ".staging" / "20261121-060000-abcdef"
+    staged.mkdir(parents=True)
+    (staged / "run.json").write_text("{}")
+    (reports / "01-y" / "latest").symlink_to("20261104-070500-000001")
+    return reports
+
+
+def list_all(folder):
+    return sorted(
+        p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()
+    )
+
+
+def check_links(page, names):
+    soup = BeautifulSoup(page, "html.parser")
+    links = [unquote(a["href"]) for a in soup.find_all("a") if a["href"][0] != "#"]
+    assert len(links) > 5
+    assert set(links) <= set(names)
+
+
+def test_a_folder_gets_every_finished_run_and_an_index_that_leads_to_them(
+    reports, tmp_path
+):
+    done = publish_reports(reports, str(tmp_path / "the site"))
+    assert (done.n_runs, done.n_new_runs) == (5, 5)
+    names = list_all(tmp_path / "the site")
+    check_links((tmp_path / "the site" / "index.html").read_text(), names)
+    assert "02-x/20261103-070500-000000/tables/kept.csv" in names
+    assert "02-x/failed/20261106-070500-000003/report.html" in names
+    assert {"latest/01-y.html", "latest/02-x.html", "manifest.json"} <= set(names)
+    assert not [n for n in names if "staging" in n or n.startswith(".") or ".part" in n]
+    redirect = (tmp_path / "the site" / "latest" / "02-x.html").read_text()
+    assert 'url=../02-x/20261105-070500-000002/report.html"' in redirect
+    again = publish_reports(reports, str(tmp_path / "the site"))
+    assert (again.n_runs, again.n_new_runs, again.n_new_files) == (5, 0, 0)
+    keep_run(reports, 9)
+    more = publish_reports(reports, f"file://{tmp_path / 'the site'}")
+    assert (more.n_runs, more.n_new_runs) == (6, 1)
+
+
+def test_some_reports_and_the_last_of_each(reports, tmp_path):
+    done = publish_reports(reports, str(tmp_path / "one"), only=["02-x"], last=1)
+    names = list_all(tmp_path / "one")
+    assert done.n_runs == 2, "the last, which failed, and the last good one"
+    assert not [name for name in names if name.startswith("01-y")]
+    check_links((tmp_path / "one" / "index.html").read_text(), names)
+    with pytest.raises(ValueError, match="no report '02'; there are"):
+        publish_reports(reports, str(tmp_path / "one"), only=["02"])
+
+
+@pytest.mark.parametrize("stop_at", range(0, 23, 4))
+def test_a_copy_that_breaks_off_leaves_what_was_there(
+    reports, tmp_path, monkeypatch, stop_at
+):
+    """Stopped at any file, the old index stays and leads to whole runs only."""
+    site = tmp_path / "site"
+    publish_reports(reports, str(site), only=["01-y"])
+    before = (site / "index.html").read_text()
+    put, count = stores.Store.put, []
+
+    def break_off(self, file, name):
+        count.append(name)
+        if len(count) > stop_at:
+            raise ConnectionError("the line went dead")
+        put(self, file, name)
+
+    monkeypatch.setattr(stores.Store, "put", break_off)
+    with pytest.raises(PublicationError, match=r"the line went dead\. The index there"):
+        publish_reports(reports, str(site))
+    assert (site / "index.html").read_text() == before
+    check_links(before, list_all(site))
+    monkeypatch.setattr(stores.Store, "put", put)
+    publish_reports(reports, str(site))
+    check_links((site / "index.html").read_text(), list_all(site))
+    assert (
+        count.index("index.html") == len(count) - 1 if "index.html" in count else True
+    )
+
+
+def test_the_index_comes_after_all_runs_and_the_manifest_last(
+    reports, tmp_path, monkeypatch
+):
+    put, names = stores.Store.put, []
+
+    def note(self, file, name):
+        names.append(name)
+        put(self, file, name)
+
+    monkeypatch.setattr(stores.Store, "put", note)
+    publish_reports(reports, str(tmp_path / "site"))
+    assert names[-2:] == ["index.html", "manifest.json"]
+    pages = [n for n in names if n.startswith("02-x/20261103")]
+    assert pages[-2:] == [
+        "02-x/20261103-070500-000000/run.json",
+        "02-x/20261103-070500-000000/report.html",
+    ]
+
+
+def test_a_file_appears_whole_or_not_at_all(tmp_path, monkeypatch):
+    store = stores.open_store(str(tmp_path / "site"))
+    (tmp_path / "x").write_text("new")
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "x").write_text("old")
+    seen = []
+
+    def move(source, target, **_):
+        seen.append((tmp_path / "site" / "x").read_text())
+        raise OSError("full")
+
+    monkeypatch.setattr(store._system, "mv", move)
+    with pytest.raises(OSError, match="full"):
+        store.put(tmp_path / "x", "x")
+    assert seen == ["old"]
+    assert [p.name for p in (tmp_path / "site").iterdir()] == ["x"]
+    (tmp_path / "site" / f"y{stores.PART}dead").write_text("left by a killed copy")
+    store.clear_parts()
+    assert [p.name for p in (tmp_path / "site").iterdir()] == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("destination", "said"),
+    [
+        ("", "is empty"),
+        ("s3://", "name a folder or a bucket"),
+        ("nosuch://x/y", "nosuch"),
+        ("ftp://ann:hush@example.org/x", "holds a password"),
+        ("{reports}/inside", "inside the reports themselves"),
+        ("{reports}", "inside the reports themselves"),
+    ],
+)
+def test_a_destination_that_cannot_be_used(reports, destination, said):
+    result = CliRunner().invoke(
+        command_line.main,
+        ["publish", destination.format(reports=reports), "--reports", str(reports)],
+    )
+    assert result.exit_code == 2
+    assert said in result.output
+    assert "hush" not in result.output
+    assert "Traceback" not in result.output
+
+
+def test_a_destination_that_cannot_be_written(reports, tmp_path):
+    (tmp_path / "file").write_text("")
+    arguments = ["publish", str(tmp_path / "file"), "--reports", str(reports)]
+    result = CliRunner().invoke(command_line.main, arguments)
+    assert result.exit_code == 8
+    assert "still leads to what was there" in result.output
+
+
+# ------------------------------------------------------------- a real S3 server
+
+
+@pytest.fixture(scope="module")
+def bucket():
+    server = pytest.importorskip("moto.server", reason="NOT TESTED: moto")
+    boto3 = pytest.importorskip("boto3", reason="NOT TESTED: boto3")
+    pytest.importorskip("s3fs", reason="NOT TESTED: s3fs")
+    running = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    running.start()
+    host, port = running.get_host_and_port()
+    settings = {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "hush",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in settings.items():
+            patch.setenv(name, value)
+        client = boto3.client("s3", endpoint_url=settings["AWS_ENDPOINT_URL"])
+        client.create_bucket(Bucket="team")
+        yield client
+    running.stop()
+
+
+def list_keys(bucket):
+    return [each["Key"] for each in bucket.list_objects_v2(Bucket="team")["Contents"]]
+
+
+def test_s3_gets_pages_that_a_browser_opens(reports, bucket):
+    result = CliRunner().invoke(
+        command_line.main, ["publish", "s3://team/site", "--reports", str(reports)]
+    )
+    assert result.exit_code == 0, result.output
+    assert "5 runs, 5 of them new" in result.output
+    keys = [key.removeprefix("site/") for key in list_keys(bucket)]
+    page = bucket.get_object(Bucket="team", Key="site/index.html")
+    check_links(page["Body"].read().decode(), keys)
+    assert page["ContentType"] == "text/html"
+    report = "site/02-x/20261105-070500-000002/report.html"
+    assert bucket.head_object(Bucket="team", Key=report)["ContentType"] == "text/html"
+    assert not [key for key in keys if stores.PART in key]
+    kept = bucket.get_object(Bucket="team", Key="site/manifest.json")["Body"].read()
+    assert len(json.loads(kept)["runs"]) == 5
+    again = publish_reports(reports, "s3://team/site")
+    assert (again.n_runs, again.n_new_files) == (5, 0)
+
+
+def test_two_at_once_and_a_bucket_that_is_not_there(reports, bucket):
+    ends = []
+
+    def go():
+        ends.append(publish_reports(reports, "s3://team/both").n_runs)
+
+    threads = [threading.Thread(target=go) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert ends == [5, 5]
+    with pytest.raises(PublicationError) as caught:
+        publish_reports(reports, "s3://absent/site")
+    assert os.environ["AWS_SECRET_ACCESS_KEY"] not in str(caught.value)
