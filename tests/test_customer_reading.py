@@ -77,6 +77,16 @@ def test_what_cannot_be_is_set_aside_with_its_reason(put, row, reason):
         assert [f.row for f in read.findings if f.weight == "set aside"] == [10]
 
 
+def test_rows_behind_a_broken_one_keep_their_numbers(put):
+    broken, negative = "x,yes,no", "y,no,,,2024-01-05,,-10,yes,north"
+    read = read_customers(
+        put(broken, ROWS[0].replace("a1", "a3"), negative), mapping=MAPPING
+    )
+    assert {row: why[:8] for row, why in reasons(read).items()} == {
+        10: "the row ", 12: "spend_90",
+    }  # fmt: skip
+
+
 def test_rows_that_differ_under_one_name_all_go(put):
     read = read_customers(put(ROWS[0].replace("120.50", "121")), mapping=MAPPING)
     told = "id stands in rows that differ"
