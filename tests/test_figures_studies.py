@@ -46,7 +46,9 @@ def test_findings_are_drawn_where_they_are(findings):
     assert_allclose(truth.get_xdata(orig=False), [3.0, 8.0])
     assert_allclose(truth.get_ydata(orig=False), [0, 1])
     # Naive and adjusted are drawn on either side of their row.
-    assert naive.lines[0].get_ydata(orig=False)[0] < 0 < adjusted.lines[0].get_ydata()[0]
+    assert (
+        naive.lines[0].get_ydata(orig=False)[0] < 0 < adjusted.lines[0].get_ydata()[0]
+    )
     assert ax.get_xlabel() == "dollars"
 
 
