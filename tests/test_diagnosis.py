@@ -204,6 +204,9 @@ def test_interrupted_work_goes_on_where_it_stopped(
         again.clear()
         rr.diagnose(other, estimator, resume=tmp_path, **options)
         assert len(again) == 5
+    again.clear()
+    rr.diagnose(study, "welch", resume=tmp_path, **{**options, "seed": 5})
+    assert len(again) == 5
     assert not list(tmp_path.rglob("*.part"))
 
 

@@ -93,6 +93,33 @@ def test_a_replay_of_what_happened_is_what_happened(
     assert_allclose(effects, 0.0, atol=1e-9)
 
 
+def test_no_problems_before_the_day_and_those_that_come_after_it(
+    evidence, webshop, monkeypatch
+):
+    # The 6 % of orders that fail do so again from the first order after the day on.
+    logs, real = [], study_truths.live_without_problems
+
+    def listen(*given):
+        logs.append(real(*given))
+        return logs[-1]
+
+    monkeypatch.setattr(study_truths, "live_without_problems", listen)
+    replay_slice(study_of(evidence, webshop, "customer_based"), 17)
+    outcome, week = rr_log("outcome"), study_truths.WEEK
+    firsts = []
+    for log in logs:
+        before = log[:, week] < 52.0
+        assert (log[before, outcome] == 0).all()
+        firsts.extend(log[~before][:1, outcome] > 0)
+    share, n = np.mean(firsts), len(firsts)
+    assert n > 300
+    assert abs(share - 0.06) < 4 * math.sqrt(0.06 * 0.94 / n)
+
+
+def rr_log(column):
+    return study_truths._books.LOG.index(column)
+
+
 @pytest.mark.parametrize("outcome", LOG_OUTCOMES[:3])
 def test_a_replay_of_the_day_is_the_day(evidence, webshop, outcome, monkeypatch):
     monkeypatch.setattr(
