@@ -100,7 +100,7 @@ def left_over():
     return found
 
 
-def await_cell(folder, name, text="cell 3", seconds=60):
+def await_cell(folder, name, text="cell 4", seconds=60):
     """Wait until a staged run's log says something."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -235,7 +235,7 @@ def test_a_running_report_is_followed_and_stopped(home):
     assert "| told 1" in heard
     assert "stopped by SIGTERM" in heard
     (run,) = read_history(home / "slow").runs
-    assert (run.verdict, run.cell) == ("interrupted", 3)
+    assert (run.verdict, run.cell) == ("interrupted", 4)
     assert left_over() == []
     assert call("follow", "slow", "--reports", home / "slow").exit_code == 2
     assert call("follow", "slw", "--reports", home / "slow").exit_code == 2
