@@ -30,6 +30,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "sample_size_for_proportions",
         ],
         "analyses.sensitivity": ["check_placebo", "probe_confounding"],
+        "analyses.shares": ["tabulate_shares"],
         "analyses.spending": ["divide_spending"],
         "analyses.staying": ["compare_staying", "tabulate_staying"],
         "analyses.thresholds": ["find_parity"],
@@ -37,7 +38,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "calibration": ["Calibration", "calibrate"],
         "claims": ["list_targets", "load_claims"],
         "customers.order_customers": ["customers_from_orders"],
-        "customers.reading": ["read_customers"],
+        "customers.findings": ["CustomerFileError"],
+        "customers.mapping_drafts": ["draft_mapping"],
+        "customers.reading": ["Customers", "check_customers", "read_customers"],
         "departures": ["tabulate_departures"],
         "diagnosis": [
             "Diagnosis",
