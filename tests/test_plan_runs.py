@@ -229,7 +229,8 @@ def test_a_running_report_is_followed_and_stopped(home):
     assert process.returncode == 143, said
     assert "slow: | told 1" in said
     assert "interrupted: stopped by SIGTERM" in out
-    heard, _ = follower.communicate(timeout=60)
+    heard = follower.stdout.read()
+    follower.communicate(timeout=60)
     assert follower.returncode == 143
     assert "slow: started, run" in begun
     assert "| told 1" in heard

@@ -361,6 +361,13 @@ def test_floods_are_cut_and_lines_are_heard():
     assert not guard.admit(stream("more"), 1)
     assert guard.cut_cells == [1]
     assert guard.admit(stream("another cell"), 2)
+    # Just full is not cut yet; the next piece is, and it is said.
+    assert guard.admit(stream("x" * LONGEST_TEXT), 3)
+    last = stream("one more")
+    assert guard.admit(last, 3)
+    assert last["content"]["text"].startswith("\n[cut here")
+    assert not guard.admit(stream("and more"), 3)
+    assert guard.cut_cells == [1, 3]
     assert refused == []
 
 

@@ -329,6 +329,40 @@ def test_the_record_has_room_on_a_really_full_disk(tmp_path):
         subprocess.run(["umount", str(small)], check=True)
 
 
+def test_the_record_has_room_though_others_have_filled_the_disk(tmp_path):
+    small = tmp_path / "small"
+    small.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=700k", "tmpfs", str(small)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("a file system of its own cannot be mounted here")
+    fill = (
+        f"filler = open({str(small / 'filler')!r}, 'wb', buffering=0)\n"
+        "try:\n    while True:\n        filler.write(bytes(4096))\n"
+        "except OSError:\n    pass"
+    )
+    try:
+        path = notebook(tmp_path, fill, "print('x' * 20_000)", "1")
+        with pytest.raises(OSError, match="No space"):
+            run_report(path, reports=small)
+        (run,) = read_history(small).runs
+        assert run.verdict == "not written"
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+
+
+def test_data_that_change_meanwhile_are_said_and_never_skipped(tmp_path):
+    (tmp_path / "orders.csv").write_text("1")
+    cells = [
+        'parameters:orders_file = "orders.csv"  # the log',
+        "open(orders_file, 'a').write('2')",
+    ]
+    path = write_notebook(tmp_path / "fault.ipynb", cells)
+    run = run_report(path, reports=tmp_path / "reports")
+    assert run.record.warnings == ["the data changed while the report ran"]
+    assert run.record.key is None
+    assert run.record.data_as_of_origin == "file times"
+
+
 def test_a_reports_folder_that_is_read_only(tmp_path):
     reports = tmp_path / "reports"
     reports.mkdir(mode=0o555)

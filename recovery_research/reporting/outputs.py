@@ -67,7 +67,7 @@ class OutputGuard:
     def _admit_text(self, content: dict, cell: int) -> bool:
         left = LONGEST_TEXT - self._texts.get(cell, 0)
         text = content["text"]
-        if left <= 0:
+        if cell in self.cut_cells:
             return False
         self._texts[cell] = self._texts.get(cell, 0) + len(text)
         if len(text) > left:
