@@ -11,11 +11,11 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 PYTEST := $(BIN)/python -m pytest -n auto
 
-.PHONY: help report reports lab test test-long check format bench calibrate lock clean
+.PHONY: help report reports lab test test-intervals test-long check format bench calibrate lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | \
-	  while IFS='|' read -r name words; do printf '  make %-10s %s\n' "$$name" "$$words"; done
+	  while IFS='|' read -r name words; do printf '  make %-14s %s\n' "$$name" "$$words"; done
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -37,6 +37,12 @@ lab: $(READY) ## open JupyterLab on the notebooks
 
 test: $(READY) ## run the tests
 	$(PYTEST) -m "not slow"
+
+INTERVALS := $(addprefix tests/test_,adjustment.py before_after.py calibration.py \
+  interval_coverage.py leaving.py mediation.py ratios.py staying.py thresholds.py)
+
+test-intervals: $(READY) ## run the slow checks of coverage and of the stored fit
+	$(PYTEST) -m slow $(INTERVALS)
 
 test-long: $(READY) ## run the long statistical checks too
 	$(PYTEST)
