@@ -188,6 +188,6 @@ def describe_estimator(estimator: Estimator) -> str:
 def hash_code() -> str:
     """Return a hash of the package's own source: other code, other batches."""
     whole = hashlib.sha256()
-    for path in sorted([*PACKAGE.glob("*.py"), *PACKAGE.glob("analyses/*.py")]):
-        whole.update(path.name.encode() + path.read_bytes())
+    for path in sorted(PACKAGE.rglob("*.py")):
+        whole.update(path.relative_to(PACKAGE).as_posix().encode() + path.read_bytes())
     return whole.hexdigest()
