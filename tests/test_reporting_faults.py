@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -100,12 +101,25 @@ def kill_runner(folder, path, delay):
 
 
 def kill_kernel(folder, path, delay):
+    """Kill the kernel some time after it appeared; the start of a process is slow."""
     process = start(folder, path)
-    time.sleep(delay)
-    for child in psutil.Process(process.pid).children():
-        if "ipykernel_launcher" in " ".join(child.cmdline()):
-            child.kill()
+    kernel = None
+    while kernel is None and process.poll() is None:
+        kernel = find_kernel(process.pid)
+        time.sleep(0.02)
+    time.sleep(delay / 3)
+    if kernel is not None:
+        with suppress(psutil.NoSuchProcess):
+            kernel.kill()
     process.communicate(timeout=60)
+
+
+def find_kernel(pid):
+    with suppress(psutil.Error):
+        for child in psutil.Process(pid).children():
+            if "ipykernel_launcher" in " ".join(child.cmdline()):
+                return child
+    return None
 
 
 def check_after(reports, good, before):
