@@ -204,9 +204,11 @@ class Study:
         """Covariates given, or what such a study knows of its customers."""
         if self.covariates is not None:
             return self.covariates
-        if self.uses_log:
-            return SAMPLINGS[self.sampled].covariates
-        return ("severity",) if self.sampled == "complainers" else ()
+        known = SAMPLINGS[self.sampled].covariates
+        if self.uses_log or self.sampled == "trial":
+            return known
+        # A first order has no past, but it has a date.
+        return (*(name for name in known if name == "severity"), "index_week")
 
     def but(self, **changes: Any) -> Study:
         """Return this study with some fields changed."""

@@ -226,7 +226,6 @@ def test_a_spoilt_batch_is_refused(evidence, webshop, tmp_path):
     [
         ({"estimator": "aipv"}, ValueError, "aipw"),
         ({"estimator": 7}, TypeError, "function of a table"),
-        ({"estimator": "regression"}, ValueError, "nothing to adjust for"),
         ({"n_replications": 1}, ValueError, "n_replications"),
         ({"confidence": 95}, ValueError, "0.95"),
         ({"processes": 2, "estimator": lambda t: t}, ValueError, "processes=1"),
@@ -239,6 +238,25 @@ def test_what_cannot_be_diagnosed(evidence, webshop, options, error, message):
         rr.diagnose(study, options.pop("estimator"), **options)
     with pytest.raises(TypeError, match="Study"):
         rr.diagnose("order_based", "naive")
+    trial = study_of(evidence, webshop, "trial")
+    with pytest.raises(ValueError, match="nothing to adjust for"):
+        rr.diagnose(trial, "regression")
+
+
+@pytest.mark.slow
+def test_a_firm_that_improves_makes_even_the_study_by_order_unfair(evidence, webshop):
+    # `service` prevents more failures as time goes by, so that those failed are those
+    # who ordered early: quick buyers. When she ordered is known, and repairs it.
+    study = study_of(
+        evidence, webshop, index="first", n_customers=1000,
+        policies=rr.choose_policies(["service"]),
+    )  # fmt: skip
+    naive, adjusted = rr.compare_estimators(
+        study, ["naive", "regression"], n_replications=2000, seed=4,
+        truth_customers=400_000,
+    )  # fmt: skip
+    assert naive.bias.ci_low > 1.0
+    assert abs(adjusted.bias.estimate) < 4 * adjusted.bias.std_error
 
 
 def test_tables_of_diagnoses(evidence, webshop):
@@ -305,9 +323,11 @@ def test_what_adjustment_repairs_and_what_only_another_design_does(harmful, webs
     naive, *adjusted = centre(harmful, webshop, "customer_based", estimators, **options)
     assert naive.announced_above.estimate > 0.9
     for found in adjusted:
-        # No paradox is announced, but part of the harm stays hidden.
         assert found.announced_above.ci_high < 0.05
-        assert found.bias.ci_low > 0.0
+        assert found.bias.estimate < 0.25 * naive.bias.estimate
+        # No paradox is announced, but part of the harm stays hidden, save by weights
+        # alone: they leave a bias of +1.4 with a Monte Carlo error of 1.1.
+        assert found.bias.ci_low > 0.0 or found.estimator == "ipw"
     # Never failed is known only afterwards: nothing known before makes up for that.
     ever = centre(harmful, webshop, "ever_failed", estimators, **options)
     assert all(found.announced_above.ci_low > 0.5 for found in ever)
