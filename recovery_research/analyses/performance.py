@@ -104,7 +104,7 @@ def measure_performance(
     Notes
     -----
     Monte Carlo errors of bias, mean squared error, empirical standard error, coverage
-    and power are those of Morris et al., table 6; the root's is by the delta method.
+    and power are those of Morris et al.; the root's is by the delta method.
     The truth's error is added in quadrature, times the measure's slope in the truth
     (for coverage: half of the change from one standard error below to one above).
     Intervals are normal, for shares Wilson's.
