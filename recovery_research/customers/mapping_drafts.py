@@ -69,7 +69,7 @@ CHOICES = {
 }  # fmt: skip
 MORE = (
     "# May further say bounds = 2.0 (the largest difference not worth naming),",
-    '# before = "column" (the same, measured before), limits = [1, 7], unit = "points".',
+    '# before = "column" (the same, measured before), limits = [1, 7], unit = "points"',
 )
 BEFORE = r"before|prior|previous|tenure|known|age$|region|segment|channel|product|goods"
 AFTER = r"spend|spent|stay|churn|retain|satisf|trust|nps|recommend|disput|repeat|rating"
