@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from recovery_research.analyses.groups import did_you_mean
 from recovery_research.customers.index_outcomes import (
     INDEX_OUTCOMES,
     NO_FAILURE,
@@ -19,6 +18,7 @@ from recovery_research.customers.index_outcomes import (
     YES,
 )
 from recovery_research.customers.order_logs import OrderLog, sort_log
+from recovery_research.near_names import did_you_mean
 
 FOLLOWUP_WEEKS, YEAR_WEEKS = 13.0, 52.0
 DESIGNS = ("order-based", "customer-based")
