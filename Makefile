@@ -38,7 +38,7 @@ lab: $(READY) ## open JupyterLab on the notebooks
 test: $(READY) ## run the tests
 	$(PYTEST) -m "not slow"
 
-INTERVALS := $(addprefix tests/test_,adjustment.py before_after.py calibration.py \
+INTERVALS := $(addprefix tests/test_,adjustment.py before_after.py calibration.py index_study.py \
   interval_coverage.py leaving.py mediation.py ratios.py staying.py thresholds.py)
 
 test-intervals: $(READY) ## run the slow checks of coverage and of the stored fit

@@ -1,16 +1,20 @@
 """Figures of a file of customers: verdicts against their bounds, and staying."""
 
+from collections.abc import Sequence
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from recovery_research.figures import (
     NARROW,
     OUTCOME_MARKS,
     plot_intervals,
+    put_legend_above,
     require,
     say,
 )
@@ -91,6 +95,130 @@ def plot_staying(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     ax.legend(frameon=False)
     return ax
+
+
+def plot_balance(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw how alike two groups are in each covariate, before and after weighting.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `balance.tabulate_balance`.
+    ax : Axes, optional
+        Where to draw; by default a new figure.
+
+    Returns
+    -------
+    Axes
+        Standardised differences, treated minus control; dotted lines at -0.1 and 0.1,
+        beyond which `adjustment.adjust` says that it doubts.
+
+    Raises
+    ------
+    ValueError
+        If a column is not there or nothing is left to draw.
+    """
+    require(table, ["covariate", "difference_before", "difference_after"])
+    rows = table.dropna(subset=["difference_before", "difference_after"])
+    require(rows, ["covariate"])
+    if ax is None:
+        _, ax = plt.subplots(figsize=(NARROW + 1.0, 1.0 + 0.28 * len(rows)))
+    places = np.arange(len(rows))
+    before, after = sns.color_palette("colorblind", 2)
+    ax.hlines(places, rows["difference_before"], rows["difference_after"],
+              color="0.8", zorder=1)  # fmt: skip
+    for column, marker, colour in (
+        ("difference_before", "o", before), ("difference_after", "D", after)
+    ):  # fmt: skip
+        label = {"o": "as they come", "D": "weighted"}[marker]
+        ax.scatter(rows[column], places, marker=marker, color=colour, s=28, zorder=2,
+                   label=label)  # fmt: skip
+    ax.axvline(0.0, color="0.6", linewidth=1.0, zorder=0)
+    for limit in (-0.1, 0.1):
+        ax.axvline(limit, color="0.3", linewidth=1.2, linestyle=":", zorder=0)
+    low, high = ax.get_xlim()
+    ax.set_xlim(min(low, -0.14), max(high, 0.14))
+    ax.set_yticks(places, [say(name) for name in rows["covariate"]])
+    ax.set_ylim(len(rows) - 0.5, -0.5)
+    ax.set_xlabel("standardised difference, treated minus control")
+    put_legend_above(ax, 2)
+    return ax
+
+
+def plot_periods(table: pd.DataFrame, *, ylabel: str, ax: Axes | None = None) -> Axes:
+    """Draw differences period by period around an order, with pointwise intervals.
+
+    Parameters
+    ----------
+    table : DataFrame
+        `EventStudy.periods`: ``period, estimate, ci_low, ci_high``.
+    ylabel : str
+        What the differences measure, with unit and sign convention.
+    ax : Axes, optional
+        Where to draw; by default a new figure.
+
+    Returns
+    -------
+    Axes
+        The period compared with is open and has no interval.
+
+    Raises
+    ------
+    ValueError
+        If a column is not there.
+    """
+    require(table, ["period", "estimate", "ci_low", "ci_high"])
+    if ax is None:
+        _, ax = plt.subplots(figsize=(NARROW + 1.0, 3.6))
+    shown = table[table["estimate"].notna() & (table["period"] != -1)]
+    reach = [shown["estimate"] - shown["ci_low"], shown["ci_high"] - shown["estimate"]]
+    colour = sns.color_palette("colorblind")[0]
+    ax.axhline(0.0, color="0.6", linewidth=1.0, zorder=0)
+    ax.axvline(-0.5, color="0.6", linewidth=1.0, linestyle=":", zorder=0)
+    ax.errorbar(shown["period"], shown["estimate"], yerr=reach, fmt="o", capsize=3,
+                markersize=5, color=colour)  # fmt: skip
+    ax.plot([-1], [0.0], marker="o", markersize=6, color=colour, fillstyle="none")
+    ax.set_xticks(table["period"].to_numpy())
+    ax.set_xlabel("period (0 begins with the index order)")
+    ax.set_ylabel(ylabel)
+    return ax
+
+
+def plot_curves(found: Sequence[object]) -> Figure:
+    """Draw how parts that go through a mediator depend on what nobody has seen.
+
+    Parameters
+    ----------
+    found : sequence of Mediation
+        One panel each, from `mediation.mediate`.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to draw.
+    """
+    if not len(found):
+        raise ValueError("there is nothing to draw; got no mediation.")
+    figure, panels = plt.subplots(
+        1, len(found), figsize=(3.6 * len(found) + 0.6, 3.2), squeeze=False
+    )
+    colour = sns.color_palette("colorblind")[0]
+    for ax, each in zip(panels[0], found, strict=True):
+        curve = each.curve
+        ax.axhline(0.0, color="0.6", linewidth=1.0, zorder=0)
+        ax.axvline(0.0, color="0.6", linewidth=1.0, linestyle=":", zorder=0)
+        ax.plot(curve["correlation"], curve["estimate"], color=colour)
+        ax.fill_between(curve["correlation"], curve["ci_low"], curve["ci_high"],
+                        color=colour, alpha=0.15, linewidth=0)  # fmt: skip
+        ax.set_title(f"{say(each.outcome)}, {say(each.treated)}")
+        ax.set_xlabel("assumed correlation")
+    panels[0, 0].set_ylabel(f"part through {say(found[0].mediator)}")
+    figure.tight_layout()
+    return figure
 
 
 def thin(n_points: int) -> np.ndarray:

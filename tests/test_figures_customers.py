@@ -5,7 +5,15 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
-from recovery_research.figures_customers import plot_against_bounds, plot_staying, thin
+from recovery_research.analyses.mediation import mediate
+from recovery_research.figures_customers import (
+    plot_against_bounds,
+    plot_balance,
+    plot_curves,
+    plot_periods,
+    plot_staying,
+    thin,
+)
 
 TABLE = pd.DataFrame(
     {
@@ -58,3 +66,58 @@ def test_thinning_keeps_both_ends(n):
     assert kept[0] == 0
     assert kept[-1] == n - 1
     assert len(kept) == len(set(kept)) <= 300
+
+
+def test_balance_is_drawn_before_and_after_with_the_lines_of_doubt():
+    table = pd.DataFrame(
+        {
+            "covariate": ["age", "orders_before", "never"],
+            "difference_before": [0.3, -0.05, np.nan],
+            "difference_after": [0.01, 0.0, np.nan],
+        }
+    )
+    ax = plot_balance(table)
+    before, after = (
+        each.get_offsets() for each in ax.collections if each.get_label()[0] != "_"
+    )
+    assert_allclose(before, [[0.3, 0], [-0.05, 1]])
+    assert_allclose(after, [[0.01, 0], [0.0, 1]])
+    assert {line.get_xdata()[0] for line in ax.lines} == {0.0, -0.1, 0.1}
+    assert ax.get_xlim()[0] < -0.1
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["age", "orders before"]
+    with pytest.raises(ValueError, match="no rows"):
+        plot_balance(table.iloc[2:])
+
+
+def test_periods_are_drawn_with_the_one_compared_with_left_open():
+    table = pd.DataFrame({"period": [-2, -1, 0], "estimate": [1.0, 0.0, -3.0]})
+    table = table.assign(ci_low=table["estimate"] - 2, ci_high=table["estimate"] + 1)
+    ax = plot_periods(table, ylabel="dollars")
+    (bars,) = ax.containers
+    assert_allclose(bars.lines[0].get_xdata(orig=False), [-2, 0])
+    assert_allclose(bars.lines[0].get_ydata(orig=False), [1.0, -3.0])
+    ends = [segment[:, 1] for segment in bars.lines[2][0].get_segments()]
+    assert_allclose(ends, [[-1.0, 2.0], [-5.0, -2.0]])
+    assert ax.lines[-1].get_fillstyle() == "none"
+
+
+def test_curves_have_a_panel_each():
+    rng = np.random.default_rng(4)
+    group = np.repeat(["recovered", "no_failure"], [150, 250])
+    content = (group == "recovered") * 0.5 + rng.normal(0, 1, 400)
+    customers = pd.DataFrame({"index_outcome": group, "satisfaction_after": content})
+    found = [
+        mediate(
+            customers.assign(**{name: 3 * content + rng.normal(0, 1, 400)}),
+            outcome=name,
+        )
+        for name in ("spend", "trust")
+    ]
+    figure = plot_curves(found)
+    assert [ax.get_title() for ax in figure.axes] == [
+        "spend, recovered", "trust, recovered",
+    ]  # fmt: skip
+    line = figure.axes[1].lines[-1]
+    assert_allclose(line.get_ydata(), found[1].curve["estimate"])
+    with pytest.raises(ValueError, match="nothing to draw"):
+        plot_curves([])

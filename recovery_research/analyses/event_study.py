@@ -122,7 +122,7 @@ def study_event(
     table["ci_high"] = table["estimate"] + z * table["std_error"]
     table["confidence"] = confidence
     shown = table["estimate"].notna().to_numpy()
-    statistic, p_value, freedom = _pretrend(table, influence, shown)
+    statistic, p_value, freedom = measure_pretrend(table, influence, shown)
     note = ""
     if not shown.all():
         missing = table.loc[~shown, "period"].tolist()
@@ -251,9 +251,18 @@ def _one_period(
     return float(estimate), influence, (total, int(never.sum()))
 
 
-def _pretrend(
+def measure_pretrend(
     table: pd.DataFrame, influence: NDArray[np.float64], shown: NDArray[np.bool_]
 ) -> tuple[float, float, int]:
+    """Test jointly that nothing happened before period -1.
+
+    Returns
+    -------
+    statistic, p_value : float
+        Chi-square; NaN if there are no such periods or they do not vary.
+    n_periods : int
+        Its degrees of freedom.
+    """
     before = (table["period"].to_numpy() < -1) & shown
     if not before.any():
         return np.nan, np.nan, 0

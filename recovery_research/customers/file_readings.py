@@ -156,6 +156,10 @@ def read_file(source: str | Path, mapping: FileMapping) -> Reading:
         cells = read_column(reading, each.column, each.kind, each.others_below)
         if cells is not None:
             reading.fields[each.name] = cells
+    for each in mapping.outcomes:
+        cells = read_column(reading, each.before, each.kind) if each.before else None
+        if cells is not None:
+            reading.fields[each.name_before] = cells
     return reading
 
 

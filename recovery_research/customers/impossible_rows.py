@@ -34,6 +34,7 @@ def set_aside_impossible(reading: Reading) -> None:
     refuse_contradictions(reading)
     refuse_disorder(reading)
     refuse_amounts(reading)
+    refuse_beyond_limits(reading)
     refuse_repeats(reading)
 
 
@@ -103,6 +104,9 @@ def refuse_amounts(reading: Reading) -> None:
         for each in (*mapping.outcomes, *mapping.covariates)
         if each.kind == "amount"
     }
+    for each in mapping.outcomes:
+        if each.kind == "amount" and each.before:
+            amounts[each.before] = reading.fields[each.name_before].content
     if "amount" in mapping.columns:
         amounts[mapping.columns["amount"]] = reading.part("amount")
     for column, values in amounts.items():
@@ -112,6 +116,21 @@ def refuse_amounts(reading: Reading) -> None:
         wrong = (severity < 0.0) | (severity > 1.0)
         column = mapping.columns["severity"]
         reading.set_aside(wrong, column, f"{column} is outside 0 to 1")
+
+
+def refuse_beyond_limits(reading: Reading) -> None:
+    """Set aside outcomes that are beyond what the mapping says they can be."""
+    for each in reading.mapping.outcomes:
+        if each.limits is None or each.kind == "yes_no":
+            continue
+        low, high = each.limits
+        columns = {each.name: each.column, each.name_before: each.before}
+        for name, column in columns.items():
+            if name in reading.fields:
+                values = reading.fields[name].content
+                beyond = (values < low) | (values > high)
+                reason = f"{column} is outside {low:g} to {high:g}"
+                reading.set_aside(beyond, column, reason)
 
 
 def refuse_repeats(reading: Reading) -> None:

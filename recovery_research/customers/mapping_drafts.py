@@ -41,6 +41,8 @@ CLUES = {
     "response": r"^(answered|responded|replied)$",
     "answer": r"^(answer|response|relief|resolution|outcome_of_complaint)$",
     "severity": r"severity|loss_share",
+    "quality": r"(rating|satisfaction|quality)_?(of|with).*(answer|recovery|complaint)",
+    "left": r"^(last_order|left|churned)$",
     "complaint_time": rf"(complained|complaint).*{WHEN}|^received$|date_received",
     "left_time": rf"(left|closed_account|churn|cancel).*{WHEN}",
     "answer_time": rf"(answered|sent|closed).*{WHEN}|date_sent",
@@ -65,6 +67,10 @@ CHOICES = {
         '# "customer-based" (anybody with a problem); must be chosen.', 'design = "?"',
     ],
 }  # fmt: skip
+MORE = (
+    "# May further say bounds = 2.0 (the largest difference not worth naming),",
+    '# before = "column" (the same, measured before), limits = [1, 7], unit = "points"',
+)
 BEFORE = r"before|prior|previous|tenure|known|age$|region|segment|channel|product|goods"
 AFTER = r"spend|spent|stay|churn|retain|satisf|trust|nps|recommend|disput|repeat|rating"
 
@@ -172,7 +178,7 @@ def fits(guess: ColumnGuess, kind: str) -> bool:
     """Return whether a column's contents can be a part of this kind."""
     if kind == "key":
         return guess.kind in ("key", "amount", "number", "category", "text")
-    if kind == "share":
+    if kind in ("share", "number"):
         return guess.kind in ("amount", "number")
     return guess.kind == kind or (kind == "time" and guess.kind == "amount")
 
@@ -240,7 +246,12 @@ def write_fields(shape: str, rest: list[ColumnGuess]) -> list[str]:
             unused.append(guess)
     lines: list[str] = []
     if shape != "orders":
-        lines += ["", "[outcomes]", *(outcomes or ["# none recognised: name one"])]
+        lines += [
+            "",
+            "[outcomes]",
+            *MORE,
+            *(outcomes or ["# none recognised: name one"]),
+        ]
     lines += [
         "",
         "[covariates]",

@@ -21,14 +21,15 @@ ROLES = {
     "customers": {
         "customer": "key", "group": "category", "problem": "yes_no",
         "complained": "yes_no", "resolved": "yes_no", "response": "yes_no",
-        "severity": "share", "order_time": "time", "complaint_time": "time",
-        "resolved_time": "time", "left_time": "time",
+        "severity": "share", "quality": "number", "order_time": "time",
+        "complaint_time": "time", "resolved_time": "time", "left_time": "time",
     },
     "orders": {
         "customer": "key", "order": "key", "time": "time", "amount": "amount",
         "group": "category", "failed": "yes_no", "complained": "yes_no",
         "resolved": "yes_no", "response": "yes_no", "severity": "share",
-        "complaint_time": "time", "resolved_time": "time", "left": "yes_no",
+        "quality": "number", "complaint_time": "time", "resolved_time": "time",
+        "left": "yes_no",
     },
     "complaints": {
         "complaint": "key", "answer": "category", "complaint_time": "time",
@@ -63,6 +64,11 @@ class Field:
         For an outcome, what it is counted in.
     others_below : int
         For a category, levels that fewer rows than this have become ``other``.
+    before : str
+        For an outcome, the column of the same thing measured before; it becomes
+        ``NAME_before``.
+    limits : (float, float) or None
+        For an outcome that is a number, the least and the most it can be.
     """
 
     name: str
@@ -71,6 +77,13 @@ class Field:
     bounds: float | None = None
     unit: str = ""
     others_below: int = 0
+    before: str = ""
+    limits: tuple[float, float] | None = None
+
+    @property
+    def name_before(self) -> str:
+        """What the analyses call the same thing measured before."""
+        return f"{self.name}_before"
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,4 +199,5 @@ class FileMapping:
     def used_columns(self) -> list[str]:
         """Return the file's columns that are read, each once."""
         fields = [each.column for each in (*self.outcomes, *self.covariates)]
+        fields += [each.before for each in self.outcomes if each.before]
         return list(dict.fromkeys([*self.columns.values(), *fields]))

@@ -7,22 +7,23 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from recovery_research import places
-from recovery_research.analyses.covariates import AFTERWARDS
 from recovery_research.customers.index_outcomes import OUTCOMES_OF_ORDERS
+from recovery_research.customers.mapping_fields import (
+    check_covariates,
+    check_names,
+    read_fields,
+)
 from recovery_research.customers.mapping_parts import (
     MappingError,
-    as_number,
     as_texts,
     read_order_rule,
     read_rule,
     require_keys,
 )
 from recovery_research.customers.mapping_rules import (
-    KINDS,
     NEEDED,
     ROLES,
     SHAPES,
-    Field,
     FileMapping,
     SourceRule,
     TimeRule,
@@ -151,77 +152,6 @@ def read_columns(name: str, shape: str, table: object) -> dict[str, str]:
                 f"{list(table)}."
             )
     return dict(table)
-
-
-def read_fields(name: str, part: str, content: Mapping) -> tuple[Field, ...]:
-    """Return the outcomes or covariates."""
-    table = content.get(part, {})
-    place = f"{name}, [{part}]"
-    if not isinstance(table, Mapping):
-        raise MappingError(f"{place}: needs one line for each column; got {table!r}.")
-    further = {"outcomes": ("bounds", "unit"), "covariates": ("others_below",)}
-    allowed = ("column", "kind", *further[part])
-    found = []
-    for key, entry in table.items():
-        where = f"{place}, {key}"
-        if not isinstance(entry, Mapping):
-            raise MappingError(
-                f'{where}: write {{ column = "its name", kind = "amount" }}, kind one '
-                f"of {list(KINDS)}; got {entry!r}."
-            )
-        require_keys(where, entry, allowed)
-        kind = entry.get("kind")
-        if kind not in KINDS or (part == "outcomes" and kind == "category"):
-            kinds = [k for k in KINDS if part != "outcomes" or k != "category"]
-            raise MappingError(f"{where}: kind is one of {kinds}; got {kind!r}.")
-        bounds = read_bound(where, entry.get("bounds"))
-        unit = str(entry.get("unit", ""))
-        below = as_number(
-            where, "others_below", entry.get("others_below", 0), whole=True
-        )
-        column = str(entry.get("column", key))
-        found.append(Field(key, column, kind, bounds, unit, below))
-    return tuple(found)
-
-
-def read_bound(where: str, bounds: object) -> float | None:
-    """Return the bounds of an outcome: a number, 0 or more, if any."""
-    if bounds is None:
-        return None
-    if isinstance(bounds, bool) or not isinstance(bounds, int | float) or bounds < 0:
-        raise MappingError(
-            f"{where}: bounds is the largest difference not worth naming, a number "
-            f"of 0 or more; got {bounds!r}."
-        )
-    return float(bounds)
-
-
-def check_names(name: str, given: tuple[Field, ...], taken: tuple[str, ...]) -> None:
-    """Raise if a name is taken, used twice, or cannot be a column of ours."""
-    names = [each.name for each in given]
-    for each in names:
-        if not each.isidentifier() or each != each.lower():
-            raise MappingError(
-                f"{name}: {each!r} is not a name in lower-case letters, digits and "
-                "underscores; name it so and give its column beside it."
-            )
-        if each in taken or names.count(each) > 1:
-            raise MappingError(
-                f"{name}: the name {each!r} is taken or used twice; choose another. "
-                f"Taken are {list(taken)}."
-            )
-
-
-def check_covariates(name: str, covariates: tuple[Field, ...]) -> None:
-    """Raise if a covariate has the name of something that comes afterwards."""
-    for each in covariates:
-        if each.name in AFTERWARDS:
-            raise MappingError(
-                f"{name}: covariate {each.name!r} is the name of something that comes "
-                "after the failure. Covariates are what was known before; if this "
-                "was, give it another name, such as "
-                f"prior_{each.name}."
-            )
 
 
 def read_groups(

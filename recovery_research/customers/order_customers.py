@@ -87,8 +87,9 @@ def customers_from_orders(
         n_recovered, index_severity, index_kind, index_complained`` as in
         `outcomes.tabulate_customers`, and what was known before: ``index_amount``,
         ``weeks_known`` (since her first order), ``prior_orders, prior_spend,
-        prior_failures``. The follow-up leaves the index order out and is missing
-        where it runs past the end.
+        prior_failures``, and ``followup_spend_before``, her spend in as long a window
+        before the index order. The follow-up leaves the index order out; both windows
+        are missing where they run past the end, or begin before the start.
 
     Raises
     ------
@@ -179,7 +180,7 @@ def count_by_customer(
         columns |= count_staying(log, index_week)
     columns |= count_problems(log)
     columns |= read_index_order(log, there, here, keep)
-    columns |= count_before(log, place, index_week)
+    columns |= count_before(log, place, index_week, followup_weeks)
     return pd.concat([log.keys, pd.DataFrame(columns, copy=False)], axis=1)
 
 
@@ -256,7 +257,10 @@ def read_index_order(
 
 
 def count_before(
-    log: OrderLog, place: NDArray[np.int64], index_week: NDArray[np.float64]
+    log: OrderLog,
+    place: NDArray[np.int64],
+    index_week: NDArray[np.float64],
+    followup_weeks: float,
 ) -> dict[str, object]:
     """Return what was known of each customer when she placed the index order."""
     there = place >= 0
@@ -269,4 +273,8 @@ def count_before(
     columns: dict[str, object] = {"weeks_known": index_week - log.week[log.first[:-1]]}
     for name, values in known.items():
         columns[name] = np.where(there, values, np.nan)
-    return columns
+    opened = index_week - followup_weeks
+    lately = before & (log.week >= opened[log.code] - TICK)
+    whole = there & (opened >= log.start - TICK)
+    spent = add_up(log, log.amount, lately)
+    return columns | {"followup_spend_before": np.where(whole, spent, np.nan)}

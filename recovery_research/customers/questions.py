@@ -134,6 +134,16 @@ def read_bounds(texts: Sequence[str], read: Customers) -> dict[str, float]:
     return bounds
 
 
+def check_through(through: str, read: Customers) -> None:
+    """Raise unless a text is ``none`` or names an outcome that others go through."""
+    names = [each.name for each in read.outcomes]
+    if through != "none" and through not in names:
+        raise ValueError(
+            f"through: {through!r} is no outcome; write none or one of {names}."
+            f"{did_you_mean(through, names)}"
+        )
+
+
 def contrast_groups(
     read: Customers,
     *,

@@ -33,8 +33,10 @@ class Customers:
     customers : DataFrame
         One row per customer: ``customer`` (if the file names them),
         ``index_outcome``, then outcomes and covariates by the mapping's names.
-        Complaints have their ``answer`` as `index_outcome`: there is no group
-        without a failure. Yes/no columns are nullable; blank is unknown.
+        ``NAME_before`` is an outcome measured before, ``recovery_quality`` how good a
+        recovery was, if the mapping names them. Complaints have their ``answer`` as
+        `index_outcome`: there is no group without a failure. Yes/no columns are
+        nullable; blank is unknown.
     flow : DataFrame
         ``unit, step, reason, n``: rows read, set aside (by the first reason that
         applies) and analysed; for an order log also customers made, not compared and

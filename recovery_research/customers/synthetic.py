@@ -84,6 +84,10 @@ def make_customers(n_customers: int) -> pd.DataFrame:
     felt -= 1.2 * group.isin(["silent", "not_recovered"])
     rated = (felt + rng.normal(0.0, 1.0, len(felt))).clip(1.0, 7.0).round()
     answered = rng.random(len(felt)) < 0.7
+    usual = 5.0 + np.log1p(counted["prior_orders"]) / 6.0
+    heard = group.isin(["recovered", "not_recovered"])
+    judged = 4.0 + 1.5 * counted["recovery_satisfaction"].fillna(0.0)
+    more = np.random.default_rng(20_261_126)
     day = (counted["index_week"] * 7.0).astype(int)
     left = (counted["left_week"] * 7.0).fillna(-1).astype(int)
     table = pd.DataFrame(
@@ -96,16 +100,24 @@ def make_customers(n_customers: int) -> pd.DataFrame:
             "spend_13_weeks": counted["followup_spend"].round(2),
             "stayed_13_weeks": say(counted["alive_13w"]),
             "satisfaction": rated.where(answered),
+            "rating_of_answer": rate(judged, 0.5, more).where(heard),
             "closed_account_on": (START + pd.to_timedelta(left, unit="D")).where(
                 left >= 0
             ),
             "orders_before": counted["prior_orders"].astype(int),
             "spend_before": counted["prior_spend"].round(2),
+            "spend_13_weeks_before": counted["followup_spend_before"].round(2),
+            "satisfaction_before": rate(usual, 1.0, more),
             "weeks_known": counted["weeks_known"].round(1),
             "region": rng.choice(REGIONS, len(felt), p=[0.5, 0.4, 0.1]),
         }
     )
     return spoil_customers(table, rng)
+
+
+def rate(felt: pd.Series, noise: float, rng: np.random.Generator) -> pd.Series:
+    """Return ratings from 1 to 7 of what is felt."""
+    return (felt + rng.normal(0.0, noise, len(felt))).clip(1.0, 7.0).round()
 
 
 def spoil_customers(table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
@@ -136,6 +148,7 @@ def make_orders(n_customers: int) -> pd.DataFrame:
             "made_good": say(log["resolved"]),
             "answered": say(log["days"].notna()),
             "loss_share": log["severity"].round(2),
+            "last_order": say(log["left"]),
         }
     )
     places = rng.choice(len(table), 30, replace=False)

@@ -24,6 +24,8 @@ from recovery_research.customers.order_customers import (
     customers_from_orders,
 )
 
+# How good a recovery was, by the file's own measure.
+QUALITY = "recovery_quality"
 Made = tuple[pd.DataFrame, pd.DataFrame | None, float | None]
 
 
@@ -71,6 +73,8 @@ def make_from_customers(reading: Reading) -> Made:
     )
     if "severity" in reading.parts:
         columns["index_severity"] = reading.part("severity")[kept]
+    if "quality" in reading.parts:
+        columns[QUALITY] = reading.part("quality")[kept]
     if "complained" in reading.parts:
         columns["index_complained"] = as_yes_no(reading.part("complained")[kept])
     weeks, end_week = read_weeks(reading)
@@ -105,6 +109,10 @@ def make_from_orders(reading: Reading) -> Made:
             columns[role] = reading.part(role)[kept]
     if "severity" in reading.parts:
         columns["severity"] = reading.part("severity")[kept]
+    further = [each.name for each in reading.mapping.covariates]
+    if "quality" in reading.parts:
+        columns[QUALITY] = reading.part("quality")[kept]
+        further.append(QUALITY)
     columns |= read_fields(reading)
     orders = pd.DataFrame(columns, copy=False)
     if orders.empty:
@@ -113,7 +121,7 @@ def make_from_orders(reading: Reading) -> Made:
         customers = customers_from_orders(
             orders, design=rule.design, followup_weeks=rule.followup_weeks,
             index=rule.index, seed=rule.seed, span=span,
-            keep=[each.name for each in reading.mapping.covariates],
+            keep=further,
         )  # fmt: skip
     except ValueError as error:
         raise CustomerFileError(f"{reading.raw.name}: {error}") from None
@@ -152,6 +160,7 @@ def read_fields(reading: Reading) -> dict[str, object]:
         each.name: each.kind
         for each in (*reading.mapping.outcomes, *reading.mapping.covariates)
     }
+    kinds |= {each.name_before: each.kind for each in reading.mapping.outcomes}
     return {
         name: as_column(cells, kinds[name], reading.kept)
         for name, cells in reading.fields.items()
@@ -246,7 +255,9 @@ def list_fields(
     if mapping.shape != "orders":
         return mapping.outcomes, mapping.covariates
     outcomes = tuple(
-        Field(name, name, "amount" if name == "followup_spend" else "yes_no")
+        Field(name, name, "yes_no", limits=(0.0, 1.0))
+        if name != "followup_spend"
+        else Field(name, name, "amount", before=f"{name}_before")
         for name in OUTCOMES
         if name in customers
     )

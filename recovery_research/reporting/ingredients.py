@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
-from recovery_research.places import PACKAGE
+from recovery_research.places import PACKAGE, project_root
 from recovery_research.reporting.orders import Order
 from recovery_research.reporting.provenance import gather_provenance, hash_bytes
 from recovery_research.reporting.records import Provenance
@@ -175,6 +176,9 @@ def _find_sources(order: Order) -> dict[str, Path | None]:
         value = choice.value
         if name in found or choice.parameter.secret or not isinstance(value, str):
             continue
+        if not is_file_source(value):
+            found[name] = None
+            continue
         path = _find_file(order.notebook.path.parent, value)
         if path is not None:
             found[name] = path
@@ -182,14 +186,18 @@ def _find_sources(order: Order) -> dict[str, Path | None]:
 
 
 def _find_file(folder: Path, value: str) -> Path | None:
+    """Find a file where the notebook would look for it, or the user have meant it."""
     # Longer than any path, or one that no file can have.
     if not value or len(value) > 1000 or "\0" in value:
         return None
-    try:
-        path = folder / value
-        return path if path.is_file() else None
-    except (OSError, ValueError):
-        return None
+    root = project_root()
+    places = [folder, Path.cwd(), *([root, root / "data"] if root else [])]
+    for place in places:
+        with suppress(OSError, ValueError, RuntimeError):
+            path = place / Path(value).expanduser()
+            if path.is_file():
+                return path
+    return None
 
 
 def _hash_modules(folder: Path) -> dict[str, str]:

@@ -1,0 +1,187 @@
+"""How far an adjustment of a file's groups can be trusted: answers or reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+
+from recovery_research.analyses.balance import tabulate_balance
+from recovery_research.analyses.sensitivity import check_placebo, probe_confounding
+from recovery_research.analyses.worst_cases import bound_worst_case
+from recovery_research.customers.group_answers import usable_covariates
+from recovery_research.customers.mapping_rules import Field
+from recovery_research.customers.questions import count_whole, main_questions
+from recovery_research.customers.reading import Customers
+
+
+def answer(
+    known: dict[str, object], ask: Callable, read: Customers, **options: object
+) -> dict[str, object]:
+    """Return an analysis's result as a row, or a row that says why there is none."""
+    try:
+        return known | ask(read.customers, **options).to_frame().iloc[0].to_dict()
+    except ValueError as error:
+        return known | {"note": str(error).rstrip(".")}
+
+
+def list_pairs(read: Customers) -> list[tuple[dict[str, object], Field]]:
+    """Return who is compared, and on which outcome, for the main questions."""
+    return [
+        ({"outcome": each.name, "treated": row.treated, "control": row.control}, each)
+        for row in main_questions(read).itertuples()
+        for each in read.outcomes
+    ]
+
+
+def tabulate_balances(read: Customers) -> pd.DataFrame:
+    """List how alike the groups were beforehand, and how alike weights make them.
+
+    Parameters
+    ----------
+    read : Customers
+        The file.
+
+    Returns
+    -------
+    DataFrame
+        The columns of `balance.tabulate_balance`, ``treated, control`` and a
+        ``note`` where weights cannot be had; empty if there is nothing to adjust for
+        or the main question cannot be asked.
+    """
+    frames = []
+    for row in main_questions(read).itertuples():
+        groups = {"treated": row.treated, "control": row.control}
+        names = [e.name for e in usable_covariates(read, row.treated, row.control)]
+        if not names:
+            continue
+        # Being compared must not depend on an outcome's being known.
+        customers = read.customers.assign(known=1.0)
+        try:
+            found = tabulate_balance(
+                customers, outcome="known", covariates=names, **groups
+            ).assign(note="")
+        except ValueError as error:
+            found = pd.DataFrame([{"note": str(error).rstrip(".")}])
+        frames.append(found.assign(**groups))
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
+def probe_groups(read: Customers, *, confidence: float = 0.95) -> pd.DataFrame:
+    """Ask how strong something unseen must be to explain each difference away.
+
+    Parameters
+    ----------
+    read : Customers
+        The file.
+    confidence : float, optional
+        Level of the intervals.
+
+    Returns
+    -------
+    DataFrame
+        The fields of `sensitivity.ConfoundingProbe`, one row per main question and
+        outcome; where there is none, ``note`` says why.
+    """
+    rows = []
+    for known, _ in list_pairs(read):
+        fields = usable_covariates(read, known["treated"], known["control"])
+        names = [each.name for each in fields]
+        if not names:
+            rows.append(known | {"note": "the file has no covariate that varies"})
+            continue
+        options = known | {"covariates": names, "confidence": confidence}
+        rows.append(answer(known, probe_confounding, read, **options))
+    return count_whole(pd.DataFrame(rows))
+
+
+def say_probes(probes: pd.DataFrame) -> list[str]:
+    """Return in sentences the strongest covariates of `probe_groups`, and its notes."""
+    said = []
+    for row in probes.itertuples():
+        name = f"{row.outcome}, {row.treated}".replace("_", " ")
+        if row.note:
+            said.append(f"{name}: {row.note}")
+        if isinstance(getattr(row, "strongest_covariate", None), str):
+            strongest = row.strongest_covariate.replace("_", " ")
+            said.append(
+                f"{name}: of what is on record {strongest} explains most "
+                f"of who is treated, {row.strongest_r2_treated:.2%}, and "
+                f"{row.strongest_r2_outcome:.2%} of the outcome"
+            )
+    return said
+
+
+def check_placebos(read: Customers, *, confidence: float = 0.95) -> pd.DataFrame:
+    """Compare the groups, adjusted, on what the failure cannot have changed.
+
+    Parameters
+    ----------
+    read : Customers
+        The file.
+    confidence : float, optional
+        Level of the intervals.
+
+    Returns
+    -------
+    DataFrame
+        ``outcome`` (as measured before), ``treated, control``, the columns of
+        `sensitivity.check_placebo` and ``note``; one row per main question and
+        outcome whose value before is on file. What was measured before is not itself
+        adjusted for.
+    """
+    rows = []
+    for known, each in list_pairs(read):
+        if not each.before:
+            continue
+        before = known | {"outcome": each.name_before}
+        names = [
+            field.name
+            for field in usable_covariates(read, known["treated"], known["control"])
+            if field.column != each.before
+        ]
+        if not names:
+            rows.append(before | {"note": "nothing else was known beforehand"})
+            continue
+        options = {"treated": known["treated"], "control": known["control"]}
+        options |= {"covariates": names, "confidence": confidence}
+        try:
+            found = check_placebo(read.customers, before=each.name_before, **options)
+            rows.append(before | found.iloc[0].to_dict())
+        except ValueError as error:
+            rows.append(before | {"note": str(error).rstrip(".")})
+    return count_whole(pd.DataFrame(rows))
+
+
+def bound_groups(read: Customers, *, confidence: float = 0.95) -> pd.DataFrame:
+    """Bound differences whatever the unknown outcomes were.
+
+    Parameters
+    ----------
+    read : Customers
+        The file.
+    confidence : float, optional
+        Level of the intervals around the bounds.
+
+    Returns
+    -------
+    DataFrame
+        The fields of `worst_cases.WorstCase`, one row per main question and outcome
+        of which some values are unknown; where the mapping says no ``limits``,
+        ``note`` says so.
+    """
+    rows = []
+    for known, each in list_pairs(read):
+        chosen = read.customers["index_outcome"].isin(
+            [known["treated"], known["control"]]
+        )
+        if not read.customers.loc[chosen, each.name].isna().any():
+            continue
+        if each.limits is None:
+            unlimited = "the mapping does not say what it can be at most (limits)"
+            rows.append(known | {"note": unlimited})
+            continue
+        options = known | dict(zip(("lowest", "highest"), each.limits, strict=True))
+        options["confidence"] = confidence
+        rows.append(answer(known, bound_worst_case, read, **options))
+    return count_whole(pd.DataFrame(rows))

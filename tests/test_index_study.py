@@ -1,0 +1,138 @@
+"""Spend around the index order: by hand, against Welch, and where nothing happens."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+from scipy import stats
+
+from recovery_research.analyses.index_study import study_index
+from recovery_research.customers.order_customers import customers_from_orders
+
+ORDERS = pd.DataFrame(
+    [
+        # Recovered, index at week 8: 7 in the period before, 30 after; 99 is the order.
+        (1, 5.0, 7.0), (1, 8.0, 99.0), (1, 9.0, 10.0), (1, 11.9, 20.0),
+        (2, 4.0, 1.0), (2, 7.9, 2.0), (2, 8.0, 99.0), (2, 12.0, 50.0),
+        # Not failed, index at week 9; nothing, and 4, before.
+        (3, 9.0, 99.0), (3, 12.99, 8.0),
+        (4, 5.0, 4.0), (4, 9.0, 99.0), (4, 4.9, 3.0),
+        # Somebody else, and one who is not followed long enough.
+        (5, 8.0, 99.0), (5, 9.0, 1000.0), (6, 15.0, 99.0), (6, 15.5, 1000.0),
+    ],
+    columns=["customer", "week", "amount"],
+)  # fmt: skip
+CUSTOMERS = pd.DataFrame(
+    {
+        "customer": [1, 2, 3, 4, 5, 6],
+        "index_week": [8.0, 8.0, 9.0, 9.0, 8.0, 15.0],
+        "index_outcome": [
+            "recovered", "recovered", "no_failure", "no_failure", "silent", "recovered",
+        ],
+    }
+)  # fmt: skip
+
+
+def test_by_hand():
+    study = study_index(ORDERS, CUSTOMERS, end_week=17.0, first=-2, last=1)
+    table = study.periods.set_index("period")
+    # Changes against period -1: recovered 30 - 7 and 0 - 3; never failed 8 and 0 - 4.
+    assert table.loc[0, "estimate"] == (23 - 3) / 2 - (8 - 4) / 2
+    assert table.loc[1, "estimate"] == (-7 + 47) / 2 - (0 - 4) / 2
+    assert table.loc[-2, "estimate"] == (-7 - 3) / 2 - (0 - 1) / 2
+    assert (table["n_treated"] == 2).all()
+    assert (table["n_control"] == 2).all()
+    assert study.note == "1 customers not observed so long are left out"
+
+
+def log_of(seed, effect=0.0, n=400):
+    rng = np.random.default_rng(seed)
+    rate = rng.gamma(1.5, 0.4, n)
+    counts = rng.poisson(rate * 60.0) + 1
+    customer = np.repeat(np.arange(n), counts)
+    orders = pd.DataFrame(
+        {
+            "customer": customer,
+            "week": rng.uniform(0.0, 60.0, len(customer)),
+            # Skewed, and dearer for those who order often.
+            "amount": rng.lognormal(3.0, 0.8, len(customer)) * (1 + rate[customer]),
+            "outcome": np.where(
+                rng.random(len(customer)) < 0.15, "recovered", "no_failure"
+            ),
+        }
+    )
+    customers = customers_from_orders(
+        orders, design="order-based", span=(0.0, 60.0), seed=seed
+    )
+    if effect:
+        index = customers.set_index("customer")
+        week = orders["customer"].map(index["index_week"])
+        failed = orders["customer"].map(index["index_outcome"]) == "recovered"
+        later = failed & (orders["week"] > week) & (orders["week"] <= week + 4.0)
+        orders["amount"] += effect * later
+    return orders, customers
+
+
+def test_each_period_is_welch_on_the_changes():
+    orders, customers = log_of(3)
+    study = study_index(orders, customers, end_week=60.0, first=-2, last=1)
+    chosen = customers[
+        customers["index_outcome"].isin(["recovered", "no_failure"])
+        & customers["index_week"].between(8.0, 52.0)
+    ].set_index("customer")
+    own = orders[orders["customer"].isin(chosen.index)]
+    since = own["week"] - own["customer"].map(chosen["index_week"])
+    for row in study.periods.itertuples():
+        if row.period == -1:
+            assert (row.estimate, row.std_error) == (0.0, 0.0)
+            continue
+
+        def spent(k):
+            inside = (since >= 4 * k) & (since < 4 * (k + 1)) & (since != 0)
+            total = own[inside].groupby("customer")["amount"].sum()
+            return total.reindex(chosen.index, fill_value=0.0)
+
+        change = spent(row.period) - spent(-1)
+        recovered = (chosen["index_outcome"] == "recovered").to_numpy()
+        welch = stats.ttest_ind(change[recovered], change[~recovered], equal_var=False)
+        # The influence form divides by n, Welch by n - 1: the smaller group has over 40.
+        assert_allclose(row.estimate / row.std_error, welch.statistic, rtol=0.013)
+        assert_allclose(
+            row.estimate, change[recovered].mean() - change[~recovered].mean()
+        )
+
+
+def test_an_effect_is_found_where_it_was_put():
+    plain, raised = (
+        study_index(*log_of(5, effect), end_week=60.0).periods for effect in (0.0, 9.0)
+    )
+    moved = (raised["estimate"] - plain["estimate"]).to_numpy()
+    after = raised["period"].to_numpy() == 0
+    # Nine dollars an order of four weeks' orders, more than one on average.
+    assert (moved[after] > 9.0).all()
+    assert_allclose(moved[~after], 0.0, atol=1e-9)
+
+
+@pytest.mark.slow
+def test_where_nothing_drifts_the_pretrend_test_is_honest():
+    p_values = np.array(
+        [
+            study_index(*log_of(seed), end_week=60.0).pretrend_p_value
+            for seed in range(1000)
+        ]
+    )
+    # 1,000 draws at 5 %: a standard error of 0.7 points; three of them, and 1.5 points
+    # for a chi-square with skewed spend and some fifty recovered customers.
+    assert abs((p_values < 0.05).mean() - 0.05) < 0.036
+
+
+def test_what_cannot_be_studied_says_why():
+    with pytest.raises(ValueError, match="first is -1 or less"):
+        study_index(ORDERS, CUSTOMERS, end_week=17.0, first=0)
+    with pytest.raises(ValueError, match="0 customers are recovered and observed"):
+        study_index(ORDERS, CUSTOMERS, end_week=17.0, last=5)
+    twice = pd.concat([CUSTOMERS, CUSTOMERS])
+    with pytest.raises(ValueError, match="customers repeat"):
+        study_index(ORDERS, twice, end_week=17.0)
+    with pytest.raises(ValueError, match="index_week"):
+        study_index(ORDERS, CUSTOMERS.drop(columns="index_week"), end_week=17.0)
