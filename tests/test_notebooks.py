@@ -4,8 +4,11 @@ import ast
 import json
 import re
 
+import pandas as pd
 import pytest
 
+from recovery_research.analyses.ratios import paradox_ratio
+from recovery_research.customers.reading import read_customers
 from recovery_research.places import notebooks_folder
 from recovery_research.reporting import run_report
 from recovery_research.reporting.catalogue import list_notebooks, read_notebook
@@ -125,3 +128,28 @@ def test_runs_twice_the_same(runs):
         for run in runs
     )
     assert first == again
+
+
+@pytest.mark.parametrize(
+    ("name", "n_rows"),
+    [("example", 9), ("example-orders", 9), ("example-complaints", 6)],
+)
+def test_a_file_is_set_beside_the_simulated(name, n_rows, tmp_path):
+    run = run_report(
+        "03-recovery-paradox",
+        {"source": name, "mapping": name, "n_customers": 30_000},
+        reports=tmp_path,
+    )
+    assert run.succeeded, run
+    table = pd.read_csv(run.folder / "tables" / "spend-ratios.csv")
+    assert len(table) == n_rows
+    read = read_customers(name, mapping=name)
+    own = table[(table["world"] == "your file") & (table["treated"] == "recovered")]
+    if name == "example-complaints":
+        assert own.empty
+        page = (run.folder / "report.html").read_text(encoding="utf-8")
+        assert "The paradox cannot be asked of it" in page
+    else:
+        found = paradox_ratio(read.customers, outcome="followup_spend")
+        assert own["estimate"].item() == pytest.approx(found.estimate, rel=1e-12)
+        assert own["ci_high"].item() == pytest.approx(found.ci_high, rel=1e-12)

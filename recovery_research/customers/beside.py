@@ -1,0 +1,80 @@
+"""A file of customers set beside simulated ones: what of it can be compared."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from recovery_research.analyses.groups import FAILED
+from recovery_research.customers.questions import main_questions
+from recovery_research.customers.reading import Customers
+
+NO_FAILURE = "no_failure"
+EXPOSURE = ("n_orders", "n_failures", "n_recovered", "spend")
+
+
+def find_groups(customers: pd.DataFrame) -> list[str]:
+    """Return the failed groups that can be compared with customers without a problem.
+
+    Parameters
+    ----------
+    customers : DataFrame
+        With `index_outcome`.
+
+    Returns
+    -------
+    list of str
+        Those with at least two customers; empty if fewer than two had no problem.
+
+    Examples
+    --------
+    >>> find_groups(pd.DataFrame({"index_outcome": ["silent", "no_failure"] * 2}))
+    ['silent']
+    """
+    counts = customers["index_outcome"].value_counts()
+    if counts.get(NO_FAILURE, 0) < 2:
+        return []
+    return [name for name in FAILED if counts.get(name, 0) >= 2]
+
+
+def list_outcomes(read: Customers | None, *, kind: str = "") -> list[str]:
+    """Return the outcomes of a file by which the paradox can be asked for.
+
+    Parameters
+    ----------
+    read : Customers or None
+        The file, if there is one.
+    kind : str, optional
+        One of `mapping_rules.KINDS`, for those alone.
+
+    Returns
+    -------
+    list of str
+        Empty if there is no file, or nobody to compare.
+    """
+    if read is None or read.shape == "complaints" or not len(main_questions(read)):
+        return []
+    return [each.name for each in read.outcomes if kind in ("", each.kind)]
+
+
+def count_exposure(read: Customers | None) -> pd.DataFrame | None:
+    """Return a file's customers if it counts all their orders and problems, or None."""
+    if not list_outcomes(read) or not set(EXPOSURE) <= set(read.customers):
+        return None
+    return read.customers
+
+
+def tell_file(read: Customers | None) -> str:
+    """Return in words what a file holds, and why it cannot be compared if so."""
+    if read is None:
+        return "No file was given: all customers here are simulated."
+    unit = "complaints" if read.shape == "complaints" else "customers"
+    said = (
+        f"The file is `{read.name}`: {len(read.customers):,} {unit}; "
+        f"{len(read.excluded):,} rows of it were set aside."
+    )
+    if list_outcomes(read):
+        return said
+    why = "nobody in it is both failed and recovered, or nobody went without a problem"
+    if read.shape == "complaints":
+        why = "everybody in a file of complaints had a problem"
+    return f"{said} **The paradox cannot be asked of it:** {why}."
