@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from .claims import Moment, Target, compare_moments, list_targets
-from .ledgers import nearest
 from .moments import measure_claims
+from .near_names import did_you_mean
 from .populations import Population, load_population
 from .searches import Search, Trial, explore, find_best
 from .worlds import World, load_world
@@ -180,7 +180,7 @@ def check_search(
         if name not in world.ledger:
             raise ValueError(
                 f"there is no coefficient {name!r} to search."
-                f"{nearest(name, world.ledger)}"
+                f"{did_you_mean(name, world.ledger)}"
             )
         own = world.ledger[name]
         if not own.low <= low < high <= own.high:

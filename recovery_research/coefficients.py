@@ -11,7 +11,8 @@ from typing import Annotated, Literal
 import pandas as pd
 from pydantic import Field
 
-from .ledgers import LedgerError, LedgerRow, nearest, read_ledger
+from .ledgers import LedgerError, LedgerRow, read_ledger
+from .near_names import did_you_mean
 
 EVIDENCE_CLASSES = ("sourced", "calibrated", "assumed")
 
@@ -130,7 +131,7 @@ class Ledger(Mapping[str, Coefficient]):
             if name not in changed:
                 raise ValueError(
                     f"there is no coefficient {name!r}; there are {sorted(changed)}."
-                    f"{nearest(name, changed)}"
+                    f"{did_you_mean(name, changed)}"
                 )
             changed[name] = replace(
                 changed[name], value=value, evidence_class="assumed", source=source
@@ -171,7 +172,7 @@ def load_ledger(meanings: Path, values: Path) -> Ledger:
         if name not in known:
             raise LedgerError(
                 f"{values.name}: there is no coefficient {name!r}."
-                f"{nearest(name, known)}"
+                f"{did_you_mean(name, known)}"
             )
     return Ledger({row.coefficient: join_rows(row, given, values) for row in rows})
 

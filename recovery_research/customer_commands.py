@@ -1,12 +1,11 @@
 """Commands on somebody's own customers: draft a mapping, check a file with one."""
 
-import sys
 from pathlib import Path
 
 import click
 
-# As everywhere: 2 is bad input, 8 is a result that could not be written.
-EXIT_BAD_INPUT, EXIT_NOT_WRITTEN = 2, 8
+from .command_ends import EXIT_BAD_INPUT, EXIT_NOT_WRITTEN, fail
+
 EPILOG = """\b
 Exit codes:
     0  done; for check: the file can be analysed
@@ -37,7 +36,7 @@ def map_(source: str, into: Path | None, sheet: str, table: str) -> None:
     try:
         draft = draft_mapping(source, sheet=sheet, table=table)
     except CustomerFileError as error:
-        stop(str(error), EXIT_BAD_INPUT)
+        fail(str(error), EXIT_BAD_INPUT)
     if into is None:
         click.echo(draft, nl=False)
         return
@@ -45,9 +44,9 @@ def map_(source: str, into: Path | None, sheet: str, table: str) -> None:
         with into.open("x", encoding="utf-8") as file:
             file.write(draft)
     except FileExistsError:
-        stop(f"{into} is there already; it is not overwritten.", EXIT_BAD_INPUT)
+        fail(f"{into} is there already; it is not overwritten.", EXIT_BAD_INPUT)
     except OSError as error:
-        stop(f"cannot write {into}: {error.strerror}", EXIT_NOT_WRITTEN)
+        fail(f"cannot write {into}: {error.strerror}", EXIT_NOT_WRITTEN)
     click.echo(str(into))
 
 
@@ -76,22 +75,15 @@ def check(source: str, mapping: str, excluded: Path | None) -> None:
         if found.passed and excluded is not None:
             made = read_customers(source, mapping=mapping)
     except CustomerFileError as error:
-        stop(str(error), EXIT_BAD_INPUT)
+        fail(str(error), EXIT_BAD_INPUT)
     for finding in found.findings:
         click.echo(str(finding))
     if not found.passed:
-        stop(f"{found.name} cannot be analysed; see the errors above.", EXIT_BAD_INPUT)
+        fail(f"{found.name} cannot be analysed; see the errors above.", EXIT_BAD_INPUT)
     if made is not None:
         try:
             made.excluded.to_csv(excluded, index=False, lineterminator="\n")
         except OSError as error:
-            stop(f"cannot write {excluded}: {error.strerror}", EXIT_NOT_WRITTEN)
+            fail(f"cannot write {excluded}: {error.strerror}", EXIT_NOT_WRITTEN)
     click.echo(found.flow.to_string(index=False))
     click.echo(f"{found.name} can be analysed as {found.shape}.")
-
-
-def stop(message: str, code: int) -> None:
-    """Say why on the error stream and leave."""
-    click.echo(f"recovery-research: {message}", err=True)
-    sys.stdout.flush()
-    sys.exit(code)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import _kernel
-from .ledgers import nearest
+from .near_names import did_you_mean
 from .policies import RecoveryPolicy
 from .populations import Population
 from .worlds import World
@@ -190,7 +190,8 @@ def check_choice(name: str, value: object, allowed: Iterable[str]) -> None:
     """Refuse a value that is not one of the allowed names."""
     if value not in list(allowed):
         raise ValueError(
-            f"{name} is one of {list(allowed)}; got {value!r}.{nearest(value, allowed)}"
+            f"{name} is one of {list(allowed)}; got {value!r}."
+            f"{did_you_mean(value, allowed)}"
         )
 
 

@@ -93,14 +93,19 @@ def plot_intervals(
             fmt=markers[g % len(markers)], color=colours[g], capsize=3, markersize=5,
             label=None if group is None else say(group),
         )  # fmt: skip
-    ax.set_yticks(range(len(rows)), [say(name) for name in rows])
-    ax.set_ylim(len(rows) - 0.4, -0.6)
+    name_rows(ax, rows)
     ax.set_xlabel(xlabel)
     if percent:
         ax.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
     if hue:
         put_legend_above(ax, len(groups))
     return ax
+
+
+def name_rows(ax: Axes, names: Sequence[str]) -> None:
+    """Write the names beside rows 0, 1, 2 ... and turn the axis: the first on top."""
+    ax.set_yticks(range(len(names)), [say(name) for name in names])
+    ax.set_ylim(len(names) - 0.4, -0.6)
 
 
 def put_legend_above(ax: Axes, n_columns: int) -> None:

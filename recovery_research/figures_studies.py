@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, StrMethodFormatter
 
-from .figures import NARROW, WIDE, ZERO, put_legend_above, require, say
+from .figures import NARROW, WIDE, ZERO, name_rows, put_legend_above, require, say
 
 MARKS = {"naive": ("o", "#d55e00"), "adjusted": ("s", "#0173b2")}
 TRUTH = {"color": "black", "marker": "|", "markersize": 16, "markeredgewidth": 2.5}
@@ -58,8 +58,7 @@ def plot_findings(
         truth["estimate"], [rows.index(name) for name in truth["sampled"]],
         linestyle="none", label="truth", zorder=5, **TRUTH,
     )  # fmt: skip
-    ax.set_yticks(range(len(rows)), [say(name) for name in rows])
-    ax.set_ylim(len(rows) - 0.4, -0.6)
+    name_rows(ax, rows)
     ax.set_xlabel(xlabel)
     put_legend_above(ax, len(views) + 1)
     return ax

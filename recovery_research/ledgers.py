@@ -7,6 +7,8 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from .near_names import did_you_mean
+
 Row = TypeVar("Row", bound="LedgerRow")
 
 
@@ -18,20 +20,6 @@ class LedgerRow(BaseModel):
 
 class LedgerError(ValueError):
     """A table of coefficients or policies that cannot be read as it stands."""
-
-
-def nearest(name: object, allowed: Iterable[str]) -> str:
-    """Return a hint at the allowed name most like `name`, or nothing.
-
-    Examples
-    --------
-    >>> nearest("servise", ["service", "silence"])
-    " Did you mean 'service'?"
-    """
-    from difflib import get_close_matches
-
-    close = get_close_matches(str(name), list(allowed), n=1)
-    return f" Did you mean {close[0]!r}?" if close else ""
 
 
 def read_ledger(path: Path, row_type: type[Row], *, key: str) -> list[Row]:
@@ -103,7 +91,7 @@ def check_columns(path: Path, found: Iterable[str], row_type: type[Row]) -> None
     if extra:
         raise LedgerError(
             f"{path.name} has an unknown column {extra[0]!r}; its columns must be "
-            f"{wanted}.{nearest(extra[0], wanted)}"
+            f"{wanted}.{did_you_mean(extra[0], wanted)}"
         )
 
 

@@ -5,6 +5,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from . import _books
+from .justice import KINDS
 from .simulation import (
     FOLLOWUP_WEEKS,
     MEASURES,
@@ -14,7 +15,6 @@ from .simulation import (
 )
 
 INDEX_OUTCOMES = ("no_failure", "silent", "recovered", "not_recovered", "no_order")
-KINDS = ("outcome", "process")
 CODES = ("index_outcome", "last_outcome")  # names in the records: no mean of these
 # Outcomes of loyalty that the analyses know by name, with their unit.
 OUTCOMES = {

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
+
+from .near_names import did_you_mean
 
 PACKAGE = Path(__file__).resolve().parent
 INSTALLED = PACKAGE / "_installed"
@@ -130,6 +131,7 @@ def _missing(folder: Path, name: str) -> str:
     there = sorted(
         p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()
     )
-    near = get_close_matches(name, there, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    return f"no data file {name!r} in {folder}; it holds {there}.{hint}"
+    return (
+        f"no data file {name!r} in {folder}; it holds {there}."
+        f"{did_you_mean(name, there)}"
+    )

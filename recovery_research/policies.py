@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal, NamedTuple
 import pandas as pd
 from pydantic import Field
 
-from .ledgers import LedgerError, LedgerRow, nearest, read_ledger
+from .ledgers import LedgerError, LedgerRow, read_ledger
+from .near_names import did_you_mean
 from .places import data_path
 
 FORMS = ("refund", "discount", "gift", "gesture")
@@ -127,7 +128,7 @@ class RecoveryPolicy:
         if self.form not in FORMS:
             raise ValueError(
                 f"policy {self.name!r}: form is one of {list(FORMS)}; got "
-                f"{self.form!r}.{nearest(self.form, FORMS)}"
+                f"{self.form!r}.{did_you_mean(self.form, FORMS)}"
             )
         for lever, bounds in LEVERS.items():
             value = getattr(self, lever)
@@ -170,7 +171,7 @@ class RecoveryPolicy:
             if lever not in known:
                 raise ValueError(
                     f"a policy has no lever {lever!r}; it has {known}."
-                    f"{nearest(lever, known)}"
+                    f"{did_you_mean(lever, known)}"
                 )
         return replace(self, name=name, **levers)
 
@@ -294,7 +295,7 @@ def choose_policies(names: Iterable[str]) -> list[RecoveryPolicy]:
         if name not in catalogue:
             raise ValueError(
                 f"the catalogue has no policy {name!r}; it holds {[*catalogue]}."
-                f"{nearest(name, catalogue)}"
+                f"{did_you_mean(name, catalogue)}"
             )
     twice = [name for name in names if names.count(name) > 1]
     if twice:

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .coefficients import Ledger, load_ledger
-from .ledgers import nearest
+from .near_names import did_you_mean
 from .places import data_path
 
 POPULATION_NAMES = ("webshop", "cdnow")
@@ -41,7 +41,7 @@ class Population:
         if coefficient not in self.ledger:
             raise KeyError(
                 f"population {self.name!r} has no coefficient {coefficient!r}."
-                f"{nearest(coefficient, self.ledger)}"
+                f"{did_you_mean(coefficient, self.ledger)}"
             )
         return self.ledger[coefficient].value
 
@@ -91,7 +91,7 @@ def load_population(name: str) -> Population:
     if name not in POPULATION_NAMES:
         raise ValueError(
             f"there is no population {name!r}; there are {list(POPULATION_NAMES)}."
-            f"{nearest(name, POPULATION_NAMES)}"
+            f"{did_you_mean(name, POPULATION_NAMES)}"
         )
     path = data_path(f"population-{name}.csv")
     return Population(name, load_ledger(data_path("traits.csv"), path))

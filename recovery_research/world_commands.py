@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from .command_ends import EXIT_BAD_INPUT, EXIT_NOT_WRITTEN, fail
+
 
 @click.command()
 @click.option(
@@ -20,9 +22,12 @@ def calibrate(into: Path | None) -> None:
     from .places import source_root
 
     folder = source_root() / "data" if into is None else into
-    folder.mkdir(parents=True, exist_ok=True)
-    calibration = fit_world()
-    written = write_calibration(calibration, folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        calibration = fit_world()
+        written = write_calibration(calibration, folder)
+    except OSError as error:
+        fail(f"cannot write {folder}: {error.strerror}", EXIT_NOT_WRITTEN)
     click.echo(calibration.fit.drop(columns="meaning").to_string(index=False))
     click.echo("\n".join(str(path) for path in written))
 
@@ -37,8 +42,7 @@ def verify(world: str) -> None:
     try:
         asked = load_world(world)
     except ValueError as error:
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(2)
+        fail(str(error), EXIT_BAD_INPUT)
     table = check_targets(asked)
     click.echo(table.to_string(index=False))
     held = table["met" if world == "claims" else "holds"]

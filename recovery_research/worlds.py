@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from .coefficients import Ledger, load_ledger
-from .ledgers import nearest
+from .near_names import did_you_mean
 from .places import data_path
 
 WORLD_NAMES = ("claims", "evidence")
@@ -35,7 +35,7 @@ class World:
         if coefficient not in self.ledger:
             raise KeyError(
                 f"world {self.name!r} has no coefficient {coefficient!r}."
-                f"{nearest(coefficient, self.ledger)}"
+                f"{did_you_mean(coefficient, self.ledger)}"
             )
         return self.ledger[coefficient].value
 
@@ -65,7 +65,7 @@ class World:
             if mechanism not in MECHANISMS:
                 raise ValueError(
                     f"there is no mechanism {mechanism!r}; there are "
-                    f"{list(MECHANISMS)}.{nearest(mechanism, MECHANISMS)}"
+                    f"{list(MECHANISMS)}.{did_you_mean(mechanism, MECHANISMS)}"
                 )
         return replace(self, switched_off=self.switched_off | frozenset(mechanisms))
 
@@ -134,7 +134,7 @@ def load_world(name: str) -> World:
     if name not in WORLD_NAMES:
         raise ValueError(
             f"there is no world {name!r}; there are {list(WORLD_NAMES)}."
-            f"{nearest(name, WORLD_NAMES)}"
+            f"{did_you_mean(name, WORLD_NAMES)}"
         )
     ledger = load_ledger(data_path("coefficients.csv"), data_path(f"world-{name}.csv"))
     return World(name, ledger)

@@ -14,16 +14,16 @@ def find_programs():
     """Return the folder of initdb and pg_ctl, the newest version there is, or None."""
     if found := shutil.which("initdb"):
         return Path(found).resolve().parent
-    folders = glob.glob("/usr/lib/postgresql/*/bin/initdb")
-    return Path(max(folders)).parent if folders else None
+    folders = [Path(f).parent for f in glob.glob("/usr/lib/postgresql/*/bin/initdb")]
+    return max(folders, key=lambda f: float(f.parent.name), default=None)
 
 
 def as_owner(folder):
-    """Return what runs a command as somebody PostgreSQL accepts: it refuses root."""
+    """Return how to call what must not run as root: PostgreSQL refuses it."""
     if os.geteuid() != 0:
-        return []
-    shutil.chown(folder, "postgres")
-    return ["runuser", "-u", "postgres", "--"]
+        return {}
+    shutil.chown(folder, "postgres", "postgres")
+    return {"user": "postgres", "group": "postgres", "extra_groups": []}
 
 
 @contextmanager
@@ -46,13 +46,16 @@ def running_server():
 
         def call(*command):
             done = subprocess.run(
-                [*owner, *map(str, command)], capture_output=True, text=True,
-                timeout=120, check=False, cwd="/",
+                [*map(str, command)], capture_output=True, text=True, timeout=120,
+                check=False, cwd="/", **owner,
             )  # fmt: skip
             if done.returncode:
                 raise RuntimeError(f"{command[0]}: {done.stderr.strip()[-300:]}")
 
-        call(programs / "initdb", "-D", data, "-A", "trust", "-U", "tester", "-N")
+        # Whatever language this machine speaks, if it is installed or not.
+        spoken = ("--no-locale", "-E", "UTF8")
+        call(programs / "initdb", "-D", data, "-A", "trust", "-U", "tester", "-N",
+             *spoken)  # fmt: skip
         options = f"-c listen_addresses='' -c fsync=off -k {folder}"
         log = folder / "log"
         call(programs / "pg_ctl", "-D", data, "-l", log, "-o", options, "-w", "start")

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from command_calls import call
 from sample_notebooks import write_notebook
 
 from recovery_research import command_line, places
@@ -36,13 +36,6 @@ def project(tmp_path, monkeypatch):
     (notebooks / "profiles.toml").write_text(PROFILES)
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def call(*arguments):
-    result = CliRunner().invoke(command_line.main, arguments)
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
 
 
 def test_help_names_every_exit_code():

@@ -2,18 +2,8 @@
 
 import pandas as pd
 import pytest
-from click.testing import CliRunner
+from command_calls import call
 from customer_files import ROWS, write_rows
-
-from recovery_research import command_line
-
-
-def call(*arguments):
-    result = CliRunner().invoke(command_line.main, [str(a) for a in arguments])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
-
 
 MAPPING = """
 shape = "customers"

@@ -1,4 +1,4 @@
-"""Runs of before: listed, found, compared, pruned; the records are the only truth."""
+"""Runs of before: read, listed, found; the records are the only truth."""
 
 import json
 import os
@@ -7,28 +7,16 @@ import sqlite3
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from click.testing import CliRunner
+from command_calls import call
 from past_runs import START, lay_run, make_record
 
-from recovery_research import command_line
 from recovery_research.reporting import history as history_module
-from recovery_research.reporting.comparison_pages import write_comparison
-from recovery_research.reporting.comparisons import compare_runs
 from recovery_research.reporting.history import ABANDONED, read_history
 from recovery_research.reporting.history_cache import CACHE_FILE
 from recovery_research.reporting.history_filters import choose_runs, read_moment
-from recovery_research.reporting.locks import Lock
-from recovery_research.reporting.pruning import choose_doomed, delete_runs
 from recovery_research.reporting.records import read_record, write_record
 from recovery_research.reporting.run_finder import find_run
 from recovery_research.reporting.shelf import Shelf
-
-
-def call(*arguments):
-    result = CliRunner().invoke(command_line.main, [str(a) for a in arguments])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
 
 
 @pytest.fixture
@@ -282,200 +270,3 @@ def test_show_tells_what_is_known(reports):
     whole = json.loads(call("show", "churn", "--json", "--reports", reports).stdout)
     assert whole["parameters"][1]["value"] is True
     assert call("show", "nothing", "--reports", reports).exit_code == 2
-
-
-# --------------------------------------------------------------------- comparing
-
-
-@pytest.fixture
-def pair(tmp_path):
-    before = lay_run(
-        tmp_path,
-        0,
-        tables={
-            "kept": "policy,estimate\na,1.0\nb,0.2\nc,\n",
-            "same": "x\n1\n",
-            "old": "x\n1\n",
-        },
-    )
-    after = lay_run(
-        tmp_path,
-        1,
-        parameters={"n": 4, "world": "claims", "<b>": "<script>alert(1)</script>"},
-        provenance={"distributions": {"package-000": "1.2.4"}},
-        tables={
-            "kept": "policy,estimate,more\na,1.0001,1\nb,0.3,2\n",
-            "same": "x\n1\n",
-            "new": "x\n1\n",
-        },
-    )
-    return before, after
-
-
-def test_every_changed_cell_is_found(pair):
-    found = compare_runs(*pair)
-    assert found.tables == {"kept": False, "new": False, "old": False, "same": True}
-    cells = {(c.table, c.row, c.column): (c.before, c.after) for c in found.cells}
-    assert cells == {
-        ("kept", 1, "estimate"): ("1.0", "1.0001"),
-        ("kept", 1, "more"): (None, "1"),
-        ("kept", 2, "estimate"): ("0.2", "0.3"),
-        ("kept", 2, "more"): (None, "2"),
-        ("kept", 3, "policy"): ("c", None),
-        ("kept", 3, "estimate"): ("", None),
-        ("new", None, ""): (None, "present"),
-        ("old", None, ""): ("present", None),
-    }
-    changes = {(c.part, c.name): (c.before, c.after) for c in found.changes}
-    assert changes["parameters", "n"] == ("3", "4")
-    assert changes["versions", "package-000"] == ("1.2.3", "1.2.4")
-    assert changes["versions", "package-001"] == ("1.2.3", None)
-    assert ("code", "notebook") not in changes
-    assert len(found.to_frame()) == 8
-
-
-def test_the_tolerance_is_as_it_says(pair):
-    def estimates(**tolerance):
-        found = compare_runs(*pair, **tolerance)
-        return [c.row for c in found.cells if c.column == "estimate"]
-
-    # 1.0 and 1.0001 differ by 1e-4 of the first; 0.2 and 0.3 by half of it.
-    assert estimates(rtol=0.9e-4) == [1, 2, 3]
-    assert estimates(rtol=1.1e-4) == [2, 3]
-    assert estimates(atol=0.11) == [3]
-    assert estimates(rtol=0.51) == [3]
-    assert estimates(rtol=0.35) == [2, 3]
-    for wrong in (-1.0, float("nan"), float("inf")):
-        with pytest.raises(ValueError, match="0 or more"):
-            compare_runs(*pair, rtol=wrong)
-
-
-def test_the_diff_command_and_its_page(pair, tmp_path):
-    names = [folder.name for folder in pair]
-    page = tmp_path / "diff.html"
-    said = call("diff", *names, "--reports", tmp_path, "--page", page)
-    assert said.exit_code == 9
-    assert "parameters: n: 3 -> 4" in said.stdout
-    assert "row 2, estimate: 0.2 -> 0.3" in said.stdout
-    assert "table same: the same" in said.stdout
-    html = page.read_text()
-    assert "<script" not in html
-    assert "&lt;script&gt;" in html
-    assert "default-src 'none'" in html
-    assert html == write_comparison(compare_runs(*pair))
-    same = call("diff", names[0], names[0], "--reports", tmp_path)
-    assert (same.exit_code, "made of the same" in same.stdout) == (0, True)
-
-
-# ----------------------------------------------------------------------- pruning
-
-
-def test_prune_shows_first_and_never_takes_the_last_good(tmp_path):
-    for number, verdict in enumerate(
-        ["succeeded", "succeeded", "cell failed", "cell failed", "cell failed"]
-    ):
-        lay_run(tmp_path, number, verdict=verdict)
-    lay_run(tmp_path, 0, report="churn")
-    said = call("prune", "--keep", 1, "--reports", tmp_path)
-    assert said.exit_code == 0
-    assert [line.split()[1][-6:] for line in said.stdout.splitlines()[:-1]] == [
-        "000000",
-        "000002",
-        "000003",
-    ]
-    assert "3 runs, 0.0 MB would go; --yes deletes them" in said.stdout
-    assert len(read_history(tmp_path).runs) == 6
-
-    assert call("prune", "--keep", 0, "--yes", "--reports", tmp_path).exit_code == 0
-    left = read_history(tmp_path).runs
-    assert [(run.report, run.run_id[-6:]) for run in left] == [
-        ("churn", "000000"),
-        ("loyalty", "000001"),
-    ]
-    assert Shelf(tmp_path, "loyalty").latest() == left[1].folder
-    assert not list(tmp_path.rglob(".trash-*"))
-
-
-def test_prune_by_age_needs_both_conditions(tmp_path):
-    for number in range(6):
-        lay_run(tmp_path, number)
-    now = START + timedelta(hours=6)
-
-    def doomed(**conditions):
-        found = choose_doomed(tmp_path, now=now, **conditions)
-        return [one.run.run_id[-1] for one in found]
-
-    assert doomed(older_than=timedelta(hours=3.5)) == ["0", "1", "2"]
-    assert doomed(older_than=timedelta(hours=3.5), keep=4) == ["0", "1"]
-    assert doomed(older_than=timedelta(hours=5.5), keep=1) == ["0"]
-    assert doomed(keep=9) == []
-    for wrong, said in (
-        ({}, "say how many"),
-        ({"keep": -1}, "0 or more"),
-        ({"keep": 1, "names": ["x"]}, "no report 'x'"),
-    ):
-        with pytest.raises(ValueError, match=said):
-            choose_doomed(tmp_path, **wrong)
-
-
-def test_prune_spares_what_has_become_the_last_good_since(tmp_path):
-    lay_run(tmp_path, 0)
-    lay_run(tmp_path, 1)
-    doomed = choose_doomed(tmp_path, keep=0)
-    assert len(doomed) == 1
-    shutil.rmtree(tmp_path / "loyalty" / "20260105-073000-000001")
-    Shelf(tmp_path, "loyalty").point_latest_at(doomed[0].run.run_id)
-    assert delete_runs(tmp_path, doomed) == []
-    assert doomed[0].run.folder.is_dir()
-
-
-def test_prune_spares_the_last_good_with_and_without_a_pointer(tmp_path):
-    for number in range(3):
-        lay_run(tmp_path, number)
-    shelf = Shelf(tmp_path, "loyalty")
-    first, _, last = shelf.list_runs()
-    (shelf.folder / "latest").unlink()
-    assert [one.run.folder for one in choose_doomed(tmp_path, keep=0)][-1] != last
-    shelf.point_latest_at(first.name)
-    spared = {first, last}
-    assert spared.isdisjoint(one.run.folder for one in choose_doomed(tmp_path, keep=0))
-
-
-def test_prune_leaves_damaged_runs_alone(tmp_path):
-    for number in range(3):
-        lay_run(tmp_path, number)
-    damaged = tmp_path / "loyalty" / "20260105-063000-000000"
-    (damaged / "run.json").write_text("{")
-    call("prune", "--keep", 0, "--yes", "--reports", tmp_path)
-    assert damaged.is_dir()
-    assert len(read_history(tmp_path).runs) == 1
-
-
-# ------------------------------------------------------------------------- locks
-
-
-def test_a_lock_of_another_host_is_believed_while_it_shows_itself(tmp_path):
-    path = tmp_path / "x.lock"
-    path.write_text(json.dumps({"host": "elsewhere", "pid": 1}))
-    lock = Lock(path)
-    assert not lock.take()
-    old = path.stat().st_mtime - 601
-    os.utime(path, (old, old))
-    assert lock.take()
-    assert not Lock(path).take(), "held by this process"
-    lock.release()
-    assert path.read_bytes() == b""
-
-
-def test_a_lock_of_a_dead_process_is_free(tmp_path):
-    path = tmp_path / "x.lock"
-    import platform
-
-    path.write_text(json.dumps({"host": platform.node(), "pid": 999_999}))
-    lock = Lock(path)
-    assert lock.take()
-    lock.release(remove=True)
-    assert not path.exists()
-    path.write_text("not json")
-    with lock.hold():
-        assert json.loads(path.read_text())["pid"] == os.getpid()

@@ -1,6 +1,5 @@
 """Plans: read whole, every mistake named, before anything starts."""
 
-import io
 import json
 from datetime import UTC, datetime
 
@@ -10,7 +9,6 @@ from past_runs import lay_run
 from sample_notebooks import write_notebook
 
 from recovery_research import command_line
-from recovery_research.reporting.ends import Outcome, Verdict
 from recovery_research.reporting.grids import lay_out_grid
 from recovery_research.reporting.ingredients import (
     list_ingredients,
@@ -18,9 +16,6 @@ from recovery_research.reporting.ingredients import (
     trace_order,
 )
 from recovery_research.reporting.orders import check_report_name
-from recovery_research.reporting.outputs import LONGEST_TEXT, OutputGuard, join_streams
-from recovery_research.reporting.plan_progress import Board, LineWriter
-from recovery_research.reporting.plan_results import PlanEnd, ReportEnd
 from recovery_research.reporting.plan_runs import USUAL_BYTES, WORKER_BYTES, expect_cost
 from recovery_research.reporting.plans import PlanError, read_plan
 from recovery_research.reporting.retries import Retries
@@ -249,55 +244,6 @@ def test_a_grid_is_every_combination_under_names_of_its_own():
         lay_out_grid("a", {"x": list(range(1001))})
 
 
-# ----------------------------------------------------------------------- retries
-
-
-@pytest.mark.parametrize(
-    ("outcome", "again"),
-    [
-        (Outcome(Verdict.NOT_STARTED, "the kernel did not start"), True),
-        (Outcome(Verdict.CELL_FAILED, error="ConnectionRefusedError"), True),
-        (
-            Outcome(
-                Verdict.CELL_FAILED,
-                "could not connect to server",
-                error="OperationalError",
-            ),
-            True,
-        ),
-        (
-            Outcome(
-                Verdict.CELL_FAILED, "database is locked", error="OperationalError"
-            ),
-            True,
-        ),
-        (
-            Outcome(Verdict.CELL_FAILED, "no such table: x", error="OperationalError"),
-            False,
-        ),
-        (
-            Outcome(Verdict.CELL_FAILED, "connection refused", error="AssertionError"),
-            False,
-        ),
-        (Outcome(Verdict.CELL_FAILED, error="Odd"), True),
-        (Outcome(Verdict.CELL_FAILED, error="ValueError"), False),
-        (Outcome(Verdict.TIMED_OUT, "timed out"), False),
-        (Outcome(Verdict.KERNEL_DIED), False),
-        (Outcome(Verdict.INTERRUPTED), False),
-        (Outcome(Verdict.SUCCEEDED), False),
-    ],
-)
-def test_only_what_can_pass_is_tried_again(outcome, again):
-    assert Retries(errors=("Odd",)).can_pass(outcome) is again
-
-
-def test_retries_are_checked():
-    assert list(Retries(0).waits()) == []
-    for wrong in ({"times": 11}, {"times": -1}, {"wait_seconds": -1.0}):
-        with pytest.raises(ValueError, match="is 0 to"):
-            Retries(**wrong)
-
-
 # ------------------------------------------------------------------- ingredients
 
 
@@ -339,118 +285,7 @@ def test_a_file_that_a_parameter_names_is_an_ingredient(folder):
     assert key_of(folder, text) != before
 
 
-# ------------------------------------------------------------ output and progress
-
-
-def stream(text):
-    return {"msg_type": "stream", "content": {"name": "stdout", "text": text}}
-
-
-def test_floods_are_cut_and_lines_are_heard():
-    heard, refused = [], []
-    guard = OutputGuard(heard.append, refused.append)
-    message = stream("one\ntw")
-    assert guard.admit(message, 0)
-    assert guard.admit(stream("o\n10 %\r20 %\r30 %\n\x1b[31mred\x1b[0m"), 0)
-    assert heard == ["one", "two", "30 %"]
-    guard.end_cell()
-    assert heard[-1] == "red"
-    flood = stream("x" * (LONGEST_TEXT + 5))
-    assert guard.admit(flood, 1)
-    assert flood["content"]["text"].startswith("x" * LONGEST_TEXT + "\n[cut here")
-    assert not guard.admit(stream("more"), 1)
-    assert guard.cut_cells == [1]
-    assert guard.admit(stream("another cell"), 2)
-    # Just full is not cut yet; the next piece is, and it is said.
-    assert guard.admit(stream("x" * LONGEST_TEXT), 3)
-    last = stream("one more")
-    assert guard.admit(last, 3)
-    assert last["content"]["text"].startswith("\n[cut here")
-    assert not guard.admit(stream("and more"), 3)
-    assert guard.cut_cells == [1, 3]
-    assert refused == []
-
-
-def text_of(name, text):
-    return {"output_type": "stream", "name": name, "text": text}
-
-
-def test_pieces_of_text_are_joined_whatever_the_clock_did():
-    table = {"output_type": "display_data", "data": {}}
-    pieces = [
-        text_of("stderr", "w"),
-        text_of("stdout", "a\n1 %\r2 %"),
-        table,
-        text_of("stdout", "\r3 %\nb\r\n"),
-        text_of("stderr", "arn"),
-    ]
-    joined = join_streams(pieces)
-    assert [o.get("text") for o in joined] == ["a\n3 %\nb\r\n", "warn", None]
-    # A single line of ten million characters; the square of that would take days.
-    long = join_streams([text_of("stdout", "x" * 10_000_000 + "\ry")])
-    assert long[0]["text"] == "y"
-
-
-def test_too_large_outputs_are_refused_not_dropped(monkeypatch):
-    monkeypatch.setattr("recovery_research.reporting.outputs.LARGEST_OUTPUTS", 100)
-    refused = []
-    guard = OutputGuard(lambda _: None, refused.append)
-    data = {"msg_type": "display_data", "content": {"data": {"text/html": "x" * 99}}}
-    assert guard.admit(data, 0)
-    assert not guard.admit(data, 1)
-    assert refused == ["the report's outputs are more than 100 characters"]
-
-
-def test_the_board_knows_how_long_it_takes():
-    board = Board(io.StringIO())
-    board.begin({"a": None, "b": 30.0, "c": None}, 2)
-    # a and c are expected to take as long as b: 90 s of work for two.
-    assert board.compute_left(0.0) == 45.0
-    board.start("b")
-    now = board._started["b"]
-    assert board.compute_left(now + 20) == pytest.approx((30 + 10 + 30) / 2)
-    board.end(ReportEnd("b", "b", "succeeded"))
-    board.end(ReportEnd("a", "a", "cell failed", "no"))
-    text = board.out.getvalue()
-    assert "1 of 3 reports, about" in text
-    assert "2 of 3 reports, 1 failed" in text
-    assert Board(io.StringIO()).compute_left(0.0) is None
-
-
-def test_lines_are_dated_and_failures_told_once():
-    out = io.StringIO()
-    writer = LineWriter(out)
-    writer.log("a", 40, "a: cell failed: no")
-    writer.end(ReportEnd("a", "a", "cell failed", "no"))
-    writer.end(ReportEnd("b", "b", "not written", "full"))
-    lines = out.getvalue().splitlines()
-    assert [line[20:] for line in lines] == [
-        "ERROR a: cell failed: no",
-        "ERROR b: not written: full",
-    ]
-    datetime.strptime(lines[0][:19], "%Y-%m-%d %H:%M:%S")
-
-
-def test_the_summary_fits_a_screen_and_the_worst_code_counts():
-    good = [ReportEnd(f"good-{n}", "g", "succeeded", seconds=1.0) for n in range(500)]
-    bad = [
-        ReportEnd(f"bad-{n}", "b", "cell failed", "a\n" + "x" * 999) for n in range(500)
-    ]
-    text = PlanEnd((*good, *bad), 3.0, 3).summarise()
-    assert len(text.splitlines()) <= 40
-    assert text.startswith("1000 reports: 500 good (0 unchanged), 500 failed; 3 s")
-    assert max(map(len, text.splitlines())) <= 200
-    codes = [
-        ReportEnd("a", "a", verdict, message).exit_code
-        for verdict, message in (
-            ("succeeded", ""),
-            ("not run", ""),
-            ("error", ""),
-            ("timed out", ""),
-            ("interrupted", "by SIGTERM"),
-        )
-    ]
-    assert codes == [0, 0, 1, 5, 143]
+# -------------------------------------------------------------------------------- costs
 
 
 def test_costs_are_expected_from_the_last_good_run(folder):

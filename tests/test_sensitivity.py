@@ -1,12 +1,14 @@
 """Sensitivity: confounders built to be exactly as strong as the value says."""
 
 import math
+from decimal import Decimal, localcontext
 
 import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
 from numpy.testing import assert_allclose
+from scipy import optimize, stats
 
 from recovery_research.analyses.sensitivity import (
     check_placebo,
@@ -34,8 +36,9 @@ def draw(n=220, seed=3, effect=4.0):
     )
 
 
-def with_confounder(frame, strength, seed=0):
-    """Refit with something that explains `strength` of both, against the effect."""
+def with_confounder(frame, strength, of_outcome=None, seed=0):
+    """Refit with something that explains so much of treatment and outcome."""
+    of_outcome = strength if of_outcome is None else of_outcome
     group = (frame["index_outcome"] == "recovered").to_numpy(float)
     design = np.column_stack([np.ones(len(frame)), frame[["tenure", "age"]]])
     unit = lambda v: v / np.linalg.norm(v)  # noqa: E731
@@ -44,7 +47,8 @@ def with_confounder(frame, strength, seed=0):
     e = unit(clean(frame["spend"].to_numpy(), np.column_stack([design, group])))
     noise = np.random.default_rng(seed).normal(size=len(frame))
     basis = np.column_stack([design, group, e])
-    z = math.sqrt(strength) * e + math.sqrt(1 - strength) * unit(clean(noise, basis))
+    rest = unit(clean(noise, basis))
+    z = math.sqrt(of_outcome) * e + math.sqrt(1 - of_outcome) * rest
     z = z + math.sqrt(strength / (1 - strength)) * d
     return sm.OLS(frame["spend"], np.column_stack([group, design, z])).fit()
 
@@ -94,6 +98,49 @@ def test_robustness_value_by_hand_and_at_its_ends():
     values = [robustness_value(t, 9, confidence=0.95) for t in (3, 5, 8, 20, 400)]
     assert values == sorted(values)
     assert values[-1] < 1.0
+
+
+@pytest.mark.parametrize("freedom", [2, 9, 1_000_000])
+@pytest.mark.parametrize("t", [1e-160, 1e-12, 0.3, 20.0, 1e4, 1e8, 1e10, 1e150])
+def test_robustness_value_is_the_closed_form_however_large_t(t, freedom):
+    # With so many digits nothing is lost where the formula subtracts.
+    with localcontext(prec=1000):
+        square = Decimal(t) ** 2 / freedom
+        exact = float(((square**2 + 4 * square).sqrt() - square) / 2)
+    # Six operations, each of them right to half a unit in the last place, 1.1e-16.
+    assert_allclose(robustness_value(t, freedom), exact, rtol=7e-16)
+
+
+def hardest(f, c, strength):
+    """Return the largest f that a confounder of no more than so much undoes."""
+    harm = lambda y: math.sqrt(y * strength) + c * math.sqrt(1 - y)  # noqa: E731
+    found = optimize.minimize_scalar(
+        lambda y: -harm(y), bounds=(0.0, strength), options={"xatol": 1e-12}
+    )
+    return max(-found.fun, harm(strength)) / math.sqrt(1 - strength)
+
+
+@pytest.mark.parametrize("t", [2.5, 3.6, 3.8, 12.0, 60.0])
+def test_no_confounder_of_less_than_the_value_can_do_it(t):
+    # With 9 degrees of freedom the two cases meet at f c = 1, that is t = 3.68.
+    c = stats.t.ppf(0.975, 8) / math.sqrt(8)
+    value = robustness_value(t, 9, confidence=0.95)
+    # Near the maximum harm is flat: xatol 1e-12 leaves far less than this.
+    assert_allclose(hardest(t / 3, c, value), t / 3, rtol=1e-9)
+    assert hardest(t / 3, c, 0.98 * value) < t / 3 * (1 - 1e-4)
+
+
+def test_a_small_clear_study_is_undone_by_explaining_less_of_the_outcome():
+    frame = draw(n=13, seed=5, effect=150.0)
+    probe = probe_confounding(frame, outcome="spend", covariates=["tenure", "age"])
+    c = stats.t.ppf(0.975, 8) / math.sqrt(8)
+    assert c * probe.estimate / probe.std_error / 3 > 1
+    value = probe.robustness_value_ci
+    nearer = with_confounder(frame, value, value / (c**2 + value))
+    limits = nearer.conf_int().loc[nearer.params.index[0]]
+    assert abs(limits.iloc[0]) < 1e-8 * limits.iloc[1]
+    same = with_confounder(frame, value)
+    assert same.conf_int().loc[same.params.index[0]].iloc[0] > 1
 
 
 def test_e_values():

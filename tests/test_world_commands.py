@@ -1,6 +1,7 @@
 """The two worlds on the command line."""
 
 import pandas as pd
+import pytest
 from click.testing import CliRunner
 
 from recovery_research import calibration, verification
@@ -39,3 +40,12 @@ def test_calibrate_writes_where_it_is_told(monkeypatch, tmp_path):
     assert done.exit_code == 0, done.output
     assert written == [(fake, tmp_path / "new")]
     assert "fit.csv" in done.output
+
+
+def test_calibrate_says_at_once_where_it_cannot_write(monkeypatch, tmp_path):
+    monkeypatch.setattr(calibration, "calibrate", lambda: pytest.fail("it was run"))
+    (tmp_path / "file").write_text("")
+    done = CliRunner().invoke(main, ["calibrate", "--into", str(tmp_path / "file/new")])
+    assert done.exit_code == 8
+    assert "cannot write" in done.output
+    assert "Not a directory" in done.output

@@ -157,9 +157,11 @@ def adjust(
     -----
     Limits are t limits with the smaller effective group size less one as degrees of
     freedom; standard errors are from influence functions and allow for unequal
-    variances and estimated propensities. ``statsmodels.treatment.TreatmentEffect``
-    gives the same numbers but by a Nelder-Mead search over all coefficients at once,
-    which does not finish on a large table.
+    variances and estimated propensities. ``TreatmentEffect`` of statsmodels gives the
+    same for ``ipw`` and ``regression`` (its AIPW leaves the weights as they are and is
+    another estimator), but finds its standard errors by a Nelder-Mead search over all
+    coefficients: with 100,000 customers and five covariates 2.4 s for ``ipw`` and 23 s
+    for ``aipw``, where this takes 0.1 s (statsmodels 0.15, one machine).
 
     References
     ----------

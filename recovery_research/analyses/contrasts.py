@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from recovery_research.analyses.bootstrap import skewness_of_estimate
-from recovery_research.analyses.groups import TwoGroups, did_you_mean, select_groups
+from recovery_research.analyses.groups import TwoGroups, select_groups
 from recovery_research.analyses.intervals import (
     Interval,
     check_level,
@@ -19,6 +19,7 @@ from recovery_research.analyses.intervals import (
     without_interval,
 )
 from recovery_research.analyses.verdicts import decide, set_bounds
+from recovery_research.near_names import did_you_mean
 
 METHODS = ("auto", "welch", "newcombe", "bca")
 

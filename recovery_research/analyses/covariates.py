@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from recovery_research.analyses.groups import (
     GROUP_COLUMN,
     check_outcome,
-    did_you_mean,
     read_outcome,
     require_column,
     rows_of_policy,
 )
+from recovery_research.near_names import did_you_mean
 
 MOST_LEVELS = 50
 # Columns of the customers table that the failure or its recovery may have changed.

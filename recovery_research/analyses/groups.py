@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+from recovery_research.near_names import did_you_mean
 
 GROUP_COLUMN = "index_outcome"
 IDENTIFIERS = ("policy", "customer", GROUP_COLUMN)
@@ -170,12 +170,6 @@ def read_outcome(column: pd.Series) -> NDArray[np.float64]:
 def observed_levels(column: pd.Series) -> list[str]:
     """List the values that occur, in order of category or of name."""
     return [str(level) for level in sorted(column.dropna().unique().tolist())]
-
-
-def did_you_mean(name: str, allowed: Iterable[str]) -> str:
-    """Return " Did you mean ...?" with the nearest names, or nothing."""
-    near = difflib.get_close_matches(str(name), list(allowed), n=3)
-    return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
 
 
 def _is_outcome(column: pd.Series) -> bool:

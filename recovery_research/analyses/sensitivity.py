@@ -191,11 +191,20 @@ def robustness_value(
 
     Notes
     -----
-    RV = (sqrt(f^4 + 4 f^2) - f^2) / 2 with f = |t| / sqrt(freedom), less the critical
-    value t(freedom - 1) / sqrt(freedom - 1) if a level is given. Where even a
-    confounder that explains all of the outcome's variance is limited by the loss of
-    degrees of freedom (f above the inverse of that critical value), the share is
-    (f^2 - c^2) / (1 + f^2).
+    In units of f = |t| / sqrt(freedom), something that explains the shares y of the
+    outcome and d of the treatment takes the limit to zero if
+
+        f sqrt(1 - d) = sqrt(y d) + c sqrt(1 - y),
+
+    c being t(freedom - 1) / sqrt(freedom - 1), or 0 for the estimate itself. With
+    y = d = RV this is RV = (sqrt(g^4 + 4 g^2) - g^2) / 2, g = f - c. But what explains
+    more of the outcome also narrows the interval: if f c is above 1, the most harmful
+    share y is not RV but d / (c^2 + d), less than it, and RV = (f^2 - c^2) / (1 + f^2).
+
+    References
+    ----------
+    Cinelli, C. and Hazlett, C. (2020). Making sense of sensitivity. JRSS B 82, 39-67.
+    Their R package ``sensemakr`` has the same two cases.
 
     Examples
     --------
@@ -210,9 +219,11 @@ def robustness_value(
     if f <= critical:
         return 0.0
     if f * critical > 1.0:
-        return (f**2 - critical**2) / (1.0 + f**2)
-    square = (f - critical) ** 2
-    return (math.sqrt(square**2 + 4.0 * square) - square) / 2.0
+        scale = math.hypot(1.0, f)
+        return (f - critical) / scale * ((f + critical) / scale)
+    # The formula of the notes, multiplied out: as it stands there, it subtracts two
+    # numbers that are nearly equal if f is large.
+    return 2.0 / (1.0 + math.hypot(1.0, 2.0 / (f - critical)))
 
 
 def e_value(ratio: float) -> float:

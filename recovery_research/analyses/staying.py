@@ -13,7 +13,6 @@ from scipy import stats
 
 from recovery_research.analyses.groups import (
     GROUP_COLUMN,
-    did_you_mean,
     require_column,
     rows_of_policy,
 )
@@ -26,6 +25,7 @@ from recovery_research.analyses.survival import (
     share_at,
     share_errors,
 )
+from recovery_research.near_names import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,10 @@ from urllib.parse import quote
 
 import numpy as np
 
-from recovery_research.analyses.groups import did_you_mean
 from recovery_research.customers.findings import CustomerFileError
 from recovery_research.customers.mapping_rules import SourceRule
 from recovery_research.customers.sources import RawTable, choose_columns
+from recovery_research.near_names import did_you_mean
 
 if TYPE_CHECKING:
     import pyarrow as pa

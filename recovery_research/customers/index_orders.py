@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recovery_research.analyses.groups import did_you_mean
 from recovery_research.customers.index_outcomes import (
     NO_FAILURE,
     NO_ORDER,
@@ -20,6 +19,7 @@ from recovery_research.customers.index_outcomes import (
     Answers,
 )
 from recovery_research.customers.order_logs import OrderLog
+from recovery_research.near_names import did_you_mean
 
 DESIGNS = ("order-based", "customer-based", "ever-failed")
 INDEX_CHOICES = ("drawn", "first")

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import TypeVar
 
-from recovery_research.analyses.groups import did_you_mean
 from recovery_research.customers.findings import CustomerFileError
 from recovery_research.customers.index_orders import DESIGNS, INDEX_CHOICES
 from recovery_research.customers.mapping_rules import (
@@ -15,6 +14,7 @@ from recovery_research.customers.mapping_rules import (
     TimeRule,
     ValueRule,
 )
+from recovery_research.near_names import did_you_mean
 
 Rule = TypeVar("Rule", ValueRule, TimeRule, SourceRule, OrderRule)
 

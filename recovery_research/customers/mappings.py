@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from recovery_research import places
-from recovery_research.analyses.groups import did_you_mean
 from recovery_research.customers.index_outcomes import OUTCOMES_OF_ORDERS
 from recovery_research.customers.mapping_fields import (
     check_covariates,
@@ -34,6 +33,7 @@ from recovery_research.customers.order_customers import (
     COVARIATES,
 )
 from recovery_research.customers.sources import find_file
+from recovery_research.near_names import did_you_mean
 
 PARTS = (
     "shape", "columns", "outcomes", "covariates", "groups", "answers", "values", "time",

@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from recovery_research.analyses.groups import did_you_mean
 from recovery_research.customers.index_outcomes import (
     NO_ORDER,
     OUTCOMES_OF_ORDERS,
     Answers,
     classify_outcomes,
 )
+from recovery_research.near_names import did_you_mean
 
 FLAGS = ("failed", "complained", "resolved", "response", "left")
 

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 
 from recovery_research.analyses.contrasts import paradox_by_outcome
-from recovery_research.analyses.groups import did_you_mean, read_outcome
+from recovery_research.analyses.groups import read_outcome
 from recovery_research.analyses.verdicts import NO_PARADOX, PARADOX
 from recovery_research.customers.index_outcomes import OUTCOMES_OF_ORDERS
 from recovery_research.customers.reading import Customers
+from recovery_research.near_names import did_you_mean
 
 CANNOT_ASK = "cannot be asked"
 QUESTIONS = (

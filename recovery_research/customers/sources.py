@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recovery_research import places
-from recovery_research.analyses.groups import did_you_mean
 from recovery_research.customers.findings import CustomerFileError
 from recovery_research.customers.mapping_rules import SourceRule
+from recovery_research.near_names import did_you_mean
 
 if TYPE_CHECKING:
     import pyarrow as pa

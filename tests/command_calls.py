@@ -1,0 +1,13 @@
+"""The command line, called within the test's own process."""
+
+from click.testing import CliRunner
+
+from recovery_research import command_line
+
+
+def call(*arguments):
+    """Call a command; what it did not mean to raise is raised."""
+    result = CliRunner().invoke(command_line.main, [str(a) for a in arguments])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
