@@ -25,7 +25,6 @@ STILL_LONG = {
     "tests/test_parameters.py": 468,
     "tests/test_plans.py": 462,
     "tests/test_reporting_faults.py": 564,
-    "tests/test_reporting_index.py": 383,
     "tests/test_reporting_pages.py": 384,
     "tests/test_reporting_runs.py": 463,
     "tests/test_reporting_schedules.py": 428,
