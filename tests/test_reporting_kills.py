@@ -1,6 +1,7 @@
 """Killed at any moment: the last good report stands and the record is honest."""
 
 import json
+import logging
 import os
 import random
 import time
@@ -114,10 +115,10 @@ def test_killed_at_random_moments(tmp_path, whom):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("whom", KILLS)
-def test_fifty_kills_at_random_moments(tmp_path, whom, record_property):
+def test_fifty_kills_at_random_moments(tmp_path, whom):
     kill, allowed = KILLS[whom]
     verdicts = Counter(survive(tmp_path, kill, 50))
-    record_property("verdicts", dict(verdicts))
+    logging.getLogger(__name__).warning("50 kills of the %s: %s", whom, verdicts)
     assert set(verdicts) <= allowed
     # Two of them were not disturbed; enough of the kills must have met a run.
     assert verdicts["succeeded"] >= 2
