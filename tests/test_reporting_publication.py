@@ -259,17 +259,21 @@ def test_a_deletion_that_breaks_off_is_finished_the_next_time(
     "place", ["../outside", "02-x/../../outside", "/outside", "", "02-x", "02-x/latest"]
 )
 def test_a_manifest_that_lies_deletes_nothing_elsewhere(reports, tmp_path, place):
-    (tmp_path / "outside").mkdir()
-    (tmp_path / "outside" / "run.json").write_text("precious")
-    site = tmp_path / "site"
+    site, outside = tmp_path / "deep" / "site", tmp_path / "deep" / "outside"
     publish_reports(reports, str(site))
+    outside.mkdir()
+    (outside / "run.json").write_text("precious")
     document = json.loads((site / "manifest.json").read_text())
-    document["runs"][place] = {"run.json": [1, "x"]}
     gone = "02-x/20261103-070500-999999"
+    (site / gone).mkdir()
+    # The last good run of a report stays anyhow, so there is a later one of each.
+    for where in (place, f"{place.partition('/')[0]}/zzz"):
+        document["runs"][where] = {"run.json": [1, "x"]}
     document["runs"][gone] = {"../../../outside/run.json": [1, "x"]}
     (site / "manifest.json").write_text(json.dumps(document))
-    publish_reports(reports, str(site), delete=True)
-    assert (tmp_path / "outside" / "run.json").read_text() == "precious"
+    done = publish_reports(reports, str(site), delete=True)
+    assert done.gone == (gone,)
+    assert (outside / "run.json").read_text() == "precious"
 
 
 # ------------------------------------------------------------- a real S3 server
