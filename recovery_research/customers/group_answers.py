@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 
 import pandas as pd
 
 from recovery_research.analyses.adjustment import adjust
 from recovery_research.analyses.contrasts import paradox
-from recovery_research.analyses.spending import divide_spending
-from recovery_research.analyses.staying import compare_staying, staying_times
+from recovery_research.analyses.spending import SpendingParts, divide_spending
+from recovery_research.analyses.staying import (
+    StayingContrast,
+    compare_staying,
+    staying_times,
+)
 from recovery_research.analyses.verdicts import CANNOT_TELL
 from recovery_research.customers.mapping_rules import Field
 from recovery_research.customers.questions import (
@@ -138,7 +143,15 @@ def divide_spends(read: Customers, *, confidence: float = 0.95) -> pd.DataFrame:
                     "control": row.control, "note": str(error),
                 }])  # fmt: skip
             frames.append(found)
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+    return join(frames, SpendingParts)
+
+
+def join(frames: Sequence[pd.DataFrame], result: type) -> pd.DataFrame:
+    """Put rows of answers and of reasons together, with all of a result's fields."""
+    if not frames:
+        return pd.DataFrame()
+    names = [each.name for each in fields(result)]
+    return pd.concat(frames, ignore_index=True).reindex(columns=names)
 
 
 def compare_stays(
@@ -180,4 +193,4 @@ def compare_stays(
             found = pd.DataFrame([dict(zip(("treated", "control"), groups, strict=True))
                                   | {"note": str(error)}])  # fmt: skip
         frames.append(found)
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+    return join(frames, StayingContrast)
