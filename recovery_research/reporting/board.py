@@ -14,6 +14,7 @@ from recovery_research.reporting.changes import compare_ingredients, compare_tab
 from recovery_research.reporting.details import DetailReader
 from recovery_research.reporting.history import PastRun
 from recovery_research.reporting.key_figures import FigureReader, write_number
+from recovery_research.reporting.notices import read_notices
 from recovery_research.reporting.sparklines import draw_endings, draw_trend
 from recovery_research.reporting.wording import format_seconds, show_value
 
@@ -67,6 +68,7 @@ class Standing:
     figures: list[FigureLine]
     links: list[tuple[str, str]]
     failure: Failure | None = None
+    untold: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +210,11 @@ def _make_standing(
         figures=_follow_figures(good[:MOST_TREND], figures) if run.succeeded else [],
         links=list_links(run, details),
         failure=failed,
+        untold=tuple(
+            f"{notice.event} was not told by {notice.channel}: {notice.error}"
+            for notice in read_notices(run.folder)
+            if not notice.ok
+        ),
     )
 
 
