@@ -231,6 +231,7 @@ def test_a_running_report_is_followed_and_stopped(home):
     out, said = process.communicate(timeout=60)
     assert process.returncode == 143, said
     assert "slow: | told 1" in said
+    assert "slow: cell 4 of 4" in said
     assert "interrupted: stopped by SIGTERM" in out
     heard = follower.stdout.read()
     follower.communicate(timeout=60)
@@ -261,6 +262,8 @@ def test_a_worker_that_dies_costs_its_report_only(home):
     out, said = process.communicate(timeout=60)
     assert process.returncode == 130, said
     assert "slow: interrupted: the process that ran it died (-9)" in out
+    assert "zgood: succeeded in" in said
+    assert " cell " not in said, "the log of a plan has no line for every cell"
     assert "1 good" in out
     assert left_over() == []
     assert Shelf(home / "dead", "zgood").latest() is not None
