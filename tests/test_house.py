@@ -24,9 +24,6 @@ STILL_LONG = {
     "tests/test_history.py": 481,
     "tests/test_parameters.py": 468,
     "tests/test_plans.py": 462,
-    "tests/test_reporting_pages.py": 384,
-    "tests/test_reporting_runs.py": 463,
-    "tests/test_reporting_schedules.py": 428,
 }
 
 # Rooms, along the data's walk. A module imports from its own room and the rooms named.

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psutil
@@ -15,6 +16,7 @@ from sample_notebooks import write_notebook
 
 from recovery_research import command_line
 from recovery_research.reporting import plan_runs
+from recovery_research.reporting.checks import CHECK_FILE, read_check
 from recovery_research.reporting.history import read_history
 from recovery_research.reporting.ingredients import trace_order
 from recovery_research.reporting.orders import prepare_order
@@ -164,6 +166,13 @@ def test_nothing_runs_when_nothing_has_changed(first, home):
     assert [e.folder for e in again.reports] == [
         e.folder for e in first.reports if e.name != "bad"
     ]
+    # The index says so, for a schedule that finds nothing new would look dead.
+    assert (home / "reports/index.html").read_text().count("unchanged on") == 3
+    check = again.reports[0].folder / CHECK_FILE
+    assert abs(read_check(check.parent) - datetime.now(UTC)) < timedelta(minutes=5)
+    for spoilt in ('{"checked": 7}', "[]", "{", '{"checked": "<b>"}'):
+        check.write_text(spoilt)
+        assert read_check(check.parent) is None
     # A stored table that was changed is no stored answer.
     (again.reports[0].folder / "tables/told.csv").write_text("n,twice\n1,3\n")
     (once_more,) = run_plan(plan, only=["good--n-1"]).reports

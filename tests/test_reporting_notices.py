@@ -237,7 +237,7 @@ def test_a_notice_that_failed_is_seen_on_the_index_until_the_next_run(tmp_path):
     (folder / "notices.json").write_text(json.dumps({"notices": notices}))
     page = BeautifulSoup(write_index(tmp_path).read_text(), "html.parser")
     said = page.find(id="untold").li.get_text(" ", strip=True)
-    assert said.endswith("failure was not told by env:<b>HOOK: <i>no")
+    assert said.endswith("failure: not told by env:<b>HOOK: <i>no")
     assert len(page.find(id="untold").find_all("li")) == 1
     assert page.select_one('.tally a[href="#untold"]').get_text() == "1 not told"
     (folder / "notices.json").write_text('{"notices": [{"ok": []}]}')
