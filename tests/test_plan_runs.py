@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psutil
@@ -15,6 +16,7 @@ from sample_notebooks import write_notebook
 
 from recovery_research import command_line
 from recovery_research.reporting import plan_runs
+from recovery_research.reporting.checks import CHECK_FILE, read_check
 from recovery_research.reporting.history import read_history
 from recovery_research.reporting.ingredients import trace_order
 from recovery_research.reporting.orders import prepare_order
@@ -164,6 +166,13 @@ def test_nothing_runs_when_nothing_has_changed(first, home):
     assert [e.folder for e in again.reports] == [
         e.folder for e in first.reports if e.name != "bad"
     ]
+    # The index says so, for a schedule that finds nothing new would look dead.
+    assert (home / "reports/index.html").read_text().count("unchanged on") == 3
+    check = again.reports[0].folder / CHECK_FILE
+    assert abs(read_check(check.parent) - datetime.now(UTC)) < timedelta(minutes=5)
+    for spoilt in ('{"checked": 7}', "[]", "{", '{"checked": "<b>"}'):
+        check.write_text(spoilt)
+        assert read_check(check.parent) is None
     # A stored table that was changed is no stored answer.
     (again.reports[0].folder / "tables/told.csv").write_text("n,twice\n1,3\n")
     (once_more,) = run_plan(plan, only=["good--n-1"]).reports
@@ -231,6 +240,7 @@ def test_a_running_report_is_followed_and_stopped(home):
     out, said = process.communicate(timeout=60)
     assert process.returncode == 143, said
     assert "slow: | told 1" in said
+    assert "slow: cell 4 of 4" in said
     assert "interrupted: stopped by SIGTERM" in out
     heard = follower.stdout.read()
     follower.communicate(timeout=60)
@@ -261,6 +271,8 @@ def test_a_worker_that_dies_costs_its_report_only(home):
     out, said = process.communicate(timeout=60)
     assert process.returncode == 130, said
     assert "slow: interrupted: the process that ran it died (-9)" in out
+    assert "zgood: succeeded in" in said
+    assert " cell " not in said, "the log of a plan has no line for every cell"
     assert "1 good" in out
     assert left_over() == []
     assert Shelf(home / "dead", "zgood").latest() is not None

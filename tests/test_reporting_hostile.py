@@ -1,13 +1,15 @@
-"""Hostile parameter sets: refused before a kernel starts, or run exactly as given."""
+"""Hostile parameters and damaged notebooks: refused before a kernel starts, or kept."""
 
 import json
 
 import pytest
+from fault_runs import SHORT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sample_notebooks import write_notebook
 
 from recovery_research.reporting import run_report
+from recovery_research.reporting.catalogue import NotebookError
 from recovery_research.reporting.orders import layer_given, prepare_order
 
 DECLARED = (
@@ -129,3 +131,48 @@ def test_fair_parameters_run_exactly_as_given(hostile, values):
 @given(values=st.one_of(SETS, FAIR))
 def test_a_thousand_parameter_sets(hostile, values):
     check_set(hostile, values, run=True)
+
+
+# ------------------------------------------------------------ damaged notebooks
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("not json", "broken.ipynb"),
+        ("[]", "format 4"),
+        ('{"nbformat": 3, "worksheets": []}', "format 4"),
+        ('{"nbformat": 4, "cells": 3, "metadata": {}}', "format 4"),
+        ('{"nbformat": 4, "cells": [], "metadata": {}}', "it has 0"),
+        (
+            '{"nbformat": 4, "cells": [], "metadata": '
+            '{"kernelspec": {"language": "R"}}}',
+            "only Python is run",
+        ),
+    ],
+)
+def test_files_that_are_no_notebooks_are_refused(tmp_path, content, said):
+    (tmp_path / "broken.ipynb").write_text(content)
+    with pytest.raises(NotebookError, match=said):
+        run_report(tmp_path / "broken.ipynb", reports=tmp_path / "reports")
+    assert not (tmp_path / "reports").exists()
+
+
+def test_parameters_cells_are_counted(tmp_path):
+    for cells, count in ((["1"], 0), ([SHORT, SHORT], 2)):
+        notebook = write_notebook(tmp_path / "count.ipynb", cells)
+        with pytest.raises(NotebookError, match=f"it has {count}"):
+            run_report(notebook, reports=tmp_path)
+    for name in ("a b.ipynb", "{x}.ipynb", "..ipynb", "-x.ipynb"):
+        notebook = write_notebook(tmp_path / name, [SHORT])
+        with pytest.raises(NotebookError, match="letters, digits, hyphens"):
+            run_report(notebook, reports=tmp_path)
+
+
+def test_bad_parameters_start_nothing(tmp_path):
+    notebook = write_notebook(tmp_path / "short.ipynb", [SHORT, "1"])
+    with pytest.raises(ValueError, match="Did you mean 'seed'"):
+        run_report(notebook, {"seeds": 1}, reports=tmp_path / "reports")
+    with pytest.raises(TypeError, match="n: needs whole number"):
+        run_report(notebook, {"n": "1"}, reports=tmp_path / "reports")
+    assert not (tmp_path / "reports").exists()

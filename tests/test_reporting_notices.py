@@ -11,10 +11,12 @@ from email import message_from_bytes, policy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from bs4 import BeautifulSoup
 from pydantic import ValidationError
-from run_records import make_failure, make_record, parameter
+from run_records import keep_run, make_failure, make_record, parameter
 
 from recovery_research.reporting.channels import NOT_INSTALLED
+from recovery_research.reporting.index import write_index
 from recovery_research.reporting.masks import find_secrets, find_tokens
 from recovery_research.reporting.notices import choose_event, describe_record, tell
 from recovery_research.reporting.notify_settings import NotifySettings, seclude
@@ -224,6 +226,23 @@ def test_what_fails_is_recorded_and_masked(tmp_path, caplog, capfd):
     everything.append((tmp_path / "notices.json").read_text())
     for text in everything:
         assert SECRET not in text
+
+
+def test_a_notice_that_failed_is_seen_on_the_index_until_the_next_run(tmp_path):
+    folder = keep_run(tmp_path, 0, verdict="cell failed", failure=make_failure())
+    notices = [
+        {"event": "failure", "channel": "env:<b>HOOK", "ok": False, "error": "<i>no", "seconds": 1},
+        {"event": "failure", "channel": "command", "ok": True, "error": "", "seconds": 1},
+    ]  # fmt: skip
+    (folder / "notices.json").write_text(json.dumps({"notices": notices}))
+    page = BeautifulSoup(write_index(tmp_path).read_text(), "html.parser")
+    said = page.find(id="untold").li.get_text(" ", strip=True)
+    assert said.endswith("failure: not told by env:<b>HOOK: <i>no")
+    assert len(page.find(id="untold").find_all("li")) == 1
+    assert page.select_one('.tally a[href="#untold"]').get_text() == "1 not told"
+    (folder / "notices.json").write_text('{"notices": [{"ok": []}]}')
+    keep_run(tmp_path, 1)
+    assert "untold" not in write_index(tmp_path).read_text()
 
 
 def test_a_secret_that_a_run_has_said_is_masked_in_the_message():

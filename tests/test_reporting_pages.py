@@ -3,29 +3,23 @@
 import re
 import shutil
 import subprocess
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 from bs4 import BeautifulSoup
 from nbformat import from_dict
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
+from report_pages import html_output, page_of, soup_of
 
 from recovery_research.reporting import pages
 from recovery_research.reporting.cleaning import clean_html
-from recovery_research.reporting.equations import write_mathml
 from recovery_research.reporting.pages import (
     NO_DESCRIPTION,
     format_moment,
     format_seconds,
-    write_page,
 )
-from recovery_research.reporting.prose import Prose
 from recovery_research.reporting.records import (
     FailureRecord,
-    GitRecord,
-    ParameterRecord,
-    Provenance,
-    RunRecord,
 )
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -57,60 +51,6 @@ STYLER = (
     '<style type="text/css">#T_1 td {color: red}</style><table id="T_1"><tr>'
     f'<td><img src=x onerror="{RUNS}"></td></tr></table>'
 )
-
-
-def record(**changes):
-    started = datetime(2026, 11, 3, 7, 5, tzinfo=UTC)
-    made = Provenance(
-        notebook_sha256="ab" * 32,
-        data_sha256={"policies.csv": "cd" * 32},
-        git=GitRecord(commit="0123456789abcdef", dirty=True),
-        python="CPython 3.12.1",
-        platform="Linux",
-        distributions={"recovery-research": "0.1.0", "numpy": "2.4.0"},
-    )
-    parameters = [
-        ParameterRecord(
-            name="tools",
-            type="list of text",
-            value=["<saw>"],
-            default=["hammer"],
-            origin="command line",
-            help="which <b>tools</b>",
-        ),
-        ParameterRecord(
-            name="n", type="whole number", value=5, default=5, origin="default", help=""
-        ),
-    ]
-    fields = {
-        "report": "02-x",
-        "run_id": "20261103-070500-abcdef",
-        "title": "Does <it> pay?",
-        "notebook": "02-x.ipynb",
-        "verdict": "succeeded",
-        "profile": "quick",
-        "parameters": parameters,
-        "seed": 42,
-        "cell_seconds_limit": None,
-        "run_seconds_limit": None,
-        "started": started,
-        "ended": started + timedelta(seconds=125),
-        "seconds": 125.0,
-        "provenance": made,
-    }
-    return RunRecord.model_validate({**fields, **changes}, strict=False)
-
-
-def html_output(html):
-    return new_output("display_data", {"text/html": html, "text/plain": "x"})
-
-
-def page_of(*cells, **changes):
-    return write_page(new_notebook(cells=list(cells)), record(**changes))
-
-
-def soup_of(*cells, **changes):
-    return BeautifulSoup(page_of(*cells, **changes), "html.parser")
 
 
 def hostile_page():
@@ -202,52 +142,6 @@ def test_nothing_runs_in_a_real_browser(tmp_path, monkeypatch):
     assert 'data-ran="yes"' not in look(policy_only, tmp_path)
     control = look(re.sub(refresh, "", neither), tmp_path)
     assert 'data-ran="yes"' in control, "the control must run, or nothing is shown"
-
-
-# ------------------------------------------------------------------- equations
-
-
-@pytest.mark.parametrize(
-    ("source", "tex"),
-    [
-        ("a $x^2$ b", ["x^2"]),
-        ("from $5 to $10", []),
-        ("$5-$10 a piece", []),
-        ("costs \\$5 and \\$6", []),
-        ("`$x$` and $y$", ["y"]),
-        ("$x$, $y$.", ["x", "y"]),
-        ("a $ x $ b", []),
-        ("$$\\frac{a}{b}$$", ["\\frac{a}{b}"]),
-        ("$$\na = b\n\n+ c\n$$", ["a = b\n\n+ c"]),
-        ("| a |\n|---|\n| $x_1$ |", ["x_1"]),
-        ("$p_{a}$ and *b* $q_{c}$", ["p_{a}", "q_{c}"]),
-        ("    code $x$", []),
-        ("```\n$x$ costs $5\n```", []),
-    ],
-)
-def test_equations_and_prices_are_told_apart(source, tex):
-    soup = BeautifulSoup(Prose().write_cell(source), "html.parser")
-    assert [math["alttext"] for math in soup.find_all("math")] == tex
-    if not tex:
-        dollars = source.replace("\\$", "$").count("$")
-        assert soup.get_text().count("$") == dollars
-
-
-def test_equations_are_mathml_and_what_cannot_be_read_stays_tex():
-    assert "<mfrac>" in write_mathml(r"\frac{a}{b}", display=True)
-    greek = "\N{GREEK SMALL LETTER ALPHA}</mi><mo>\N{LESS-THAN OR EQUAL TO}"
-    assert greek in write_mathml(r"\alpha \le 1", display=False)
-    for name in ("aligned", "align", "align*", "split"):
-        tex = rf"\begin{{{name}}}a&=b\\c&=d\end{{{name}}}"
-        assert write_mathml(tex, display=True).count("<mtr>") == 2
-    assert "<mfrac>" in write_mathml(
-        r"\begin{equation}\frac{a}{b}\end{equation}", display=True
-    )
-    for tex in (r"\frac{a", r"\nosuch{a}", r"\begin{nosuch}a\end{nosuch}"):
-        assert write_mathml(tex, display=False) == f'<code class="tex">{tex}</code>'
-    sly = write_mathml(r"\text{<script>x</script>}", display=False)
-    assert "<script" not in sly
-    assert "&lt;" in sly
 
 
 # -------------------------------------------------------- figures, tables, code

@@ -2,12 +2,9 @@
 
 import json
 import os
-import signal
-import subprocess
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 import nbformat
@@ -16,12 +13,9 @@ import pytest
 from sample_notebooks import EXAMPLE, PARAMETERS, write_notebook
 
 from recovery_research.reporting import register_vocabulary, run_report
-from recovery_research.reporting.bookkeeping import bury_run
-from recovery_research.reporting.catalogue import NotebookError
 from recovery_research.reporting.fingerprints import drop_timings
 from recovery_research.reporting.orders import Limits
 from recovery_research.reporting.records import read_record
-from recovery_research.reporting.shelf import Shelf
 
 ROOT = Path(__file__).resolve().parent.parent
 register_vocabulary("tool names", ["hammer", "saw", "glue_gun"])
@@ -326,138 +320,3 @@ def test_kernel_is_this_interpreter_in_the_notebooks_folder(tmp_path, monkeypatc
     assert cwd == str(tmp_path)
     assert Path(package).parent == ROOT / "recovery_research"
     assert os.getcwd() == "/"
-
-
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        ("not json", "broken.ipynb"),
-        ("[]", "format 4"),
-        ('{"nbformat": 3, "worksheets": []}', "format 4"),
-        ('{"nbformat": 4, "cells": 3, "metadata": {}}', "format 4"),
-        ('{"nbformat": 4, "cells": [], "metadata": {}}', "it has 0"),
-        (
-            '{"nbformat": 4, "cells": [], "metadata": '
-            '{"kernelspec": {"language": "R"}}}',
-            "only Python is run",
-        ),
-    ],
-)
-def test_files_that_are_no_notebooks_are_refused(tmp_path, content, said):
-    (tmp_path / "broken.ipynb").write_text(content)
-    with pytest.raises(NotebookError, match=said):
-        run_report(tmp_path / "broken.ipynb", reports=tmp_path / "reports")
-    assert not (tmp_path / "reports").exists()
-
-
-def test_parameters_cells_are_counted(tmp_path):
-    for cells, count in ((["1"], 0), ([SHORT, SHORT], 2)):
-        notebook = write_notebook(tmp_path / "count.ipynb", cells)
-        with pytest.raises(NotebookError, match=f"it has {count}"):
-            run_report(notebook, reports=tmp_path)
-    for name in ("a b.ipynb", "{x}.ipynb", "..ipynb", "-x.ipynb"):
-        notebook = write_notebook(tmp_path / name, [SHORT])
-        with pytest.raises(NotebookError, match="letters, digits, hyphens"):
-            run_report(notebook, reports=tmp_path)
-
-
-def test_bad_parameters_start_nothing(tmp_path):
-    notebook = write_notebook(tmp_path / "short.ipynb", [SHORT, "1"])
-    with pytest.raises(ValueError, match="Did you mean 'seed'"):
-        run_report(notebook, {"seeds": 1}, reports=tmp_path / "reports")
-    with pytest.raises(TypeError, match="n: needs whole number"):
-        run_report(notebook, {"n": "1"}, reports=tmp_path / "reports")
-    assert not (tmp_path / "reports").exists()
-
-
-# ------------------------------------------------------------- runner stopped
-
-
-def start_slow_run(tmp_path):
-    write_notebook(
-        tmp_path / "slow.ipynb", [SHORT, "1", "import time; time.sleep(60)", "2"]
-    )
-    code = (
-        "import sys\nfrom recovery_research.command_line import main\n"
-        f"main(['run', r'{tmp_path}/slow.ipynb', '--reports', r'{tmp_path}/reports'])"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code],
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-    for line in process.stderr:
-        if "cell 4 of" in line:
-            break
-    return process
-
-
-@pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
-)
-def test_a_stopped_run_leaves_an_honest_record(tmp_path, number, code):
-    process = start_slow_run(tmp_path)
-    time.sleep(0.2)
-    process.send_signal(number)
-    said = process.stderr.read()
-    process.stderr.close()
-    assert process.wait(timeout=30) == code
-    assert f"slow: interrupted: stopped by {number.name}, in cell 4" in said
-    assert "Task" not in said
-    assert "site-packages" not in said
-    (folder,) = (tmp_path / "reports/slow/failed").iterdir()
-    assert read_record(folder).verdict == "interrupted"
-    assert {p.name for p in folder.iterdir()} >= {"report.ipynb", "report.html"}
-    assert not list((tmp_path / "reports/slow/.staging").iterdir())
-
-
-def test_a_killed_run_is_put_away_by_the_next(tmp_path):
-    process = start_slow_run(tmp_path)
-    process.kill()
-    process.stderr.close()
-    process.wait(timeout=30)
-    shelf = Shelf(tmp_path / "reports", "slow")
-    assert len(list((shelf.folder / ".staging").glob("*[!k]"))) == 1
-    with shelf.stage(datetime.now(UTC)) as alive:
-        shelf.sweep(bury_run)
-        assert alive.is_dir(), "a run that is alive is left alone"
-    (folder,) = (shelf.folder / "failed").iterdir()
-    record = read_record(folder)
-    assert record.verdict == "interrupted"
-    assert "stopped before" in record.failure.message
-    assert not (folder / "input.ipynb").exists()
-    assert not list((shelf.folder / ".staging").iterdir())
-
-
-# ----------------------------------------------------------------------- shelf
-
-
-def test_latest_falls_back_to_a_page_where_links_do_not_work(tmp_path, monkeypatch):
-    def refuse(*_args, **_options):
-        raise OSError("no links here")
-
-    monkeypatch.setattr(Path, "symlink_to", refuse)
-    shelf = Shelf(tmp_path, "x")
-    assert shelf.latest() is None
-    with shelf.stage(datetime.now(UTC)) as stage:
-        place = shelf.keep(stage, succeeded=True)
-    assert shelf.latest() == place
-    page = (tmp_path / "x" / "latest.html").read_text()
-    assert f"url={place.name}/report.html" in page
-
-
-def test_latest_moves_on_and_ids_sort_by_time(tmp_path):
-    shelf = Shelf(tmp_path, "x")
-    places = []
-    for day in (1, 2):
-        with shelf.stage(datetime(2026, 1, day, tzinfo=UTC)) as stage:
-            places.append(shelf.keep(stage, succeeded=True))
-        assert shelf.latest() == places[-1].resolve()
-    with shelf.stage(datetime(2026, 1, 3, tzinfo=UTC)) as stage:
-        shelf.keep(stage, succeeded=False)
-    assert shelf.latest() == places[-1].resolve()
-    assert places == sorted(places)
-    with shelf.stage(datetime(2026, 1, 4, tzinfo=UTC)) as stage:
-        pass
-    assert not stage.exists()

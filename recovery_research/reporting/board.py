@@ -6,14 +6,17 @@ import json
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from urllib.parse import quote
 
 from markupsafe import Markup
 
 from recovery_research.reporting.changes import compare_ingredients, compare_tables
+from recovery_research.reporting.checks import read_check
 from recovery_research.reporting.details import DetailReader
 from recovery_research.reporting.history import PastRun
 from recovery_research.reporting.key_figures import FigureReader, write_number
+from recovery_research.reporting.notices import read_notices
 from recovery_research.reporting.sparklines import draw_endings, draw_trend
 from recovery_research.reporting.wording import format_seconds, show_value
 
@@ -67,6 +70,9 @@ class Standing:
     figures: list[FigureLine]
     links: list[tuple[str, str]]
     failure: Failure | None = None
+    untold: tuple[str, ...] = ()
+    caption: str = ""
+    checked: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +214,13 @@ def _make_standing(
         figures=_follow_figures(good[:MOST_TREND], figures) if run.succeeded else [],
         links=list_links(run, details),
         failure=failed,
+        caption=figures.read_caption(run) if run.succeeded else "",
+        checked=read_check(run.folder),
+        untold=tuple(
+            f"{notice.event}: not told by {notice.channel}: {notice.error}"
+            for notice in read_notices(run.folder)
+            if not notice.ok
+        ),
     )
 
 

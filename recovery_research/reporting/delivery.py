@@ -6,6 +6,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from recovery_research.reporting.checks import note_check
+from recovery_research.reporting.index import refresh_index
 from recovery_research.reporting.ingredients import (
     list_ingredients,
     make_key,
@@ -67,6 +69,7 @@ def deliver_order(
         provenance = trace_order(order)
         stored = None if force else find_stored(order, shelf, provenance)
         if stored is not None:
+            refresh_index(reports)
             return stored
         return fulfil_order(order, reports, progress=progress, provenance=provenance)
 
@@ -93,6 +96,7 @@ def find_stored(order: Order, shelf: Shelf, provenance: Provenance) -> ReportRun
     for folder in reversed(shelf.list_runs()):
         record = _read_matching(folder, key)
         if record is not None and _is_whole(record, folder):
+            note_check(folder)
             return hand_back(record, folder, stored=True)
     return None
 

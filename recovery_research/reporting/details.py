@@ -22,6 +22,8 @@ class RunDetails:
         Parameters whose value is not the default.
     tables : dict of str to tuple
         File and SHA-256 of each table, by name.
+    captions : dict of str to str
+        Caption of each table, by name.
     failure, provenance : mapping
         As in the record; empty if there is none.
     """
@@ -29,6 +31,7 @@ class RunDetails:
     place: str
     changed: frozenset[str] = frozenset()
     tables: dict[str, tuple[str, str]] = field(default_factory=dict)
+    captions: dict[str, str] = field(default_factory=dict)
     failure: Mapping = field(default_factory=dict)
     provenance: Mapping = field(default_factory=dict)
 
@@ -71,14 +74,12 @@ class DetailReader:
 
 def _pick(place: str, record: dict) -> RunDetails:
     parameters = record["parameters"]
+    tables = [e for e in record.get("exhibits", []) if e["kind"] == "table"]
     return RunDetails(
         place=place,
         changed=frozenset(p["name"] for p in parameters if p["value"] != p["default"]),
-        tables={
-            exhibit["name"]: (exhibit["file"], exhibit["sha256"])
-            for exhibit in record.get("exhibits", [])
-            if exhibit["kind"] == "table"
-        },
+        tables={table["name"]: (table["file"], table["sha256"]) for table in tables},
+        captions={table["name"]: table["caption"] for table in tables},
         failure=dict(record.get("failure") or {}),
         provenance=dict(record["provenance"]),
     )

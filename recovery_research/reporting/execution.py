@@ -31,7 +31,7 @@ from recovery_research.reporting.memory import MemoryGauge
 from recovery_research.reporting.orders import Limits
 from recovery_research.reporting.orphans import private_folder
 from recovery_research.reporting.outputs import OutputGuard, join_streams
-from recovery_research.reporting.progress import OUTPUT_MARK
+from recovery_research.reporting.progress import OUTPUT_MARK, STEP_MARK
 from recovery_research.reporting.watch import OVER_OUTPUT, Watch
 
 ENGINE = "recovery_research"
@@ -153,7 +153,7 @@ class ReportEngine(Engine):
             startup_timeout=STARTUP_SECONDS,
             iopub_timeout=STARTUP_SECONDS,
             coalesce_streams=False,
-            log=session.log,
+            log=session.papermill_log(),
         )
         # The last words of a crash, and shutdown noise.
         with session.words.hear() as words:
@@ -194,9 +194,16 @@ class _Session:
         self.watch.stop(OVER_OUTPUT, why, at_once=True)
 
     def report_progress(self, index: int, n_cells: int) -> None:
-        self.log.info("cell %d of %d", index + 1, n_cells)
+        said = "cell %d of %d"
+        self.log.info(said, index + 1, n_cells, extra={STEP_MARK: True})
         if self.progress is not None:
             self.progress(index, n_cells)
+
+    def papermill_log(self) -> logging.Logger:
+        """Return a log for papermill, whose steps are told in other words already."""
+        log = self.log.getChild("papermill")
+        log.setLevel(logging.WARNING)
+        return log
 
     def manager(self) -> object | None:
         return None if self.client is None else self.client.km
@@ -277,7 +284,9 @@ def _run_papermill(
             progress_bar=False,
             session=session,
         )
-    except (PapermillExecutionError, DeadKernelError, RuntimeError) as error:
+    except PapermillExecutionError as error:
+        return error
+    except (DeadKernelError, RuntimeError) as error:
         session.log.info("papermill stopped: %s", type(error).__name__)
         _log_last_words(session)
         return error

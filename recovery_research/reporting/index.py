@@ -122,6 +122,7 @@ def render_index(
     return page.render(
         groups=groups,
         failing=_list_failing(groups),
+        untold=[s for group in groups for s in group.standings if s.untold],
         recent=[_make_line(run, details) for run in ended[:MOST_RECENT]],
         unfinished=[run for run in newest if run.verdict == Verdict.RUNNING],
         damaged=[_place(run, reports) for run in history.damaged],

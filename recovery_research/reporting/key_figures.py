@@ -66,14 +66,33 @@ class FigureReader:
         list of KeyFigure
             Empty if no table has an estimate.
         """
+        return self._choose(run)[1]
+
+    def read_caption(self, run: PastRun) -> str:
+        """Return the caption of the table that the key figures are of.
+
+        Parameters
+        ----------
+        run : PastRun
+            The run.
+
+        Returns
+        -------
+        str
+            Empty if no table has an estimate.
+        """
+        name, _ = self._choose(run)
+        return self._details.read(run).captions.get(name, "")
+
+    def _choose(self, run: PastRun) -> tuple[str, list[KeyFigure]]:
         tables = self._details.read(run).tables
-        chosen = [tables[KEY_TABLE]] if KEY_TABLE in tables else tables.values()
-        for file, digest in chosen:
+        for name in [KEY_TABLE] if KEY_TABLE in tables else tables:
+            file, digest = tables[name]
             if digest not in self._read:
                 self._read[digest] = self._read_table(run.folder, str(file))
             if self._read[digest]:
-                return self._read[digest]
-        return []
+                return name, self._read[digest]
+        return "", []
 
     def _read_table(self, folder: Path, file: str) -> list[KeyFigure]:
         path = (folder / file).resolve()
@@ -128,10 +147,16 @@ def _pick_figures(rows: csv.reader) -> list[KeyFigure]:
         estimate = _read_number(row[place])
         if estimate is not None:
             words = " \N{MIDDLE DOT} ".join(row[:place]).replace("_", " ")
-            label = words[:LONGEST_LABEL] or "estimate"
+            label = _shorten(words) or "estimate"
             low, high = (_read_number(row[i]) if i >= 0 else None for i in limits)
             figures.append(KeyFigure(label, estimate, low, high))
     return figures
+
+
+def _shorten(words: str) -> str:
+    if len(words) <= LONGEST_LABEL:
+        return words
+    return f"{words[: LONGEST_LABEL - 1].rsplit(' ', 1)[0]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def _read_number(text: str) -> float | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recovery_research.reporting.delivery import find_stored
+from recovery_research.reporting.index import refresh_index
 from recovery_research.reporting.ingredients import trace_order
 from recovery_research.reporting.locks import Lock
 from recovery_research.reporting.memory import available_memory
@@ -159,6 +160,8 @@ class _PlanRun:
                 for worker in [*self.idle, *self.running]:
                     worker.close()
         ends = tuple(self.ends.get(p.name, _leave(p)) for p in self.chosen)
+        if any(end.stored for end in ends):
+            refresh_index(self.plan.reports)
         worst = max((end.exit_code for end in ends), default=0)
         end = PlanEnd(ends, time.monotonic() - clock, sign.exit_code or worst)
         self.listener.finish(end)

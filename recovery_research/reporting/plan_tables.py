@@ -9,6 +9,8 @@ from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from recovery_research.reporting.masks import holds_password
+
 LONGEST_SHOWN = 80
 
 
@@ -127,6 +129,8 @@ def show_value(value: object) -> str:
     str
     """
     shown = repr(value)
+    if holds_password(shown):
+        return "a value that is not shown, for it holds a password"
     return shown if len(shown) <= LONGEST_SHOWN else shown[:LONGEST_SHOWN] + "..."
 
 

@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 from recovery_research.reporting.environments import package_environment
 from recovery_research.reporting.orders import Order
-from recovery_research.reporting.progress import OUTPUT_MARK
+from recovery_research.reporting.progress import OUTPUT_MARK, STEP_MARK
 from recovery_research.reporting.records import Provenance
 
 STOPPING_SECONDS = 30.0
@@ -102,7 +102,8 @@ class _Mouth(logging.Handler):
         self.out, self.aloud, self.lock_out = out, False, threading.Lock()
 
     def emit(self, record: logging.LogRecord) -> None:
-        if self.aloud or not getattr(record, OUTPUT_MARK, False):
+        marks = (OUTPUT_MARK, STEP_MARK)
+        if self.aloud or not any(getattr(record, mark, False) for mark in marks):
             self.tell("log", (record.levelno, record.getMessage()))
 
     def tell(self, kind: str, content: object) -> None:

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 
 # Marks the lines of a log that the notebook itself has written.
 OUTPUT_MARK = "notebook_output"
+# Marks those that say which cell has begun: too many for the log of a whole plan.
+STEP_MARK = "notebook_step"
 Progress = Callable[[int, int], None]
 
 
