@@ -59,12 +59,14 @@ def read_assignments(given: Sequence[str]) -> list[Layer]:
         If one has no equals sign, or a name comes twice.
     """
     from recovery_research.reporting.choices import Layer
+    from recovery_research.reporting.masks import holds_password
 
     values: dict[str, object] = {}
     for text in given:
         name, equals, value = text.partition("=")
         if not equals:
-            raise ValueError(f"-p {text}: write it as name=value.")
+            shown = "..." if holds_password(text) else text
+            raise ValueError(f"-p {shown}: write it as name=value.")
         if name in values:
             raise ValueError(f"-p {name} is given twice.")
         values[name] = value

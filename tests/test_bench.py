@@ -85,8 +85,11 @@ def test_a_section_runs_small(section, tmp_path, capsys):
     assert (tmp_path / f"{section}-small.csv").stat().st_size > 0
 
 
+SLOW = ["loop", "memory", "start-up", "reports", "runner", "history"]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("section", ["loop", "memory", "start-up", "reports"])
+@pytest.mark.parametrize("section", SLOW)
 def test_a_section_with_processes_runs_small(section, tmp_path):
     assert bench.main([section, "--small", "--reports", str(tmp_path)]) == 0
     assert (tmp_path / f"{section}-small.md").is_file()

@@ -21,8 +21,6 @@ SOURCES = sorted(
 LONGEST_FILE, LONGEST_BODY = 350, 50
 # To be cut into two; whoever does takes the line out.
 STILL_LONG = {
-    "tests/test_reporting_faults.py": 564,
-    "tests/test_reporting_index.py": 383,
     "tests/test_reporting_pages.py": 384,
     "tests/test_reporting_runs.py": 463,
     "tests/test_reporting_schedules.py": 428,

@@ -14,7 +14,10 @@ from click.testing import CliRunner
 from sample_notebooks import write_notebook
 
 from recovery_research import command_line
+from recovery_research.reporting import plan_runs
 from recovery_research.reporting.history import read_history
+from recovery_research.reporting.ingredients import trace_order
+from recovery_research.reporting.orders import prepare_order
 from recovery_research.reporting.orphans import MARK
 from recovery_research.reporting.plan_runs import run_plan
 from recovery_research.reporting.plans import read_plan
@@ -261,6 +264,37 @@ def test_a_worker_that_dies_costs_its_report_only(home):
     assert "1 good" in out
     assert left_over() == []
     assert Shelf(home / "dead", "zgood").latest() is not None
+
+
+def test_a_report_whose_parts_cannot_be_read_costs_itself_only(home, monkeypatch):
+    text = '[plan]\nreports = "unread"\n[reports.good]\nnotebook = "./good.ipynb"\n'
+    text += '[reports.other]\nnotebook = "./good.ipynb"\n'
+    (home / "unread.toml").write_text(text)
+    trace = plan_runs.trace_order
+
+    def refuse(order):
+        if order.report == "good":
+            raise PermissionError(13, "Permission denied", "orders.py")
+        return trace(order)
+
+    monkeypatch.setattr(plan_runs, "trace_order", refuse)
+    end = run_plan(read_plan(home / "unread.toml"))
+    assert [(e.name, e.verdict) for e in end.reports] == [
+        ("good", "not written"),
+        ("other", "succeeded"),
+    ]
+    assert "Permission denied: 'orders.py'" in end.reports[0].message
+    again = run_plan(read_plan(home / "unread.toml"), only=["other"])
+    assert again.reports[0].stored, "the locks are free"
+
+
+def test_a_file_beside_the_notebook_that_leads_nowhere_does_no_harm(tmp_path):
+    path = write_notebook(tmp_path / "good.ipynb", CELLS)
+    (tmp_path / ".#own.py").symlink_to("user@host.1234")
+    (tmp_path / "gone.py").symlink_to("nowhere.py")
+    (tmp_path / "own.py").write_text("x = 1")
+    provenance = trace_order(prepare_order(path))
+    assert set(provenance.modules_sha256) == {"own.py"}
 
 
 def test_workers_and_kernels_do_not_outlive_a_killed_plan(home):

@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -338,41 +337,7 @@ def test_find_show_and_sort_with_the_keyboard(browser, soup, reports):
         assert re.search(r"(ago|yesterday|last|in \d+|tomorrow)", ago)
 
 
-# ----------------------------------------------------------------------- size
-
-
-def write_many(reports, n_runs):
-    """Write records of many runs, some of them damaged."""
-    keep_run(reports, 0, tables={"kept": KEPT.format(0.5)}, parameters=n_is(7))
-    (first,) = (reports / "02-x").iterdir()
-    text = (first / "run.json").read_text()
-    for number in range(1, n_runs):
-        name = f"r{number % 20:02}"
-        run_id = f"20261104-{number // 3600:02}{number // 60 % 60:02}{number % 60:02}"
-        folder = reports / name / f"{run_id}-{number:06x}"
-        folder.mkdir(parents=True)
-        said = text.replace('"report": "02-x"', f'"report": "{name}"')
-        said = said.replace(first.name, folder.name).replace(
-            '"value": 7', f'"value": {number % 7}'
-        )
-        said = said[:99] if number % 1000 == 7 else said
-        (folder / "run.json").write_text(said)
-
-
-def test_ten_thousand_runs_take_less_than_two_seconds(tmp_path):
-    """In processor time, which other work on the machine does not lengthen."""
-    write_many(tmp_path, 10_000)
-    history = read_history(tmp_path)
-    assert (len(history.runs), len(history.damaged)) == (9_990, 10)
-    started = time.process_time()
-    page = write_index(tmp_path)
-    took = time.process_time() - started
-    assert took < 2.0
-    text = page.read_text()
-    assert "9,790 earlier runs" in text
-    assert text.count('class="standing ') == 20 * 7 + 1
-    assert len(text) < 3_000_000
-    assert "r07/20261104-000007-000007" in text, "damaged runs are named"
+# ---------------------------------------------------------------------- again
 
 
 def test_the_same_history_gives_the_same_page(reports):

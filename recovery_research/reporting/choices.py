@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from recovery_research.reporting.masks import holds_password
 from recovery_research.reporting.parameters import Parameter, ParameterError
 from recovery_research.reporting.values import check_value, read_text
 
@@ -116,7 +117,8 @@ def _find_declared(
     if isinstance(name, str) and name in declared:
         return declared[name]
     if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name):
-        raise ParameterError(f"{origin}: {name!r} cannot be the name of a parameter.")
+        shown = "what stands there" if holds_password(str(name)) else repr(name)
+        raise ParameterError(f"{origin}: {shown} cannot be the name of a parameter.")
     near = get_close_matches(name, declared, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     there = ", ".join(declared) or "none"

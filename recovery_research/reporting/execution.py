@@ -26,6 +26,7 @@ from recovery_research.reporting.kernels import (
     kill_kernel,
     list_transports,
 )
+from recovery_research.reporting.last_words import LastWords
 from recovery_research.reporting.memory import MemoryGauge
 from recovery_research.reporting.orders import Limits
 from recovery_research.reporting.orphans import private_folder
@@ -35,8 +36,6 @@ from recovery_research.reporting.watch import OVER_OUTPUT, Watch
 
 ENGINE = "recovery_research"
 STARTUP_SECONDS = 60
-LAST_WORDS = "kernel.txt"
-LONGEST_LAST_WORDS = 4000
 
 
 @dataclass
@@ -156,9 +155,8 @@ class ReportEngine(Engine):
             coalesce_streams=False,
             log=session.log,
         )
-        # What the process itself says, apart from the notebook's outputs: the last
-        # words of a crash, and shutdown noise.
-        with (session.folder / LAST_WORDS).open("wb") as words:
+        # The last words of a crash, and shutdown noise.
+        with session.words.hear() as words:
             client.execute(
                 cwd=str(session.cwd),
                 env=kernel_environment(session.folder),
@@ -181,6 +179,7 @@ class _Session:
     progress: Callable[[int, int], None] | None = None
     watch: Watch | None = None
     client: ReportClient | None = None
+    words: LastWords = field(default_factory=LastWords)
     gauge: MemoryGauge = field(init=False)
     guard: OutputGuard = field(init=False)
 
@@ -289,9 +288,7 @@ def _run_papermill(
 
 
 def _log_last_words(session: _Session) -> None:
-    path = session.folder / LAST_WORDS
-    words = path.read_bytes()[-LONGEST_LAST_WORDS:] if path.is_file() else b""
-    text = words.decode(errors="replace").strip()
+    text = session.words.text()
     if text and not session.watch.reason:
         session.log.info("the kernel's process said:\n%s", text)
 

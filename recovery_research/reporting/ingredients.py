@@ -202,8 +202,11 @@ def _find_file(folder: Path, value: str) -> Path | None:
 
 def _hash_modules(folder: Path) -> dict[str, str]:
     """Hash the Python files beside the notebook, which it can import."""
+    # An editor's lock file may have such a name and lead nowhere.
     return {
-        path.name: hash_bytes(path.read_bytes()) for path in sorted(folder.glob("*.py"))
+        path.name: hash_bytes(path.read_bytes())
+        for path in sorted(folder.glob("*.py"))
+        if path.is_file() and not path.name.startswith(".")
     }
 
 

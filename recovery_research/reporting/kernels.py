@@ -12,6 +12,7 @@ from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 
 from recovery_research.reporting.environments import package_environment
+from recovery_research.reporting.kernel_streams import STREAM_CLASS
 from recovery_research.reporting.orphans import (
     LONGEST_FOLDER,
     MARK,
@@ -27,8 +28,9 @@ class OwnKernelManager(AsyncKernelManager):
     def kernel_spec(self) -> KernelSpec:
         """The running interpreter as a kernel."""
         command = [sys.executable, "-m", "ipykernel_launcher", "-f"]
+        streams = f"--IPKernelApp.outstream_class={STREAM_CLASS}"
         return KernelSpec(
-            argv=[*command, "{connection_file}"],
+            argv=[*command, "{connection_file}", streams],
             display_name="Python 3",
             language="python",
             interrupt_mode="signal",

@@ -7,6 +7,65 @@ from collections.abc import Iterable
 from urllib.parse import quote, unquote
 
 SHORTEST = 4
+# A shorter one may be a word, or a number in a table.
+SHORTEST_ALONE = 8
+_IN_ADDRESS = re.compile(r"://[^/@:\s]*:([^@\s]+)@")
+_NAMED = re.compile(
+    r"(?:^|[?&;\s])(?:ssl)?(?:password|passwd|passphrase|pwd)\s*=\s*([^\s&;]+)", re.I
+)
+_IN_QUERY = re.compile(
+    r"://\S*[?&;]\w*(?:token|secret|api_?key|signature|credential)\w*=([^\s&;]+)", re.I
+)
+
+
+def holds_password(text: str) -> bool:
+    """Return whether a text holds an address with a password, or says one outright.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> holds_password("postgresql://ann:hush@db.example.org/shop")
+    True
+    >>> holds_password("postgresql://ann@db.example.org:5432/shop")
+    False
+    """
+    return bool(_list_passwords(text))
+
+
+def find_references(address: str) -> list[str]:
+    """Return what of an address with a password must not be seen in a report.
+
+    A report has numbers and words of its own, so a short password counts only where
+    it stands as in an address.
+
+    Parameters
+    ----------
+    address : str
+        Address that an environment variable holds.
+
+    Returns
+    -------
+    list of str
+        Longest first.
+
+    Examples
+    --------
+    >>> found = find_references("db://ann:hush@example.org")
+    >>> found[-1], "hush" in found
+    (':hush@', False)
+    """
+    passwords = _list_passwords(address)
+    found = {address, *(p for p in passwords if len(p) >= SHORTEST_ALONE)}
+    inside = {f":{form}@" for p in passwords for form in (p, unquote(p))}
+    return sorted({*_write_forms(found), *inside}, key=lambda p: (-len(p), p))
 
 
 def find_secrets(addresses: Iterable[str]) -> list[str]:
@@ -68,6 +127,15 @@ def find_tokens(addresses: Iterable[str]) -> list[str]:
         found.update([address, *_find_passwords(address)])
         found.update(p for p in parts if len(p) >= 8 and re.search(r"\d", p))
     return _write_forms(found)
+
+
+def _list_passwords(text: str) -> list[str]:
+    return [
+        found
+        for form in {text, unquote(text)}
+        for pattern in (_IN_ADDRESS, _NAMED, _IN_QUERY)
+        for found in pattern.findall(form)
+    ]
 
 
 def _split(addresses: Iterable[str]) -> list[str]:

@@ -16,6 +16,7 @@ from recovery_research.reporting.catalogue import (
     read_notebook,
 )
 from recovery_research.reporting.choices import Choice, Layer, choose_parameters
+from recovery_research.reporting.masks import find_references, holds_password
 from recovery_research.reporting.parameter_files import (
     STANDARD,
     choose_profile,
@@ -102,12 +103,31 @@ class Order:
 
     def secrets(self) -> list[str]:
         """Return what must not be seen in the report."""
-        names = [
-            str(choice.value).removeprefix("env:")
-            for choice in self.choices.values()
-            if choice.parameter.secret and choice.value
-        ]
-        return [os.environ[name] for name in names if os.environ.get(name)]
+        found = []
+        for choice in self.choices.values():
+            for told in _resolve(choice.value):
+                hidden = [told] if choice.parameter.secret else _find_hidden(told)
+                found.extend(hidden)
+        for place in self.sources.values():
+            found.extend(
+                hidden for told in _resolve(place) for hidden in _find_hidden(told)
+            )
+        return found
+
+
+def _resolve(value: object) -> list[str]:
+    """Return what the references in a value stand for."""
+    texts = value if isinstance(value, list) else [value]
+    names = [
+        text.removeprefix("env:")
+        for text in texts
+        if isinstance(text, str) and text.startswith("env:")
+    ]
+    return [os.environ[name] for name in names if os.environ.get(name)]
+
+
+def _find_hidden(told: str) -> list[str]:
+    return find_references(told) if holds_password(told) else []
 
 
 def prepare_order(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,6 +21,8 @@ KILL_SECONDS = 5.0
 _PREFIX = "rr-"
 _UNREADY = ".rr-new-"
 _ALIVE = "alive"
+# Nobody takes so long between making a folder and locking it.
+_UNREADY_SECONDS = 3600.0
 
 
 @contextmanager
@@ -55,6 +58,7 @@ def sweep_orphans(parent: Path) -> None:
     parent : Path
         Folder of private folders.
     """
+    _drop_unready(parent)
     dead: dict[str, int] = {}
     for folder in parent.glob(f"{_PREFIX}*"):
         with suppress(OSError):
@@ -70,6 +74,14 @@ def sweep_orphans(parent: Path) -> None:
     for name, handle in dead.items():
         shutil.rmtree(name, ignore_errors=True)
         os.close(handle)
+
+
+def _drop_unready(parent: Path) -> None:
+    """Remove what runners have left that were killed before they named a folder."""
+    for folder in parent.glob(f"{_UNREADY}*"):
+        with suppress(OSError):
+            if time.time() - folder.lstat().st_mtime > _UNREADY_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def sweep_all_orphans() -> None:

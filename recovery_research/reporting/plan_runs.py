@@ -19,7 +19,8 @@ from recovery_research.reporting.plan_progress import Listener
 from recovery_research.reporting.plan_results import NOT_RUN, PlanEnd, ReportEnd
 from recovery_research.reporting.plan_workers import Worker
 from recovery_research.reporting.plans import Plan, PlannedReport
-from recovery_research.reporting.records import read_record
+from recovery_research.reporting.records import Provenance, read_record
+from recovery_research.reporting.runs import ReportRun
 from recovery_research.reporting.shelf import Shelf
 from recovery_research.reporting.stopping import StopSign
 
@@ -188,25 +189,37 @@ class _PlanRun:
             message = f"the report could not be written: {error}"
             self._end(planned, verdict="not written", message=message)
             return
-        provenance = trace_order(planned.order)
-        if not (self.force or planned.always_run):
-            stored = find_stored(planned.order, shelf, provenance)
-            if stored is not None:
-                lock.release()
-                self._end(
-                    planned,
-                    verdict=stored.verdict,
-                    seconds=stored.seconds,
-                    folder=stored.folder,
-                    stored=True,
-                )
-                return
+        try:
+            provenance = trace_order(planned.order)
+            stored = self._find_stored(planned, shelf, provenance)
+        except OSError as error:
+            lock.release()
+            message = f"what it is made of could not be read: {error}"
+            self._end(planned, verdict="not written", message=message)
+            return
+        if stored is not None:
+            lock.release()
+            self._end(
+                planned,
+                verdict=stored.verdict,
+                seconds=stored.seconds,
+                folder=stored.folder,
+                stored=True,
+            )
+            return
         self.waiting.remove(planned)
         worker = self.idle.pop() if self.idle else Worker(self.inbox)
         self.running[worker] = _Job(planned, lock, self.costs[planned.name][0])
         self.listener.start(planned.name)
         aloud = self.listener.aloud
         worker.send(planned.order, self.plan.reports, provenance, aloud=aloud)
+
+    def _find_stored(
+        self, planned: PlannedReport, shelf: Shelf, provenance: Provenance
+    ) -> ReportRun | None:
+        if self.force or planned.always_run:
+            return None
+        return find_stored(planned.order, shelf, provenance)
 
     def _hear(self) -> None:
         """Take the workers' messages, waiting a moment for the first."""

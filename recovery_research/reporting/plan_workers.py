@@ -86,12 +86,12 @@ class Worker:
         self.process.stdout.close()
 
     def _listen(self, inbox: queue.Queue) -> None:
-        while True:
-            try:
+        try:
+            while True:
                 inbox.put((self, *pickle.load(self.process.stdout)))
-            except (EOFError, OSError, ValueError, pickle.UnpicklingError):
-                inbox.put((self, "gone", None))
-                return
+        except Exception:
+            # Cut off in the middle, a message can fail to be read in any way.
+            inbox.put((self, "gone", None))
 
 
 class _Mouth(logging.Handler):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -14,6 +13,7 @@ from recovery_research.places import project_root, reports_folder
 from recovery_research.reporting.choices import Layer, choose_parameters
 from recovery_research.reporting.grids import lay_out_grid
 from recovery_research.reporting.ingredients import is_file_source
+from recovery_research.reporting.masks import holds_password
 from recovery_research.reporting.orders import (
     Limits,
     Order,
@@ -33,8 +33,6 @@ from recovery_research.reporting.plan_tables import (
 from recovery_research.reporting.provenance import hash_bytes
 from recovery_research.reporting.records import PlanRecord
 from recovery_research.reporting.retries import Retries
-
-_PASSWORD = re.compile(r"://[^/@\s]*:[^/@\s]+@")
 
 
 class PlanError(ValueError):
@@ -284,7 +282,7 @@ def _read_data(
     sources: dict[str, str] = {}
     given: dict[str, str] = {}
     for label, place in table.data.items():
-        if _PASSWORD.search(place):
+        if holds_password(place):
             raise PlanError(
                 f"data: {label} holds a password; put the address into an environment "
                 "variable and write env:NAME."

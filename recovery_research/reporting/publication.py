@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
@@ -23,10 +22,10 @@ from recovery_research.reporting.ends import Verdict
 from recovery_research.reporting.history import PastRun, RunHistory, read_history
 from recovery_research.reporting.index import render_index
 from recovery_research.reporting.locks import Lock
+from recovery_research.reporting.masks import holds_password
 from recovery_research.reporting.stores import Store, open_store
 
 MANIFEST_FILE = "manifest.json"
-_PASSWORD = re.compile(r"://[^/@\s]*:[^/@\s]+@")
 _REDIRECT = (
     '<!doctype html><html lang="en"><meta charset="utf-8"><title>{name}</title>'
     '<meta http-equiv="refresh" content="0; url={address}">'
@@ -99,7 +98,7 @@ def publish_reports(
     PublicationError
         If copying failed; the index there still leads to what was there before.
     """
-    if _PASSWORD.search(destination):
+    if holds_password(destination):
         raise ValueError(
             "the destination holds a password; leave it out and set the variables that "
             "the service's own tools read, such as AWS_ACCESS_KEY_ID."

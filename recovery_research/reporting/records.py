@@ -191,13 +191,22 @@ def read_record(folder: Path) -> RunRecord:
     FileNotFoundError
         If there is none.
     """
-    path = folder / RECORD_FILE
     try:
-        document = json.loads(path.read_bytes())
-        return RunRecord.model_validate_json(json.dumps(update_document(document)))
+        return _parse((folder / RECORD_FILE).read_bytes())
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise ValueError(f"{RECORD_FILE}: {where}: {first['msg']}") from None
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{RECORD_FILE}: {error}") from None
+
+
+def _parse(content: bytes) -> RunRecord:
+    # Nearly all records are of today's version, and reading those straight from the
+    # bytes takes a third of the time; ten thousand of them are read at once.
+    with suppress(ValidationError):
+        record = RunRecord.model_validate_json(content)
+        if "schema_version" in record.model_fields_set:
+            return record
+    document = update_document(json.loads(content))
+    return RunRecord.model_validate_json(json.dumps(document))

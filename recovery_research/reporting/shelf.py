@@ -128,15 +128,9 @@ class Shelf:
             return
         with self.lock():
             for stage in sorted(path for path in staging.iterdir() if path.is_dir()):
-                alive = alive_lock(stage)
-                if not alive.take():
-                    continue
-                drop_ballast(stage)
-                bury(stage)
-                if stage.is_dir():
-                    (self.folder / FAILED).mkdir(exist_ok=True)
-                    os.replace(stage, self.folder / FAILED / stage.name)
-                alive.release(remove=True)
+                # What cannot be put away, another user's perhaps, stops no new run.
+                with suppress(OSError):
+                    self._put_away(stage, bury)
             self._mend_latest()
 
     def latest(self) -> Path | None:
@@ -210,6 +204,19 @@ class Shelf:
             _point(shared / self.name, f"../{self.name}/{run_id}", run_id)
             page = _REDIRECT.format(f"../{self.name}/{run_id}")
             _write_whole(shared / f"{self.name}.html", page)
+
+    def _put_away(self, stage: Path, bury: Callable[[Path], None]) -> None:
+        alive = alive_lock(stage)
+        if not alive.take():
+            return
+        try:
+            drop_ballast(stage)
+            bury(stage)
+            if stage.is_dir():
+                (self.folder / FAILED).mkdir(exist_ok=True)
+                os.replace(stage, self.folder / FAILED / stage.name)
+        finally:
+            alive.release(remove=True)
 
     def _mend_latest(self) -> None:
         """Finish what a runner that was killed right after moving its run left undone.

@@ -9,6 +9,7 @@ import re
 from difflib import get_close_matches
 from numbers import Integral, Real
 
+from recovery_research.reporting.masks import holds_password
 from recovery_research.reporting.parameters import (
     Parameter,
     ParameterError,
@@ -52,6 +53,7 @@ def read_text(parameter: Parameter, text: str) -> object:
     >>> read_text(declared["shares"], "0.2, 1")
     [0.2, 1.0]
     """
+    _check_no_password(parameter, text)
     if not parameter.many:
         return check_value(parameter, _read_element(parameter, text))
     if text.lstrip().startswith("["):
@@ -83,10 +85,11 @@ def check_value(parameter: Parameter, value: object) -> object:
         If the type is another one.
     ParameterError
         If the value is not finite, outside the range, not one of the choices, an
-        empty list, or a secret in plain text.
+        empty list, a secret in plain text, or an address with a password in it.
     """
     if parameter.secret:
         _check_reference(parameter, value)
+    _check_no_password(parameter, value)
     if not parameter.many:
         return _check_element(parameter, value)
     if not isinstance(value, list | tuple):
@@ -176,6 +179,17 @@ def _check_reference(parameter: Parameter, value: object) -> None:
         raise ParameterError(
             f"{parameter.name}: the environment variable "
             f"{value.removeprefix('env:')!r} is not set."
+        )
+
+
+def _check_no_password(parameter: Parameter, value: object) -> None:
+    """Refuse an address with a password before any message shows the value."""
+    texts = value if isinstance(value, list | tuple) else [value]
+    if any(isinstance(text, str) and holds_password(text) for text in texts):
+        raise ParameterError(
+            f"{parameter.name}: the value, which is not shown, holds a password, and "
+            "every value is written down in run.json and on the page. Put it into an "
+            "environment variable and write env:NAME instead."
         )
 
 

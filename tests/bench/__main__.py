@@ -5,8 +5,10 @@ import sys
 from pathlib import Path
 
 from .common_luck import measure_luck
+from .history_times import measure_commands, measure_history
 from .peers import measure_peers
 from .report_times import measure_reports
+from .runner_times import measure_overhead, measure_plan
 from .scaling import measure_memory, measure_scaling
 from .speed import measure_parts, measure_speed, measure_steps
 from .start_up import measure_cache, measure_start
@@ -20,6 +22,8 @@ SECTIONS = {
     "start-up": (measure_start, measure_cache),
     "luck": (measure_luck,),
     "reports": (measure_reports,),
+    "runner": (measure_overhead, measure_plan),
+    "history": (measure_commands, measure_history),
 }
 REPORTS = Path(__file__).resolve().parents[2] / "reports" / "bench"
 

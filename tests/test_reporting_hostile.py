@@ -1,0 +1,131 @@
+"""Hostile parameter sets: refused before a kernel starts, or run exactly as given."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sample_notebooks import write_notebook
+
+from recovery_research.reporting import run_report
+from recovery_research.reporting.orders import layer_given, prepare_order
+
+DECLARED = (
+    "parameters:n = 1  # how many [1 to 99]\nshare = 0.25  # of it [0 to 1]\n"
+    'world = "evidence"  # beliefs {claims, evidence}\nnote = ""  # any text\n'
+    'names = ["a"]  # any\nlearn = True  # whether'
+)
+TOLD = (
+    "import json\nfrom IPython.display import display\n"
+    "told = json.dumps([n, share, world, note, names, learn])\n"
+    "marks = {'recovery_research': {'kind': 'table', 'name': 'told', 'caption': 'c'}}\n"
+    "display({'text/csv': told, 'text/plain': 't'}, raw=True, metadata=marks)"
+)
+HOSTILE = [
+    '"; raise SystemExit; "',
+    "'''\nimport os; os._exit(3)\n'''",
+    "{braces} {0} %s %(x)s ${HOME} `id` $(id)",
+    "<script>alert(1)</script>",
+    "\\",
+    "\\n\\x00",
+    "\u202e\u2028\ud7ff",
+    "x" * 5000,
+    "a\r\nb\tc",
+]
+ANY = st.one_of(
+    st.integers(-5, 120),
+    st.floats(-1, 2),
+    st.sampled_from(
+        [
+            *HOSTILE,
+            "claims",
+            "evidence",
+            "",
+            "env:HOME",
+            None,
+            float("nan"),
+            float("-inf"),
+        ]
+    ),
+    st.text(max_size=20),
+    st.booleans(),
+    st.lists(st.one_of(st.text(max_size=9), st.sampled_from(HOSTILE)), max_size=3),
+)
+NAMES = st.sampled_from(
+    [
+        "n",
+        "share",
+        "world",
+        "note",
+        "names",
+        "learn",
+        "N",
+        "n; import os",
+        "class",
+        "__x",
+    ]
+)
+SETS = st.dictionaries(NAMES, ANY, max_size=4)
+# Sets that are likely to be right, so that some do run.
+FAIR = st.fixed_dictionaries(
+    {},
+    optional={
+        "n": st.integers(1, 99),
+        "share": st.floats(0, 1),
+        "note": st.one_of(st.sampled_from(HOSTILE), st.text(max_size=30)),
+        "names": st.lists(st.sampled_from(HOSTILE), min_size=1, max_size=3),
+        "learn": st.booleans(),
+    },
+)
+DEFAULTS = [1, 0.25, "evidence", "", ["a"], True]
+KEYS = ["n", "share", "world", "note", "names", "learn"]
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("hostile")
+    return write_notebook(folder / "told.ipynb", [DECLARED, TOLD])
+
+
+def check_set(path, values, *, run):
+    """Refused before anything starts, or run exactly as given."""
+    reports = path.parent / "reports"
+    try:
+        order = prepare_order(path, layer_given(values))
+    except ValueError:
+        before = set(reports.rglob("*"))
+        with pytest.raises(ValueError):
+            run_report(path, values, reports=reports)
+        assert set(reports.rglob("*")) == before
+        return
+    expected = [
+        values.get(key, default) for key, default in zip(KEYS, DEFAULTS, strict=True)
+    ]
+    assert [order.values()[key] for key in KEYS] == expected
+    if not run:
+        return
+    done = run_report(path, values, reports=reports)
+    assert done.succeeded, (values, done.message)
+    told = json.loads((done.folder / "tables/told.csv").read_text())
+    assert told == expected
+    assert [type(v) for v in told] == [type(v) for v in DEFAULTS]
+    assert {p.name: p.value for p in done.record.parameters} == order.values()
+
+
+@settings(max_examples=300)
+@given(values=SETS)
+def test_hostile_parameters_are_refused_or_kept_as_they_are(hostile, values):
+    check_set(hostile, values, run=False)
+
+
+@settings(max_examples=4)
+@given(values=FAIR)
+def test_fair_parameters_run_exactly_as_given(hostile, values):
+    check_set(hostile, values, run=True)
+
+
+@pytest.mark.slow
+@settings(max_examples=1000)
+@given(values=st.one_of(SETS, FAIR))
+def test_a_thousand_parameter_sets(hostile, values):
+    check_set(hostile, values, run=True)
