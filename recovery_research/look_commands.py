@@ -87,28 +87,44 @@ def schedule(project: Path | None, plan_file: Path, kind: str, **options) -> Non
     metavar="N",
     help="Only the last N runs of each report, and its last good one.",
 )
+@click.option(
+    "--delete", is_flag=True, help="List the runs there that are no longer here."
+)
+@click.option("--yes", is_flag=True, help="With --delete: delete them there.")
 @REPORTS_OPTION
 @click.pass_obj
 def publish(project: Path | None, destination: str, **options) -> None:
     """Copy finished reports and the index to DESTINATION, whole or not at all.
 
     DESTINATION is a folder or any address that fsspec knows, such as
-    s3://bucket/reports. Keys and passwords are taken from the environment.
+    s3://bucket/reports. Keys and passwords are taken from the environment. What lies
+    there is never deleted but by --delete --yes, and then only what was published.
     """
     from recovery_research.reporting.publication import (
         PublicationError,
         publish_reports,
     )
 
+    if options["yes"] and not options["delete"]:
+        fail("--yes goes with --delete.", EXIT_BAD_INPUT)
     folder = places.reports_folder(options["reports"], project=project)
     if not folder.is_dir():
         fail(f"there is no folder of reports {folder}.", EXIT_BAD_INPUT)
     try:
         done = publish_reports(
-            folder, destination, only=options["only"], last=options["last"]
+            folder,
+            destination,
+            only=options["only"],
+            last=options["last"],
+            delete=options["delete"] and options["yes"],
         )
     except PublicationError as error:
         fail(str(error), EXIT_NOT_WRITTEN)
     except ValueError as error:
         fail(str(error), EXIT_BAD_INPUT)
+    if options["delete"]:
+        for place in done.gone:
+            click.echo(place)
+        if done.gone and not options["yes"]:
+            click.echo(f"{len(done.gone)} runs would go there; --yes deletes them.")
     click.echo(done.summarise())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .customers.order_customers import INDEX_CHOICES
+from .customers.index_orders import INDEX_CHOICES
 from .experiments import (
     Experiment,
     check_choice,
@@ -86,11 +86,12 @@ class Study:
           Estimand: what being recovered did to the recovered, against a complaint
           answered badly.
         - ``customer_based``: on a day (the middle of the observation) customers are
-          grouped by any problem before it: never; all made good; the rest. What they
-          spend after the day is compared. Estimand: what their problems did to those
+          grouped by any problem before it: never; all made good; the rest, as the
+          customer-based design of `customers_from_orders` does. What they spend after
+          the day is compared. Estimand: what their problems did to those
           recovered, against the same customers without any problem before the day.
         - ``ever_failed``: who was ever failed, from her first failed order on, against
-          any order of who never was, as the customer-based design of
+          any order of who never was, as the ever-failed design of
           `customers_from_orders`. Estimand: what failures did to those whose first
           one was made good, against the same customers without failures.
         - ``trial``: everybody's first order fails and one of two policies, drawn by

@@ -12,7 +12,7 @@ from .customers.order_customers import customers_from_orders
 from .experiments import Experiment
 from .orders import tabulate_orders
 from .outcomes import tabulate_customers
-from .simulation import FOLLOWUP_WEEKS, simulate
+from .simulation import simulate
 from .studies import Study
 
 # Customers simulated at a time: each slice is an experiment of its own, so that no
@@ -20,7 +20,7 @@ from .studies import Study
 SLICE = 8192
 # What is asked of one batch at most, before a group is called too rare to be found.
 MOST_SLICES = 1000
-DESIGNS = {"ever_failed": "customer-based"}
+DESIGNS = {"ever_failed": "ever-failed", "customer_based": "customer-based"}
 
 
 def reveal(study: Study, *, seed: int = 0) -> pd.DataFrame:
@@ -130,8 +130,6 @@ def ask_slice(study: Study, seed: int) -> pd.DataFrame:
     experiment = study.form_experiment(n_customers=SLICE, seed=seed)
     if study.sampled == "trial":
         customers = assign_policies(study, experiment)
-    elif study.sampled == "customer_based":
-        customers = group_on_day(look_up_orders(experiment), study.survey_week)
     elif study.uses_log:
         customers = index_orders(study, experiment)
     else:
@@ -146,11 +144,17 @@ def look_up_orders(experiment: Experiment) -> pd.DataFrame:
 
 
 def index_orders(study: Study, experiment: Experiment) -> pd.DataFrame:
-    """Return the slice's customers, one order of each being the index."""
+    """Return the slice's customers, grouped by an order of each, or on a day."""
+    orders = look_up_orders(experiment)
+    day = None
+    if study.sampled == "customer_based":
+        # Who is asked is whoever ordered; that she will not again, nobody can see.
+        orders, day = orders.drop(columns="left"), study.survey_week
     customers = customers_from_orders(
-        look_up_orders(experiment),
+        orders,
         design=DESIGNS.get(study.sampled, "order-based"),
         index=study.index,
+        day=day,
         span=(0.0, experiment.weeks),
         seed=experiment.seed,
     )
@@ -167,37 +171,6 @@ def assign_policies(study: Study, experiment: Experiment) -> pd.DataFrame:
     mine = customers["policy"].to_numpy() == names[customers["customer"]]
     asked = customers[mine & (customers["index_outcome"] != "no_order")]
     return asked.sort_values("customer", ignore_index=True)
-
-
-def group_on_day(orders: pd.DataFrame, day: float) -> pd.DataFrame:
-    """Group customers by their problems before a day; count what they buy after it."""
-    before = orders[orders["week"] < day]
-    by_customer = before.groupby("customer")
-    weeks = by_customer["week"]
-    failed = before["outcome"] != "no_failure"
-    n_failures = failed.groupby(before["customer"]).sum()
-    n_recovered = (before["outcome"] == "recovered").groupby(before["customer"]).sum()
-    groups = np.select(
-        [n_failures == 0, n_failures == n_recovered],
-        ["no_failure", "recovered"],
-        "not_recovered",
-    )
-    after = orders["week"].between(day, day + FOLLOWUP_WEEKS, inclusive="left")
-    bought = orders[after].groupby("customer")["amount"]
-    customers = pd.DataFrame(
-        {
-            "index_outcome": groups,
-            "prior_orders": by_customer.size(),
-            "prior_spend": by_customer["amount"].sum(),
-            "prior_failures": n_failures,
-            "weeks_known": day - weeks.min(),
-            "weeks_since_order": day - weeks.max(),
-        }
-    )
-    customers["followup_spend"] = bought.sum().reindex(customers.index, fill_value=0.0)
-    customers["followup_orders"] = bought.size().reindex(customers.index, fill_value=0)
-    customers["bought_again"] = customers["followup_orders"] > 0
-    return customers.reset_index()
 
 
 def mark_answers(study: Study, customers: pd.DataFrame) -> pd.DataFrame:

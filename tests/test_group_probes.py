@@ -151,7 +151,7 @@ def test_spend_before_the_index_order_by_hand():
             "outcome": ["no_failure"] * 3 + ["recovered", "no_failure", "recovered"],
         }
     )
-    table = rr.customers_from_orders(log, design="customer-based", span=(0.0, 40.0))
+    table = rr.customers_from_orders(log, design="ever-failed", span=(0.0, 40.0))
     # The window of a, 7 to 20, holds one order; that of b would open before the start.
     assert table["followup_spend_before"][0] == 4.0
     assert np.isnan(table["followup_spend_before"][1])

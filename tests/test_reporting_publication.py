@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import threading
 from urllib.parse import unquote
 
@@ -174,6 +175,107 @@ def test_a_destination_that_cannot_be_written(reports, tmp_path):
     assert "still leads to what was there" in result.output
 
 
+# --------------------------------------------------- content, and what is gone here
+
+
+def test_files_are_compared_by_content_and_by_what_lies_there(reports, tmp_path):
+    site = tmp_path / "site"
+    publish_reports(reports, str(site))
+    run = "02-x/20261103-070500-000000"
+    page = reports / run / "tables/kept.csv"
+    page.write_text(TABLE.replace("1.5", "1.6"))  # of the same size
+    done = publish_reports(reports, str(site))
+    assert (done.n_new_runs, done.n_new_files) == (1, 1)
+    assert (site / run / "tables/kept.csv").read_text() == page.read_text()
+    (site / run / "report.ipynb").unlink()
+    (site / run / "run.json").write_text("cut")
+    done = publish_reports(reports, str(site))
+    assert (done.n_new_runs, done.n_new_files) == (1, 2)
+    assert (site / run / "run.json").read_text() == (
+        reports / run / "run.json"
+    ).read_text()
+    assert publish_reports(reports, str(site)).n_new_files == 0
+
+
+def call_publish(reports, site, *options):
+    arguments = ["publish", str(site), "--reports", str(reports), *options]
+    return CliRunner().invoke(command_line.main, arguments)
+
+
+def check_deletion(reports, site, list_there):
+    """Prune here, and see what is listed, what goes there, and what stays."""
+    call_publish(reports, site)
+    old, failed = "02-x/20261103-070500-000000", "02-x/failed/20261106-070500-000003"
+    only_good = "01-y/20261104-070500-000001"
+    for place in (old, failed, only_good):
+        shutil.rmtree(reports / place)
+    before = list_there()
+    listed = call_publish(reports, site, "--delete")
+    assert listed.exit_code == 0, listed.output
+    assert listed.output.splitlines()[:3] == [
+        old, failed, "2 runs would go there; --yes deletes them.",
+    ]  # fmt: skip
+    assert list_there() == before
+    done = call_publish(reports, site, "--delete", "--yes")
+    assert "; 2 no longer here, deleted there" in done.output
+    gone = {name for name in before if name.startswith((old, failed))}
+    assert len(gone) >= 8
+    assert set(list_there()) == set(before) - gone, "the last good one stays"
+    assert "no longer here" not in call_publish(reports, site).output
+    assert call_publish(reports, site, "--yes").exit_code == 2
+
+
+def test_what_was_pruned_here_is_deleted_there_when_asked(reports, tmp_path):
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "02-x" / "20261103-070500-000000").mkdir(parents=True)
+    (site / "02-x" / "mine.txt").write_text("not published by us")
+    check_deletion(reports, site, lambda: list_all(site))
+    assert not (site / "02-x" / "20261103-070500-000000").exists()
+
+
+def test_a_deletion_that_breaks_off_is_finished_the_next_time(
+    reports, tmp_path, monkeypatch
+):
+    site = str(tmp_path / "site")
+    publish_reports(reports, site)
+    gone = "02-x/20261103-070500-000000"
+    shutil.rmtree(reports / gone)
+    remove = stores.Store.remove
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            stores.Store, "remove", lambda self, folder, names: remove(
+                self, folder, list(names)[:1]) or 1 / 0,
+        )  # fmt: skip
+        with pytest.raises(PublicationError, match="ZeroDivisionError"):
+            publish_reports(reports, site, delete=True)
+    assert list((tmp_path / "site" / gone).rglob("*")), "half of it is left"
+    done = publish_reports(reports, site, delete=True)
+    assert (done.gone, done.deleted) == ((gone,), True)
+    assert not (tmp_path / "site" / gone).exists()
+
+
+@pytest.mark.parametrize(
+    "place", ["../outside", "02-x/../../outside", "/outside", "", "02-x", "02-x/latest"]
+)
+def test_a_manifest_that_lies_deletes_nothing_elsewhere(reports, tmp_path, place):
+    site, outside = tmp_path / "deep" / "site", tmp_path / "deep" / "outside"
+    publish_reports(reports, str(site))
+    outside.mkdir()
+    (outside / "run.json").write_text("precious")
+    document = json.loads((site / "manifest.json").read_text())
+    gone = "02-x/20261103-070500-999999"
+    (site / gone).mkdir()
+    # The last good run of a report stays anyhow, so there is a later one of each.
+    for where in (place, f"{place.partition('/')[0]}/zzz"):
+        document["runs"][where] = {"run.json": [1, "x"]}
+    document["runs"][gone] = {"../../../outside/run.json": [1, "x"]}
+    (site / "manifest.json").write_text(json.dumps(document))
+    done = publish_reports(reports, str(site), delete=True)
+    assert done.gone == (gone,)
+    assert (outside / "run.json").read_text() == "precious"
+
+
 # ------------------------------------------------------------- a real S3 server
 
 
@@ -221,6 +323,12 @@ def test_s3_gets_pages_that_a_browser_opens(reports, bucket):
     assert len(json.loads(kept)["runs"]) == 5
     again = publish_reports(reports, "s3://team/site")
     assert (again.n_runs, again.n_new_files) == (5, 0)
+
+
+def test_s3_loses_what_was_pruned_here_when_asked(reports, bucket):
+    keys = lambda: [k for k in list_keys(bucket) if k.startswith("pruned/")]  # noqa: E731
+    check = lambda: [k.removeprefix("pruned/") for k in keys()]  # noqa: E731
+    check_deletion(reports, "s3://team/pruned", check)
 
 
 def test_two_at_once_and_a_bucket_that_is_not_there(reports, bucket):

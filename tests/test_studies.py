@@ -43,7 +43,9 @@ def test_who_answers(evidence, webshop):
         "recovered",
     }
     assert groups("complainers", n_customers=60) == {"recovered", "not_recovered"}
-    assert groups("customer_based") == {"no_failure", "recovered", "not_recovered"}
+    assert groups("customer_based") == {
+        "no_failure", "silent", "recovered", "not_recovered",
+    }  # fmt: skip
 
 
 def test_survivors_are_still_there(evidence, webshop):

@@ -63,8 +63,10 @@ CHOICES = {
         'control = "?"',
     ],
     "orders": [
-        "", "[orders]", '# "order-based" (one index order of each customer) or',
-        '# "customer-based" (anybody with a problem); must be chosen.', 'design = "?"',
+        "", "[orders]", '# "order-based" (one index order of each customer),',
+        '# "customer-based" (everybody on a day, by problems before it) or',
+        '# "ever-failed" (anybody with a problem, ever); must be chosen.',
+        'design = "?"',
     ],
 }  # fmt: skip
 MORE = (

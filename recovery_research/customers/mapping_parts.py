@@ -7,13 +7,13 @@ from dataclasses import fields
 from typing import TypeVar
 
 from recovery_research.customers.findings import CustomerFileError
+from recovery_research.customers.index_orders import DESIGNS, INDEX_CHOICES
 from recovery_research.customers.mapping_rules import (
     OrderRule,
     SourceRule,
     TimeRule,
     ValueRule,
 )
-from recovery_research.customers.order_customers import DESIGNS, INDEX_CHOICES
 from recovery_research.near_names import did_you_mean
 
 Rule = TypeVar("Rule", ValueRule, TimeRule, SourceRule, OrderRule)
@@ -46,13 +46,19 @@ def read_order_rule(name: str, shape: str, content: Mapping) -> OrderRule | None
         given = table.get("design") if isinstance(table, Mapping) else table
         raise MappingError(
             f"{name}, [orders]: design must be chosen, one of {list(DESIGNS)}: one "
-            f"index order of each customer, or anybody with a problem; got {given!r}."
+            "index order of each customer; everybody on a day; or anybody who ever had "
+            f"a problem; got {given!r}."
         )
     rule = read_rule(name, "orders", content, OrderRule)
     if rule.index not in INDEX_CHOICES:
         raise MappingError(
             f"{name}, [orders]: index is one of {list(INDEX_CHOICES)}; "
             f"got {rule.index!r}."
+        )
+    if rule.day is not None and rule.design != "customer-based":
+        raise MappingError(
+            f'{name}, [orders]: day belongs to design = "customer-based"; got '
+            f"{rule.design!r}. Take it out."
         )
     return rule
 
@@ -71,7 +77,7 @@ def read_rule(name: str, part: str, content: Mapping, rule: type[Rule]) -> Rule:
             given = as_texts(place, each.name, given)
         elif each.name in ("followup_weeks", "seed"):
             given = as_number(place, each.name, given, whole=each.name == "seed")
-        elif each.name in ("start", "end"):
+        elif each.name in ("start", "end", "day"):
             given = given if isinstance(given, int | float) else str(given)
         elif not isinstance(given, str):
             raise MappingError(f"{place}: {each.name} is a text; got {given!r}.")

@@ -154,6 +154,7 @@ class OrderRule:
     design: str
     followup_weeks: float = 13.0
     index: str = "drawn"
+    day: str | float | None = None
     seed: int = 0
 
 

@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from recovery_research.customers.index_orders import (
+    IndexOrders,
+    check_options,
+    choose_index_orders,
+)
 from recovery_research.customers.index_outcomes import (
     INDEX_OUTCOMES,
     NO_FAILURE,
-    NO_ORDER,
     RECOVERED,
     UNKNOWN,
     YES,
 )
 from recovery_research.customers.order_logs import OrderLog, sort_log
-from recovery_research.near_names import did_you_mean
 
 FOLLOWUP_WEEKS, YEAR_WEEKS = 13.0, 52.0
-DESIGNS = ("order-based", "customer-based")
-INDEX_CHOICES = ("drawn", "first")
-# What was known when the index order was placed, and what came after it.
+# What was known when the index order was placed, or on the day.
 COVARIATES = (
-    "index_week", "index_amount", "weeks_known", "prior_orders", "prior_spend",
-    "prior_failures",
+    "index_week", "index_amount", "weeks_known", "weeks_since_order", "prior_orders",
+    "prior_spend", "prior_failures",
 )  # fmt: skip
+# What is said of a problem, not of the latest order.
+ABOUT_PROBLEMS = ("severity", "kind", "recovery_quality")
 OUTCOMES = ("followup_spend", "bought_again", "alive_13w", "alive_52w")
 # Weeks. A date divided by seven is not exact; nothing happens within a millisecond.
 TICK = 1e-9
@@ -39,6 +41,7 @@ def customers_from_orders(
     design: str,
     followup_weeks: float = FOLLOWUP_WEEKS,
     index: str = "drawn",
+    day: float | None = None,
     span: tuple[float, float] | None = None,
     keep: Sequence[str] = (),
     seed: int = 0,
@@ -53,22 +56,31 @@ def customers_from_orders(
         not_recovered``) or the yes/no columns ``failed, resolved`` and, if known,
         ``complained, response``. If there: ``severity, kind, left`` (this was her
         last), ``policy``.
-    design : {"order-based", "customer-based"}
+    design : {"order-based", "customer-based", "ever-failed"}
         Who is compared; there is no default, because the answer depends on it.
 
         - ``order-based``: one index order of each customer. Which one does not look
           at what comes of it nor at anything later, so having a problem does not
           depend on how much she buys.
-        - ``customer-based``: anybody with a problem. Her first failed order is the
-          index; a customer never failed has one of her orders drawn. Heavy buyers
-          have more chances to be failed, and the never failed are known to be so
-          only afterwards: a naive comparison fakes a paradox.
+        - ``customer-based``: on a day, everybody who has ordered and not left, by the
+          problems she has had: none; all made good (``recovered``); none of them
+          complained of (``silent``); the rest. Heavy buyers have more chances to be
+          failed: a naive comparison fakes a paradox; adjusting for what was known on
+          the day helps.
+        - ``ever-failed``: anybody with a problem in the whole log, her first failed
+          order being the index; a customer never failed has one of her orders drawn.
+          That she never was is known only afterwards, and no adjusting for what was
+          known before makes up for it.
     followup_weeks : float, optional
         Length of the window after the index order.
     index : {"drawn", "first"}, optional
         For the order-based design: her first order on or after a day drawn for her
         from the start of the log to the last that leaves a whole window, or simply
         her first order. Only drawn orders have a past to adjust for.
+    day : float, optional
+        For the customer-based design: the week on which groups are formed and after
+        which outcomes count; by default the middle of the log. The index columns are
+        then about that day and her latest order before it.
     span : (float, float), optional
         Weeks between which the log is complete, of which the last one censors; by
         default the first and last order's.
@@ -87,7 +99,8 @@ def customers_from_orders(
         n_recovered, index_severity, index_kind, index_complained`` as in
         `outcomes.tabulate_customers`, and what was known before: ``index_amount``,
         ``weeks_known`` (since her first order), ``prior_orders, prior_spend,
-        prior_failures``, and ``followup_spend_before``, her spend in as long a window
+        prior_failures``, in the customer-based design ``weeks_since_order``, and
+        ``followup_spend_before``, her spend in as long a window
         before the index order. The follow-up leaves the index order out; both windows
         are missing where they run past the end, or begin before the start.
 
@@ -107,80 +120,35 @@ def customers_from_orders(
     >>> table[["customer", "index_outcome", "followup_spend"]].values.tolist()
     [['a', 'recovered', 20.0], ['b', 'no_failure', 0.0]]
     """
-    check_options(design, index, followup_weeks)
+    check_options(design, index, followup_weeks, day)
     optional = [name for name in ("severity", "kind") if name in orders]
     log = sort_log(orders, span=span, keep=list(dict.fromkeys([*optional, *keep])))
-    luck = np.random.default_rng(seed).random(log.n_customers)
-    if design == "customer-based":
-        place = find_first_failure(log, luck)
-    elif index == "first":
-        place = log.first[:-1].copy()
-    else:
-        place = find_drawn_order(log, luck, followup_weeks)
-    return count_by_customer(log, place, followup_weeks, keep)
-
-
-def check_options(design: str, index: str, followup_weeks: float) -> None:
-    """Raise unless the options are among those allowed."""
-    for name, given, allowed in (
-        ("design", design, DESIGNS), ("index", index, INDEX_CHOICES)
-    ):  # fmt: skip
-        if given not in allowed:
-            raise ValueError(
-                f"{name} is one of {list(allowed)}; got {given!r}."
-                f"{did_you_mean(given, allowed)}"
-            )
-    if not (math.isfinite(followup_weeks) and followup_weeks > 0.0):
-        raise ValueError(f"followup_weeks is above 0; got {followup_weeks!r}.")
-
-
-def find_drawn_order(
-    log: OrderLog, luck: NDArray[np.float64], followup_weeks: float
-) -> NDArray[np.int64]:
-    """Return each customer's first order from a drawn day on, -1 if there is none."""
-    latest = log.end - followup_weeks
-    if latest <= log.start:
-        raise ValueError(
-            f"the log covers {log.end - log.start:g} weeks, no more than a follow-up "
-            f"of {followup_weeks:g}; shorten followup_weeks."
-        )
-    day = log.start + luck * (latest - log.start)
-    earlier = log.week < day[log.code]
-    place = log.first[:-1] + np.bincount(log.code[earlier], minlength=len(luck))
-    return np.where(place < log.first[1:], place, -1)
-
-
-def find_first_failure(log: OrderLog, luck: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return each customer's first failed order, or any one if none failed."""
-    failed = np.flatnonzero(log.outcome > NO_FAILURE)
-    sizes = np.diff(log.first)
-    place = log.first[:-1] + (luck * sizes).astype(np.int64)
-    # Assigned backwards, so that the first failure is the one that stays.
-    place[log.code[failed[::-1]]] = failed[::-1]
-    return place
+    chosen = choose_index_orders(
+        log, design, index=index, day=day, followup_weeks=followup_weeks, seed=seed
+    )
+    return count_by_customer(log, chosen, followup_weeks, keep)
 
 
 def count_by_customer(
-    log: OrderLog, place: NDArray[np.int64], followup_weeks: float, keep: Sequence[str]
+    log: OrderLog, chosen: IndexOrders, followup_weeks: float, keep: Sequence[str]
 ) -> pd.DataFrame:
     """Sum up what came before, with and after each customer's index order."""
-    there = place >= 0
-    here = np.where(there, place, 0)
-    index_week = np.where(there, log.week[here], np.nan)
-    outcome = np.where(there, log.outcome[here], NO_ORDER)
-    followed = index_week + followup_weeks <= log.end + TICK
+    week = chosen.week
+    followed = week + followup_weeks <= log.end + TICK
     columns: dict[str, object] = {
         "n_orders": np.diff(log.first),
         "spend": add_up(log, log.amount),
-        "index_week": index_week,
-        "index_outcome": pd.Categorical.from_codes(outcome, list(INDEX_OUTCOMES)),
+        "index_week": week,
+        "index_outcome": pd.Categorical.from_codes(
+            chosen.outcome, list(INDEX_OUTCOMES)
+        ),
     }
-    columns |= count_after(log, place, index_week, followed, followup_weeks)
+    columns |= count_after(log, chosen.place, week, followed, followup_weeks)
     if log.left is not None:
-        columns |= count_staying(log, index_week)
+        columns |= count_staying(log, week)
     columns |= count_problems(log)
-    columns |= read_index_order(log, there, here, keep)
-    columns |= count_before(log, place, index_week, followup_weeks)
+    columns |= read_index_order(log, chosen, keep)
+    columns |= count_before(log, chosen, followup_weeks)
     return pd.concat([log.keys, pd.DataFrame(columns, copy=False)], axis=1)
 
 
@@ -239,41 +207,43 @@ def count_problems(log: OrderLog) -> dict[str, object]:
 
 
 def read_index_order(
-    log: OrderLog,
-    there: NDArray[np.bool_],
-    here: NDArray[np.int64],
-    keep: Sequence[str],
+    log: OrderLog, chosen: IndexOrders, keep: Sequence[str]
 ) -> dict[str, object]:
-    """Return what the log says of the index order itself."""
+    """Return what the log says of the index order itself, or of the last problem."""
     columns: dict[str, object] = {}
+    there = chosen.place >= 0
+    latest, problem = (np.where(there, p, 0) for p in (chosen.place, chosen.problem))
     for name in log.further:
+        here = problem if name in ABOUT_PROBLEMS else latest
         values = log.further[name].iloc[here].reset_index(drop=True).where(there)
         columns[name if name in keep else f"index_{name}"] = values
     if log.complained is not None:
-        said = log.complained[here]
+        said = log.complained[problem]
         unknown = ~there | (said == UNKNOWN)
         columns["index_complained"] = pd.arrays.BooleanArray(said == YES, unknown)
-    return columns | {"index_amount": np.where(there, log.amount[here], np.nan)}
+    return columns | {"index_amount": np.where(there, log.amount[latest], np.nan)}
 
 
 def count_before(
-    log: OrderLog,
-    place: NDArray[np.int64],
-    index_week: NDArray[np.float64],
-    followup_weeks: float,
+    log: OrderLog, chosen: IndexOrders, followup_weeks: float
 ) -> dict[str, object]:
     """Return what was known of each customer when she placed the index order."""
-    there = place >= 0
-    before = np.arange(len(log.code)) < np.where(there, place, 0)[log.code]
+    there = chosen.place >= 0
+    # On a day the latest order has been placed; otherwise the index order is news.
+    last = np.where(there, chosen.place + chosen.on_day, 0)
+    before = np.arange(len(log.code)) < last[log.code]
     known = {
         "prior_orders": add_up(log, where=before),
         "prior_spend": add_up(log, log.amount, before),
         "prior_failures": add_up(log, where=before & (log.outcome > NO_FAILURE)),
     }
-    columns: dict[str, object] = {"weeks_known": index_week - log.week[log.first[:-1]]}
+    columns: dict[str, object] = {"weeks_known": chosen.week - log.week[log.first[:-1]]}
+    if chosen.on_day:
+        latest = log.week[np.where(there, chosen.place, 0)]
+        columns["weeks_since_order"] = chosen.week - latest
     for name, values in known.items():
         columns[name] = np.where(there, values, np.nan)
-    opened = index_week - followup_weeks
+    opened = chosen.week - followup_weeks
     lately = before & (log.week >= opened[log.code] - TICK)
     whole = there & (opened >= log.start - TICK)
     spent = add_up(log, log.amount, lately)

@@ -267,10 +267,17 @@ def list_limits(read: Customers) -> list[str]:
         )
     if not knows_leaving(read):
         said.append("**Who left, and when.** The file does not say.")
-    if read.shape == "orders" and read.mapping.orders.design == "customer-based":
+    design = read.mapping.orders.design if read.shape == "orders" else ""
+    if design == "customer-based":
         said.append(
             "**A fair comparison as they come.** In the customer-based design heavy "
             "buyers have more chances to be failed; only the adjusted rows mean "
             "anything."
+        )
+    if design == "ever-failed":
+        said.append(
+            "**A fair comparison at all.** That a customer was *never* failed is known "
+            "only in the end, and true of those who ordered little; adjusting for what "
+            "was known before does not make up for it. Choose another design."
         )
     return said

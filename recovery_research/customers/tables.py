@@ -120,12 +120,27 @@ def make_from_orders(reading: Reading) -> Made:
     try:
         customers = customers_from_orders(
             orders, design=rule.design, followup_weeks=rule.followup_weeks,
-            index=rule.index, seed=rule.seed, span=span,
+            index=rule.index, seed=rule.seed, span=span, day=read_day(reading, week),
             keep=further,
         )  # fmt: skip
     except ValueError as error:
         raise CustomerFileError(f"{reading.raw.name}: {error}") from None
     return customers, orders, span[1]
+
+
+def read_day(reading: Reading, week: NDArray[np.float64]) -> float | None:
+    """Return the week on which groups are formed, None if the mapping names no day."""
+    named = reading.mapping.orders.day
+    if named is None:
+        return None
+    try:
+        moment = read_moment(named, reading.mapping.time)
+    except ValueError as error:
+        name = reading.mapping.name
+        raise CustomerFileError(f"{name}, [orders] day: {error}") from None
+    # Weeks may have been counted from the start; the day is counted with them.
+    place = int(np.argmax(reading.kept))
+    return moment + float(week[place] - reading.part("time")[place])
 
 
 def read_outcome_codes(reading: Reading, problem: str) -> Answers:
@@ -261,7 +276,13 @@ def list_fields(
         for name in OUTCOMES
         if name in customers
     )
-    counted = tuple(Field(name, name, "number") for name in COVARIATES)
+    # On a day, having had problems is what tells the groups apart.
+    useless = "prior_failures" if mapping.orders.design == "customer-based" else ""
+    counted = tuple(
+        Field(name, name, "number")
+        for name in COVARIATES
+        if name in customers and name != useless
+    )
     return outcomes, counted + mapping.covariates
 
 

@@ -7,11 +7,8 @@ to what was there before.
 
 from __future__ import annotations
 
-import json
-import os
 import tempfile
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -22,10 +19,18 @@ from recovery_research.reporting.ends import Verdict
 from recovery_research.reporting.history import PastRun, RunHistory, read_history
 from recovery_research.reporting.index import render_index
 from recovery_research.reporting.locks import Lock
+from recovery_research.reporting.manifests import (
+    MANIFEST_FILE,
+    Manifest,
+    find_gone,
+    find_stale,
+    list_files,
+    read_manifest,
+    write_manifest,
+)
 from recovery_research.reporting.masks import holds_password
 from recovery_research.reporting.stores import Store, open_store
 
-MANIFEST_FILE = "manifest.json"
 _REDIRECT = (
     '<!doctype html><html lang="en"><meta charset="utf-8"><title>{name}</title>'
     '<meta http-equiv="refresh" content="0; url={address}">'
@@ -47,12 +52,18 @@ class Publication:
         Where to.
     n_runs, n_new_runs, n_new_files : int
         Runs that are there now, and what was copied this time.
+    gone : tuple of str
+        Runs that are there and no longer here; with `delete` they were removed.
+    deleted : bool
+        Whether they were.
     """
 
     destination: str
     n_runs: int
     n_new_runs: int
     n_new_files: int
+    gone: tuple[str, ...] = ()
+    deleted: bool = False
 
     def summarise(self) -> str:
         """Return it in one line.
@@ -61,9 +72,13 @@ class Publication:
         -------
         str
         """
+        gone = ""
+        if self.gone:
+            what = "deleted there" if self.deleted else "still there"
+            gone = f"; {len(self.gone)} no longer here, {what}"
         return (
             f"{self.destination}: {self.n_runs} runs, {self.n_new_runs} of them new "
-            f"({self.n_new_files} files)"
+            f"({self.n_new_files} files){gone}"
         )
 
 
@@ -73,8 +88,12 @@ def publish_reports(
     *,
     only: Sequence[str] = (),
     last: int | None = None,
+    delete: bool = False,
 ) -> Publication:
     """Copy finished reports and the index of them to another place.
+
+    Files are compared by content, with what the manifest there says was copied, and
+    by size with what lies there.
 
     Parameters
     ----------
@@ -86,6 +105,9 @@ def publish_reports(
         Names of reports; by default all.
     last : int, optional
         Copy that many runs of each report, and its last good one; by default all.
+    delete : bool, optional
+        Whether runs that were published and are no longer here are removed there. The
+        last good run of a report stays if there is none here.
 
     Returns
     -------
@@ -108,7 +130,7 @@ def publish_reports(
     with Lock(reports / ".publish.lock").hold():
         history = _choose_runs(read_history(reports), only, last)
         try:
-            return _copy(reports, history, store, destination)
+            return _copy(reports, history, store, destination, delete=delete)
         except Exception as error:  # a store raises what its service raises
             said = " ".join(str(error).split())[:300]
             raise PublicationError(
@@ -118,31 +140,40 @@ def publish_reports(
 
 
 def _copy(
-    reports: Path, history: RunHistory, store: Store, destination: str
+    reports: Path, history: RunHistory, store: Store, destination: str, *, delete: bool
 ) -> Publication:
-    known = _read_manifest(store)
+    known, sizes = read_manifest(store), store.list_sizes()
     store.clear_parts()
-    there: dict[str, dict[str, int]] = {}
+    there: Manifest = {}
     n_runs = n_files = 0
     for run in history.runs:
         place = run.folder.relative_to(reports).as_posix()
-        files = _list_files(run.folder)
-        there[place] = files
-        if known.get(place) == files:
-            continue
-        n_runs, n_files = n_runs + 1, n_files + len(files)
-        for file in files:
+        there[place] = list_files(run.folder)
+        stale = find_stale(place, there[place], known, sizes)
+        n_runs, n_files = n_runs + bool(stale), n_files + len(stale)
+        for file in stale:
             store.put(run.folder / file, f"{place}/{file}")
+    manifest = known | there
+    _put_texts(store, _write_pages(reports, history, manifest))
+    gone = find_gone(reports, manifest)
+    if delete and gone:
+        # Nothing leads to them any more. What is cut off here is on the next list.
+        for place in gone:
+            store.remove(place, manifest.pop(place))
+        _put_texts(store, [(MANIFEST_FILE, write_manifest(manifest))])
+    return Publication(destination, len(there), n_runs, n_files, tuple(gone), delete)
+
+
+def _put_texts(store: Store, texts: list[tuple[str, str]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        for name, text in _write_pages(reports, history, {**known, **there}):
+        for name, text in texts:
             page = Path(folder) / Path(name).name
             page.write_text(text, encoding="utf-8")
             store.put(page, name)
-    return Publication(destination, len(there), n_runs, n_files)
 
 
 def _write_pages(
-    reports: Path, history: RunHistory, manifest: dict[str, dict[str, int]]
+    reports: Path, history: RunHistory, manifest: Manifest
 ) -> list[tuple[str, str]]:
     """Return the pages that lead to the runs, and the manifest as the last."""
     good = {run.report: run for run in history.runs if run.succeeded}
@@ -152,8 +183,7 @@ def _write_pages(
         text = _REDIRECT.format(name=escape(name), address=place)
         pages.append((f"latest/{name}.html", text))
     pages.append(("index.html", render_index(reports, history)))
-    kept = {"schema_version": 1, "runs": manifest}
-    return [*pages, (MANIFEST_FILE, json.dumps(kept, indent=1) + "\n")]
+    return [*pages, (MANIFEST_FILE, write_manifest(manifest))]
 
 
 def _choose_runs(
@@ -180,26 +210,6 @@ def _keep_last(runs: list[PastRun], last: int | None) -> list[PastRun]:
     good = [run for run in runs if run.verdict == Verdict.SUCCEEDED]
     kept = runs[-last:]
     return kept if not good or good[-1] in kept else [good[-1], *kept]
-
-
-def _list_files(folder: Path) -> dict[str, int]:
-    """Return names and sizes of a run's files; the page last, the record before it."""
-    found = {}
-    for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in names:
-            path = Path(parent) / name
-            if not name.startswith(".") and path.is_file() and not path.is_symlink():
-                found[path.relative_to(folder).as_posix()] = path.stat().st_size
-    order = {"run.json": 1, "report.html": 2}
-    return dict(sorted(found.items(), key=lambda item: (order.get(item[0], 0), item)))
-
-
-def _read_manifest(store: Store) -> dict[str, dict[str, int]]:
-    with suppress(FileNotFoundError, ValueError, KeyError, TypeError):
-        runs = json.loads(store.read(MANIFEST_FILE))["runs"]
-        return {place: dict(files) for place, files in runs.items()}
-    return {}
 
 
 def _check_place(store: Store, reports: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -81,6 +82,45 @@ class Store:
         # What a listing said a while ago is not asked for.
         self._system.invalidate_cache()
         return self._system.cat_file(f"{self._root}/{name}")
+
+    def list_sizes(self) -> dict[str, int] | None:
+        """Return the size of every file in the folder; None if it cannot be listed.
+
+        Returns
+        -------
+        dict of str to int, or None
+            By name in the folder.
+        """
+        self._system.invalidate_cache()
+        # As the place itself writes it, which may add a slash or a drive.
+        root = self._system._strip_protocol(self._root).rstrip("/") + "/"
+        with suppress(FileNotFoundError, NotImplementedError):
+            found = self._system.find(self._root, detail=True)
+            sizes = {path: facts.get("size") for path, facts in found.items()}
+            if None in sizes.values():
+                return None
+            return {path.removeprefix(root): size for path, size in sizes.items()}
+        return None
+
+    def remove(self, folder: str, names: Iterable[str]) -> None:
+        """Remove files, and their folders where a place has such and they are empty.
+
+        Parameters
+        ----------
+        folder : str
+            Folder in the folder.
+        names : iterable of str
+            Names in that; what is not there any more is as it should be.
+        """
+        folders = {folder}
+        for name in names:
+            folders.add(f"{folder}/{name}".rpartition("/")[0])
+            with suppress(FileNotFoundError):
+                self._system.rm_file(f"{self._root}/{folder}/{name}")
+        if not self._whole:
+            for each in sorted(folders, key=len, reverse=True):
+                with suppress(OSError, NotImplementedError):
+                    self._system.rmdir(f"{self._root}/{each}")
 
     def clear_parts(self) -> None:
         """Take away what a killed copy has left."""

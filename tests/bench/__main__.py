@@ -5,6 +5,12 @@ import sys
 from pathlib import Path
 
 from .common_luck import measure_luck
+from .customer_times import (
+    measure_bootstrap,
+    measure_file_report,
+    measure_order_logs,
+    measure_studies,
+)
 from .history_times import measure_commands, measure_history
 from .peers import measure_peers
 from .report_times import measure_reports
@@ -24,6 +30,12 @@ SECTIONS = {
     "reports": (measure_reports,),
     "runner": (measure_overhead, measure_plan),
     "history": (measure_commands, measure_history),
+    "customers": (
+        measure_bootstrap,
+        measure_studies,
+        measure_order_logs,
+        measure_file_report,
+    ),
 }
 REPORTS = Path(__file__).resolve().parents[2] / "reports" / "bench"
 
