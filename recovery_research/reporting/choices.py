@@ -5,8 +5,8 @@ from __future__ import annotations
 import keyword
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 
+from recovery_research.near_names import did_you_mean
 from recovery_research.reporting.masks import holds_password
 from recovery_research.reporting.parameters import Parameter, ParameterError
 from recovery_research.reporting.values import check_value, read_text
@@ -119,9 +119,8 @@ def _find_declared(
     if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name):
         shown = "what stands there" if holds_password(str(name)) else repr(name)
         raise ParameterError(f"{origin}: {shown} cannot be the name of a parameter.")
-    near = get_close_matches(name, declared, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
     there = ", ".join(declared) or "none"
     raise ParameterError(
-        f"{origin}: there is no parameter {name!r}; there are {there}.{hint}"
+        f"{origin}: there is no parameter {name!r}; there are {there}."
+        f"{did_you_mean(name, declared)}"
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from difflib import get_close_matches
 
+from recovery_research.near_names import did_you_mean
 from recovery_research.reporting.ends import Verdict
 from recovery_research.reporting.history import PastRun
 
@@ -141,7 +141,8 @@ def _ended_so(run: PastRun, verdict: str) -> bool:
 def _check_known(what: str, name: str, known: set[str]) -> None:
     if name in known:
         return
-    near = get_close_matches(name, known, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
     there = ", ".join(sorted(known)) or "none"
-    raise ValueError(f"no run has the {what} {name!r}; there are {there}.{hint}")
+    raise ValueError(
+        f"no run has the {what} {name!r}; there are {there}."
+        f"{did_you_mean(name, sorted(known))}"
+    )

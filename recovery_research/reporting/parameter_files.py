@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import tomllib
-from difflib import get_close_matches
 from pathlib import Path
 
+from recovery_research.near_names import did_you_mean
 from recovery_research.reporting.choices import Layer
 from recovery_research.reporting.parameters import ParameterError
 
@@ -112,11 +112,9 @@ def choose_profile(notebook: Path, profile: str) -> Layer:
     """
     profiles = read_profiles(notebook)
     if profile not in profiles:
-        near = get_close_matches(str(profile), profiles, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
         raise ParameterError(
             f"{notebook.stem} has no profile {profile!r}; it has "
-            f"{', '.join(sorted(profiles))}.{hint}"
+            f"{', '.join(sorted(profiles))}.{did_you_mean(profile, profiles)}"
         )
     return Layer(f"profile {profile}", profiles[profile])
 

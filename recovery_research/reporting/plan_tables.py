@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import types
 from datetime import date, datetime
-from difflib import get_close_matches
 from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from recovery_research.near_names import did_you_mean
 from recovery_research.reporting.masks import holds_password
 
 LONGEST_SHOWN = 80
@@ -134,24 +134,6 @@ def show_value(value: object) -> str:
     return shown if len(shown) <= LONGEST_SHOWN else shown[:LONGEST_SHOWN] + "..."
 
 
-def name_nearest(name: str, known: list[str]) -> str:
-    """Return the question whether another name was meant, or nothing.
-
-    Parameters
-    ----------
-    name : str
-        What came.
-    known : list of str
-        What is there.
-
-    Returns
-    -------
-    str
-    """
-    near = get_close_matches(name, known, n=1)
-    return f" Did you mean {near[0]!r}?" if near else ""
-
-
 def _describe(problem: dict) -> str:
     path = [str(part) for part in problem["loc"]]
     table, key = _split(path)
@@ -160,7 +142,7 @@ def _describe(problem: dict) -> str:
         known = _list_keys(table)
         return (
             f"{where} has no key {key!r}; got {show_value(problem['input'])}; "
-            f"allowed are {', '.join(known)}.{name_nearest(key, known)}"
+            f"allowed are {', '.join(known)}.{did_you_mean(key, known)}"
         )
     if kind == "missing":
         known = ", ".join(_list_keys(table))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 
+from recovery_research.near_names import did_you_mean
 from recovery_research.places import project_root, reports_folder
 from recovery_research.reporting.choices import Layer, choose_parameters
 from recovery_research.reporting.grids import lay_out_grid
@@ -26,7 +27,6 @@ from recovery_research.reporting.plan_tables import (
     PlanFile,
     ReportTable,
     RetriesTable,
-    name_nearest,
     name_table,
     read_tables,
 )
@@ -114,7 +114,7 @@ class Plan:
                 there = ", ".join(dict.fromkeys(e.entry for e in self.entries))
                 raise PlanError(
                     f"{self.file.name}: no report {name!r}; there are {there}."
-                    f"{name_nearest(name, known)}"
+                    f"{did_you_mean(name, known)}"
                 )
         wanted = set(names)
         return tuple(

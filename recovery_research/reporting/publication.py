@@ -10,11 +10,11 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
+from recovery_research.near_names import did_you_mean
 from recovery_research.reporting.ends import Verdict
 from recovery_research.reporting.history import PastRun, RunHistory, read_history
 from recovery_research.reporting.index import render_index
@@ -193,9 +193,9 @@ def _choose_runs(
     names = sorted({run.report for run in finished})
     for name in only:
         if name not in names:
-            near = get_close_matches(name, names, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise ValueError(f"no report {name!r}; there are {names}.{hint}")
+            raise ValueError(
+                f"no report {name!r}; there are {names}.{did_you_mean(name, names)}"
+            )
     by_report: dict[str, list[PastRun]] = {}
     for run in finished:
         if not only or run.report in only:

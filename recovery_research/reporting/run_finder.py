@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from pathlib import Path
 
+from recovery_research.near_names import did_you_mean
 from recovery_research.reporting.history import RECORD_FILE, list_reports
 from recovery_research.reporting.shelf import Shelf
 
@@ -76,7 +76,8 @@ def _answers(run_id: str, given: str) -> bool:
 
 
 def _describe_missing(name: str, names: list[str]) -> str:
-    near = get_close_matches(name, names, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
     there = ", ".join(names[:10]) or "none"
-    return f"there is no run {name!r}; there are reports {there}.{hint}"
+    return (
+        f"there is no run {name!r}; there are reports {there}."
+        f"{did_you_mean(name, names)}"
+    )

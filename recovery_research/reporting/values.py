@@ -6,9 +6,9 @@ import json
 import math
 import os
 import re
-from difflib import get_close_matches
 from numbers import Integral, Real
 
+from recovery_research.near_names import did_you_mean
 from recovery_research.reporting.masks import holds_password
 from recovery_research.reporting.parameters import (
     Parameter,
@@ -195,11 +195,9 @@ def _check_no_password(parameter: Parameter, value: object) -> None:
 
 def _describe_choice(parameter: Parameter, value: object, allowed: tuple) -> str:
     words = [str(word) for word in allowed]
-    near = get_close_matches(str(value), words, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
     return (
         f"{parameter.name}: {value!r} is not allowed; allowed are "
-        f"{', '.join(words)}.{hint}"
+        f"{', '.join(words)}.{did_you_mean(value, words)}"
     )
 
 
