@@ -204,7 +204,7 @@ def robustness_value(
     References
     ----------
     Cinelli, C. and Hazlett, C. (2020). Making sense of sensitivity. JRSS B 82, 39-67.
-    Their R package ``sensemakr`` has the same two cases.
+    The Python package PySensemakr has the same two cases.
 
     Examples
     --------
