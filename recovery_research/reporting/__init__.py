@@ -6,8 +6,9 @@ checked. `delivery` takes the report's lock and gives the stored report if its
 the record (`bookkeeping`, `records`), has the order executed (`attempts`,
 `execution`), takes out tables and figures (`harvest`), writes the page (`pages`),
 closes the record, and moves the folder into place. Then the `index` is written anew,
-from the records alone (`history`). A plan (`plans`) does this for many orders (`plan_runs`), each
-in a worker process (`plan_workers`), and `tellers` tells people how they ended.
+from the records alone (`history`). A plan (`plans`) does this for many orders
+(`plan_runs`), each in a worker process (`plan_workers`), and `tellers` tells people
+how they ended.
 
 Asking
     catalogue, descriptions, parameters, ranges, vocabularies, values, choices,
