@@ -14,6 +14,9 @@ from recovery_research.customers.mapping_rules import Field
 from recovery_research.customers.questions import count_whole, main_questions
 from recovery_research.customers.reading import Customers
 
+# No name that a mapping may give has capital letters.
+EVERYBODY = "EVERYBODY"
+
 
 def answer(
     known: dict[str, object], ask: Callable, read: Customers, **options: object
@@ -56,10 +59,10 @@ def tabulate_balances(read: Customers) -> pd.DataFrame:
         if not names:
             continue
         # Being compared must not depend on an outcome's being known.
-        customers = read.customers.assign(known=1.0)
+        customers = read.customers.assign(**{EVERYBODY: 1.0})
         try:
             found = tabulate_balance(
-                customers, outcome="known", covariates=names, **groups
+                customers, outcome=EVERYBODY, covariates=names, **groups
             ).assign(note="")
         except ValueError as error:
             found = pd.DataFrame([{"note": str(error).rstrip(".")}])
