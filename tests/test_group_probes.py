@@ -248,3 +248,25 @@ def test_what_was_before_may_also_be_a_covariate(tmp_path):
     read = rr.read_customers(path, mapping=mapping)
     assert list(read.customers).count("spend_before") == 1
     assert read.customers["spend_before"].tolist() == list(range(8))
+
+
+def test_a_covariate_called_known_is_balanced_as_any_other(tmp_path):
+    frame = pd.DataFrame(
+        {
+            "problem": ["yes", "no"] * 30,
+            "resolved": ["yes", ""] * 30,
+            "spend": np.arange(60.0),
+            "age": [20, 31, 42, 25, 60, 37] * 10,
+        }
+    )
+    frame.to_csv(tmp_path / "mine.csv", index=False)
+    mapping = {
+        "shape": "customers",
+        "columns": {"problem": "problem", "resolved": "resolved"},
+        "outcomes": {"spend": {"column": "spend", "kind": "amount"}},
+        "covariates": {"known": {"column": "age", "kind": "number"}},
+    }
+    read = rr.read_customers(tmp_path / "mine.csv", mapping=mapping)
+    (row,) = group_probes.tabulate_balances(read).itertuples()
+    assert (row.covariate, row.note) == ("known", "")
+    assert row.mean_treated == pytest.approx(frame["age"][::2].mean())

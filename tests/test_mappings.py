@@ -167,3 +167,21 @@ def test_a_mapping_is_read_once_and_for_all(tmp_path):
     ]  # fmt: skip
     path = write_rows(tmp_path / "mine.csv", ROWS)
     assert len(read_customers(path, mapping=rules).customers) == 8
+
+
+@pytest.mark.parametrize(
+    "name", ["week", "amount", "outcome", "left", "recovery_quality", "bought_again"]
+)
+def test_a_covariate_does_not_take_the_place_of_what_an_order_log_needs(name):
+    # "week" once replaced the times of the orders, "amount" what they cost.
+    columns = {
+        "customer": "c", "time": "t", "amount": "a", "failed": "f", "resolved": "r",
+    }  # fmt: skip
+    given = {
+        "shape": "orders",
+        "columns": columns,
+        "orders": {"design": "order-based"},
+        "covariates": {name: {"column": "age", "kind": "number"}},
+    }
+    with pytest.raises(MappingError, match=f"{name!r} is taken"):
+        read_mapping(given)

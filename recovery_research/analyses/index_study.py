@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from recovery_research.analyses.event_study import EventStudy, measure_pretrend
-from recovery_research.analyses.groups import require_column
-from recovery_research.analyses.intervals import check_level
+from recovery_research.analyses.event_study import EventStudy
+from recovery_research.analyses.groups import observed_levels, require_column
+from recovery_research.analyses.intervals import check_level, difference_of_means
+
+# Weeks: two dates divided by seven are a whole number of weeks apart but for rounding.
+MOMENT = 1e-9
+# Measured with two periods: with five customers in a group the pre-trend test rejects
+# 6 % of what is true, with three 14 %, with two 49 %.
+MORE_THAN_PERIODS = 3
 
 
 def study_index(
@@ -36,7 +44,8 @@ def study_index(
         The order log of one policy: `customer, week, amount`.
     customers : DataFrame
         `customer, index_week, index_outcome`, one row each; from
-        `customers_from_orders` with drawn index orders.
+        `customers_from_orders` in the order-based design with drawn index orders (see
+        the notes).
     end_week, start_week : float, optional
         Observation. Customers whose periods do not lie within it whole are left out.
     period_weeks : float, optional
@@ -53,14 +62,16 @@ def study_index(
     -------
     EventStudy
         Differences in spend per period, treated minus control, both less their own
-        period -1. Its pre-trend test asks whether the groups were drifting apart
-        before anything happened.
+        period -1, with Welch's limits. Its pre-trend test (the statistic is a
+        T-squared) asks whether the groups were drifting apart before anything
+        happened; NaN, and `note` says so, if there is too little to tell by.
 
     Raises
     ------
     ValueError
-        If a column is not there, customers repeat, or a group has fewer than two
-        customers whose periods were all observed.
+        If a column is not there, customers repeat or have no order in the log, the
+        log holds several policies or unknown weeks or amounts, or a group has fewer
+        than two customers whose periods were all observed.
 
     See Also
     --------
@@ -68,8 +79,21 @@ def study_index(
 
     Notes
     -----
-    Which customers are left out depends on the index week alone. Errors are from each
-    customer's influence and allow for unequal variances.
+    Which customers are left out depends on the index week alone.
+
+    Only in the order-based design do the groups differ in nothing but how the index
+    order went. Where whoever was *ever* failed is compared, or whoever was failed
+    before a day, the groups are chosen by how much they ordered: drawing failures at
+    random among orders, so that they did nothing, gave differences of five and more
+    standard errors in the periods after, and a pre-trend test that saw nothing.
+
+    The pre-trend test is Hotelling's for unequal variances, with the degrees of freedom
+    of Krishnamoorthy and Yu; a chi-square rejects far too often in small groups.
+
+    References
+    ----------
+    Krishnamoorthy, K. and Yu, J. (2004). Modified Nel and Van der Merwe test for the
+    multivariate Behrens-Fisher problem. Statistics & Probability Letters 66, 161-169.
 
     Examples
     --------
@@ -84,27 +108,64 @@ def study_index(
     [0.0, 11.0]
     """
     check_level(confidence)
-    if not (first <= -1 and last >= 0):
-        raise ValueError(
-            f"first is -1 or less and last 0 or more; got {first}, {last}."
-        )
+    _check_options(period_weeks, first, last, (treated, control))
+    orders = _read_orders(orders, customers)
     chosen = _choose(customers, (treated, control))
-    observed = (chosen["index_week"] + first * period_weeks >= start_week) & (
-        chosen["index_week"] + (last + 1) * period_weeks <= end_week
+    week = chosen["index_week"].to_numpy(np.float64, na_value=np.nan)
+    observed = (week + first * period_weeks >= start_week - MOMENT) & (
+        week + (last + 1) * period_weeks <= end_week + MOMENT
     )
     n_outside = int((~observed).sum())
     chosen = chosen[observed]
-    member = (chosen["index_outcome"] == treated).to_numpy()
+    member = (chosen["index_outcome"] == treated).to_numpy(dtype=bool)
     for name, n in ((treated, member.sum()), (control, (~member).sum())):
         if n < 2:
             raise ValueError(
-                f"{n} customers are {name} and observed from {-first} periods before "
-                f"to {last + 1} after their index order; two at the least. Take fewer "
-                "or shorter periods."
+                f"{n} customers are {name!r} and observed from {-first} periods before "
+                f"to {last + 1} after their index order; two at the least. The table "
+                f"holds {observed_levels(customers['index_outcome'])}; take fewer or "
+                "shorter periods if they are there."
             )
     spend = _add_up(orders, chosen, period_weeks, first, last)
     note = f"{n_outside} customers not observed so long are left out"
     return _compare(spend, member, first, confidence, note if n_outside else "")
+
+
+def _check_options(
+    period_weeks: float, first: int, last: int, groups: tuple[str, str]
+) -> None:
+    if not (first <= -1 and last >= 0):
+        raise ValueError(
+            f"first is -1 or less and last 0 or more; got {first}, {last}."
+        )
+    if not (math.isfinite(period_weeks) and period_weeks > 0.0):
+        raise ValueError(f"period_weeks is a number above 0; got {period_weeks!r}.")
+    if groups[0] == groups[1]:
+        raise ValueError(f"treated and control are both {groups[0]!r}; name two.")
+
+
+def _read_orders(orders: pd.DataFrame, customers: pd.DataFrame) -> pd.DataFrame:
+    """Return who ordered when and for how much, in one policy."""
+    for column in ("customer", "week", "amount"):
+        require_column(orders, column)
+    tables = [table for table in (orders, customers) if "policy" in table]
+    policies = {name for table in tables for name in observed_levels(table["policy"])}
+    if len(policies) > 1:
+        raise ValueError(
+            f"orders and customers hold several policies, {sorted(policies)}; choose "
+            "one policy's rows of both first."
+        )
+    numbers = {
+        name: orders[name].to_numpy(np.float64, na_value=np.nan)
+        for name in ("week", "amount")
+    }
+    for name, values in numbers.items():
+        if not np.isfinite(values).all():
+            raise ValueError(
+                f"{int((~np.isfinite(values)).sum())} orders have no known {name!r}; "
+                "leave such orders out and say so."
+            )
+    return pd.DataFrame({"customer": orders["customer"].to_numpy(), **numbers})
 
 
 def _choose(customers: pd.DataFrame, groups: tuple[str, str]) -> pd.DataFrame:
@@ -127,19 +188,23 @@ def _add_up(
     last: int,
 ) -> NDArray[np.float64]:
     """Return spend by customer and period, shape (n_customers, last - first + 1)."""
-    for column in ("customer", "week", "amount"):
-        require_column(orders, column)
     place = pd.Index(chosen["customer"]).get_indexer(orders["customer"])
     known = place >= 0
     place = place[known]
-    since = orders["week"].to_numpy(np.float64)[known]
+    without = len(chosen) - len(np.unique(place))
+    if without:
+        raise ValueError(
+            f"{without} customers have no order in the log, not even their index "
+            "order; write their names alike in both (1 is not '1')."
+        )
+    since = orders["week"].to_numpy()[known]
     since = since - chosen["index_week"].to_numpy(np.float64)[place]
-    period = np.floor(since / period_weeks).astype(np.int64)
+    period = np.floor((since + MOMENT) / period_weeks).astype(np.int64)
     # The index order is what happened, not what came of it.
-    counted = (period >= first) & (period <= last) & (since != 0.0)
+    counted = (period >= first) & (period <= last) & (np.abs(since) > MOMENT)
     width = last - first + 1
     cell = place[counted] * width + period[counted] - first
-    amount = orders["amount"].to_numpy(np.float64)[known][counted]
+    amount = orders["amount"].to_numpy()[known][counted]
     total = np.bincount(cell, weights=amount, minlength=len(chosen) * width)
     return total.reshape(len(chosen), width)
 
@@ -153,18 +218,53 @@ def _compare(
 ) -> EventStudy:
     change = spend - spend[:, [-1 - first]]
     own, other = change[member], change[~member]
-    influence = np.zeros_like(change)
-    influence[member] = (own - own.mean(axis=0)) / len(own)
-    influence[~member] = -(other - other.mean(axis=0)) / len(other)
-    table = pd.DataFrame({"period": first + np.arange(spend.shape[1])})
-    table["estimate"] = own.mean(axis=0) - other.mean(axis=0)
-    table["std_error"] = np.sqrt((influence**2).sum(axis=0))
-    z = float(stats.norm.ppf(0.5 + confidence / 2.0))
-    table["ci_low"] = table["estimate"] - z * table["std_error"]
-    table["ci_high"] = table["estimate"] + z * table["std_error"]
-    table["confidence"] = confidence
+    rows, doubts = [], {}
+    for column in range(spend.shape[1]):
+        period = first + column
+        found = difference_of_means(
+            own[:, column], other[:, column], confidence=confidence
+        )
+        numbers = found.estimate, found.std_error, found.ci_low, found.ci_high
+        if period == -1:
+            numbers = (0.0,) * 4
+        elif found.note:
+            doubts.setdefault(found.note.partition(":")[0], f"{period}: {found.note}")
+        rows.append((period, *numbers))
+    columns = ["period", "estimate", "std_error", "ci_low", "ci_high"]
+    table = pd.DataFrame(rows, columns=columns).assign(confidence=confidence)
     table["n_treated"], table["n_control"] = len(own), len(other)
-    statistic, p_value, freedom = measure_pretrend(
-        table, influence, np.ones(len(table), dtype=bool)
+    statistic, p_value, n_periods = _test_pretrend(
+        own[:, : -1 - first], other[:, : -1 - first]
     )
-    return EventStudy(table, statistic, p_value, freedom, note)
+    notes = [note, *(f"period {each}" for each in doubts.values())]
+    if first < -1 and not n_periods:
+        notes.append("too few customers, or too little before, for a pre-trend test")
+    notes = "; ".join(each for each in notes if each)
+    return EventStudy(table, statistic, p_value, n_periods, notes)
+
+
+def _test_pretrend(
+    own: NDArray[np.float64], other: NDArray[np.float64]
+) -> tuple[float, float, int]:
+    """Test that two groups have the same means, whatever their variances."""
+    n_periods = own.shape[1]
+    if n_periods == 0 or min(len(own), len(other)) < n_periods + MORE_THAN_PERIODS:
+        return math.nan, math.nan, 0
+    parts = [
+        np.cov(values, rowvar=False).reshape(n_periods, -1) / len(values)
+        for values in (own, other)
+    ]
+    total = parts[0] + parts[1]
+    if np.linalg.matrix_rank(total) < n_periods:
+        return math.nan, math.nan, 0
+    gap = own.mean(axis=0) - other.mean(axis=0)
+    statistic = float(gap @ np.linalg.solve(total, gap))
+    spread = 0.0
+    for part, size in zip(parts, (len(own), len(other)), strict=True):
+        share = np.linalg.solve(total, part)
+        spread += (np.trace(share @ share) + np.trace(share) ** 2) / (size - 1)
+    # At least the smaller group's size less one, which is above n_periods here.
+    freedom = n_periods * (1 + n_periods) / spread
+    rest = freedom - n_periods + 1
+    scaled = statistic * rest / (freedom * n_periods)
+    return statistic, float(stats.f.sf(scaled, n_periods, rest)), n_periods

@@ -10,6 +10,9 @@ import pandas as pd
 from recovery_research.analyses.groups import TwoGroups, select_groups
 from recovery_research.analyses.intervals import check_level, difference_of_means
 
+# A column for everybody, by a name that no column of a file has.
+EVERYBODY = "EVERYBODY"
+
 
 @dataclass(frozen=True, slots=True)
 class WorstCase:
@@ -148,9 +151,9 @@ def _count_missing(
     treated: str,
     control: str,
 ) -> tuple[int, int]:
-    ones = customers.assign(_row=1.0)
+    ones = customers.assign(**{EVERYBODY: 1.0})
     everybody = select_groups(
-        ones, outcome="_row", policy=policy, treated=treated, control=control
+        ones, outcome=EVERYBODY, policy=policy, treated=treated, control=control
     )
     return (
         everybody.treated.size - groups.treated.size,

@@ -21,6 +21,7 @@ from recovery_research.customers.questions import (
     count_whole,
     knows_leaving,
     main_questions,
+    why_not_before,
 )
 from recovery_research.customers.reading import Customers
 from recovery_research.customers.tables import QUALITY
@@ -50,6 +51,9 @@ def compare_changes(read: Customers, *, confidence: float = 0.95) -> pd.DataFram
             continue
         names = {"before": each.name_before, "after": each.name}
         options = names | {"group": known["treated"], "control": known["control"]}
+        if why_not_before(read):
+            rows.append(options | {"note": why_not_before(read)})
+            continue
         rows.append(
             answer(
                 options, compare_before_after, read, confidence=confidence, **options
@@ -75,13 +79,18 @@ def follow_index_orders(
     Returns
     -------
     study : EventStudy or None
-        Recovered against no failure, three periods before and four after.
+        Recovered against no failure, three periods before and four after; only in
+        the order-based design with drawn index orders.
     note : str
         Why there is none, or what is doubtful about it.
     """
     asked = main_questions(read)
     if read.orders is None or read.end_week is None or not len(asked):
         return None, NO_ORDERS if read.orders is None else "no group to compare"
+    if why_not_before(read):
+        return None, why_not_before(read)
+    if read.mapping.orders.index == "first":
+        return None, "the index order is each customer's first; nothing was before it"
     row = asked.iloc[0]
     try:
         found = study_index(

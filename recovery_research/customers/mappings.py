@@ -39,8 +39,33 @@ PARTS = (
     "shape", "columns", "outcomes", "covariates", "groups", "answers", "values", "time",
     "source", "orders", "unreadable",
 )  # fmt: skip
-# Names that the customers table uses itself.
-TAKEN = ("policy", "customer", "index_outcome", "index_week", "left_week")
+# Names that the customers table uses itself, and an order log and what is made of it:
+# a column of the same name would take the place of the real one.
+TAKEN = (
+    "policy",
+    "customer",
+    "index_outcome",
+    "index_week",
+    "left_week",
+    "recovery_quality",
+)
+TAKEN_IN_ORDERS = (
+    *COVARIATES,
+    "week",
+    "time",
+    "amount",
+    "outcome",
+    "failed",
+    "complained",
+    "resolved",
+    "response",
+    "left",
+    "severity",
+    "kind",
+    "bought_again",
+    "followup_orders",
+    "followup_spend_before",
+)
 
 
 def read_mapping(mapping: str | Path | Mapping | FileMapping) -> FileMapping:
@@ -110,7 +135,7 @@ def check_mapping(name: str, content: Mapping) -> FileMapping:
     columns = read_columns(name, shape, content.get("columns", {}))
     outcomes = read_fields(name, "outcomes", content)
     covariates = read_fields(name, "covariates", content)
-    taken = (*TAKEN, *COVARIATES) if shape == "orders" else TAKEN
+    taken = (*TAKEN, *TAKEN_IN_ORDERS) if shape == "orders" else TAKEN
     check_names(name, (*outcomes, *covariates), taken)
     check_covariates(name, covariates)
     unreadable = content.get("unreadable", "refuse")

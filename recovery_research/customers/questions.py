@@ -233,6 +233,25 @@ def knows_leaving(read: Customers) -> bool:
     return {"index_week", "left_week"} <= set(read.customers.columns)
 
 
+def why_not_before(read: Customers) -> str:
+    """Return why a file's groups cannot be followed from before to after, if so.
+
+    Failures drawn at random among orders, which did nothing, made differences of five
+    and more standard errors from before to after in both of these designs, with a
+    pre-trend test that saw nothing.
+    """
+    rule = read.mapping.orders if read.shape == "orders" else None
+    if rule is None or rule.design == "order-based":
+        return ""
+    why = {
+        "customer-based": "groups are formed by problems before a day, so that what "
+        "was before the day is not what was before the problem",
+        "ever-failed": "whether a customer was ever failed depends on how much she "
+        "ordered before and after",
+    }[rule.design]
+    return f"in the {rule.design} design {why}; follow the order-based one"
+
+
 def list_limits(read: Customers) -> list[str]:
     """List in sentences what a file cannot say, whatever is computed from it."""
     groups = set(read.customers["index_outcome"].dropna().unique())
@@ -267,17 +286,25 @@ def list_limits(read: Customers) -> list[str]:
         )
     if not knows_leaving(read):
         said.append("**Who left, and when.** The file does not say.")
+    return said + limit_by_design(read)
+
+
+def limit_by_design(read: Customers) -> list[str]:
+    """Say in sentences what the design of an order log takes away."""
     design = read.mapping.orders.design if read.shape == "orders" else ""
     if design == "customer-based":
-        said.append(
+        return [
             "**A fair comparison as they come.** In the customer-based design heavy "
             "buyers have more chances to be failed; only the adjusted rows mean "
-            "anything."
-        )
+            "anything.",
+            "**What a problem did before the day.** Whoever left over a problem before "
+            "the day is not here, and what is adjusted for, such as orders before the "
+            "day, may have changed with the problem: harm done by then is not counted.",
+        ]
     if design == "ever-failed":
-        said.append(
+        return [
             "**A fair comparison at all.** That a customer was *never* failed is known "
             "only in the end, and true of those who ordered little; adjusting for what "
             "was known before does not make up for it. Choose another design."
-        )
-    return said
+        ]
+    return []

@@ -300,20 +300,26 @@ def count_flow(reading: Reading, customers: pd.DataFrame) -> pd.DataFrame:
             rows.append((unit, "set aside", reason, int(n)))
     rows.append((unit, "analysed", "", int(reading.kept.sum())))
     if reading.mapping.shape == "orders" and len(customers):
-        rows += count_customers(customers)
+        rows += count_customers(customers, reading.mapping.orders.design)
     return pd.DataFrame(rows, columns=["unit", "step", "reason", "n"])
 
 
-def count_customers(customers: pd.DataFrame) -> list[tuple[str, str, str, int]]:
+def count_customers(
+    customers: pd.DataFrame, design: str
+) -> list[tuple[str, str, str, int]]:
     """Account for every customer made from an order log."""
     group = customers["index_outcome"]
     late = int((group == "no_order").sum())
     unknown = int(group.isna().sum())
     rows = [("customers", "made", "from the orders", len(customers))]
-    for n, reason in (
-        (late, "no order from the drawn day on"),
-        (unknown, "what the index order came to is unknown"),
-    ):
+    reasons = (
+        ("no order before the day, or left before it",
+         "what became of her orders before the day is unknown")
+        if design == "customer-based"
+        else ("no order from the drawn day on",
+              "what the index order came to is unknown")
+    )  # fmt: skip
+    for n, reason in zip((late, unknown), reasons, strict=True):
         if n:
             rows.append(("customers", "not compared", reason, n))
     return [*rows, ("customers", "analysed", "", len(customers) - late - unknown)]
