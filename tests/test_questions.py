@@ -225,7 +225,9 @@ def test_the_answer_in_short_has_a_line_for_each_outcome(example, complaints):
     (last,) = table[table["outcome"] == "satisfaction"].tail(1).itertuples()
     assert lines[2].startswith("- **satisfaction**, recovered against no failure: as")
     assert "**a paradox: above what is worth naming**" in lines[2]
-    assert f"{last.estimate:+.3g}, {last.ci_low:+.3g} to {last.ci_high:+.3g}" in lines[2]
+    assert (
+        f"{last.estimate:+.3g}, {last.ci_low:+.3g} to {last.ci_high:+.3g}" in lines[2]
+    )
     assert "these data cannot tell" in lines[0]
     table = group_answers.adjust_groups(complaints)
     lines = group_answers.say_in_short(complaints, table)
