@@ -209,3 +209,38 @@ def test_coverage_of_the_hazard_ratio():
         row = fit_leaving(spells, terms=["recovered"]).coefficients.iloc[0]
         covered += row["ci_low"] <= np.log(0.7) <= row["ci_high"]
     assert abs(covered / 1000 - 0.95) < 4 * 0.0069
+
+
+def test_where_all_leave_at_one_moment_proportionality_is_not_tested():
+    # A log in which everybody ordered once: who left did so with her first order.
+    spells = pd.DataFrame(
+        {
+            "customer": range(40), "start": 0.0, "stop": [1e-6] * 20 + [9.0] * 20,
+            "left": [True] * 20 + [False] * 20, "recovered": [0, 1, 1, 0, 1] * 8,
+        }
+    )  # fmt: skip
+    model = fit_leaving(spells, terms=["recovered"])
+    assert model.coefficients["estimate"].notna().all()
+    assert model.coefficients["p_value_proportional"].isna().all()
+    assert "cannot be tested" in model.note
+
+
+def test_terms_that_repeat_one_another_at_risk_are_refused_and_not_rounded():
+    # Nobody who was never failed is at risk when somebody leaves: the three states add
+    # up to one, and the information is singular but for rounding.
+    rng = np.random.default_rng(6)
+    n = 200
+    state = rng.integers(0, 3, n)
+    spells = pd.DataFrame(
+        {"customer": range(n), "start": 10.0, "stop": rng.uniform(11, 99, n)}
+    )
+    for k, name in enumerate(("silent", "recovered", "not_recovered")):
+        spells[name] = (state == k).astype(int)
+    never = pd.DataFrame(
+        {"customer": range(n, 2 * n), "start": 0.0, "stop": rng.uniform(1, 10, n),
+         "silent": 0, "recovered": 0, "not_recovered": 0}
+    )  # fmt: skip
+    spells = pd.concat([spells, never], ignore_index=True).assign(left=False)
+    spells.loc[: n - 1, "left"] = rng.random(n) < 0.8
+    with pytest.raises(ValueError, match="repeat one another"):
+        fit_leaving(spells, terms=["silent", "recovered", "not_recovered"])

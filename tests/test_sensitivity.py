@@ -159,7 +159,23 @@ def test_e_value_of_a_mean_difference():
     spread = math.sqrt(sum((len(g) - 1) * g.var() for g in groups) / (len(frame) - 2))
     d, se = probe.estimate / spread, probe.std_error / spread
     assert_allclose(probe.e_value, e_value(math.exp(0.91 * d)))
-    assert_allclose(probe.e_value_ci, e_value(math.exp(0.91 * d - 1.78 * se)))
+    t = stats.t.ppf(0.975, len(frame) - 4)
+    assert_allclose(probe.e_value_ci, e_value(math.exp(0.91 * (d - t * se))))
+    # The authors round 0.91 times 1.96 to 1.78.
+    assert_allclose(
+        probe.e_value_ci, e_value(math.exp(0.91 * d - 1.78 * se)), rtol=0.01
+    )
+
+
+@pytest.mark.parametrize("confidence", [0.5, 0.8, 0.95, 0.999, 0.999999])
+def test_the_e_value_of_the_limit_is_one_where_the_interval_holds_zero(confidence):
+    # The limit was once the one of 95 % whatever the level.
+    probe = probe_confounding(
+        draw(n=200, effect=1.2), outcome="spend", covariates=["tenure"],
+        confidence=confidence,
+    )  # fmt: skip
+    holds = probe.ci_low <= 0.0 <= probe.ci_high
+    assert holds == (probe.e_value_ci == 1.0) == (probe.robustness_value_ci == 0.0)
 
 
 def test_e_value_of_shares_and_when_the_interval_holds_zero():

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 LARGEST_COEFFICIENT = 20.0
+SMALLEST_EIGENVALUE = 1e-10
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,10 +210,15 @@ def _expect(amount: NDArray[np.float64], ties: _Events) -> NDArray[np.float64]:
 def _solve(
     information: NDArray[np.float64], gradient: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    try:
-        return np.linalg.solve(information, gradient)
-    except np.linalg.LinAlgError:
+    size = np.sqrt(np.maximum(np.diag(information), 0.0))
+    alone = size > 0.0
+    if alone.all():
+        scaled = information / np.outer(size, size)
+        # Below it, what is left of the information is rounding.
+        alone = np.linalg.eigvalsh(scaled).min() > SMALLEST_EIGENVALUE
+    if not np.all(alone):
         raise ValueError(
             "the terms repeat one another, or one never varies among those at risk; "
             "leave it out."
-        ) from None
+        )
+    return np.linalg.solve(information, gradient)

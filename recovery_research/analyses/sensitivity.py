@@ -110,9 +110,10 @@ def probe_confounding(
     Notes
     -----
     For outcomes that are not yes/no the E-value rests on reading a standardised
-    difference d as a risk ratio of exp(0.91 d), limits exp(0.91 d -+ 1.78 se). For
-    yes/no the ratio is that of the two adjusted shares, its limit the difference's
-    limit added to the control share.
+    difference d as a risk ratio of exp(0.91 d), and its limits likewise; at 95 % these
+    are, but for t instead of 1.96, the authors' exp(0.91 d -+ 1.78 se). For yes/no the
+    ratio is that of the two adjusted shares, its limit the difference's limit added to
+    the control share.
 
     References
     ----------
@@ -144,7 +145,7 @@ def probe_confounding(
     reach = error * float(stats.t.ppf(0.5 + confidence / 2.0, freedom))
     statistic = estimate / error
     name, r2_treated, r2_outcome = _strongest(data, group)
-    e_values = _e_values(data, estimate, error, reach)
+    e_values = _e_values(data, estimate, reach)
     return ConfoundingProbe(
         outcome=outcome,
         policy=policy,
@@ -325,7 +326,7 @@ def _partial_r2(
 
 
 def _e_values(
-    data: Comparison, estimate: float, error: float, reach: float
+    data: Comparison, estimate: float, reach: float
 ) -> tuple[float, float, str]:
     near = estimate - math.copysign(min(reach, abs(estimate)), estimate)
     if np.isin(data.outcome, (0.0, 1.0)).all():
@@ -337,6 +338,5 @@ def _e_values(
     spread = math.sqrt(
         sum(v.var(ddof=1) * (v.size - 1) for v in treated) / (data.outcome.size - 2)
     )
-    d, own = estimate / spread, error / spread
-    limit = max(0.91 * abs(d) - 1.78 * own, 0.0)
-    return e_value(math.exp(0.91 * d)), e_value(math.exp(limit)), ""
+    d, limit = 0.91 * estimate / spread, 0.91 * near / spread
+    return e_value(math.exp(d)), e_value(math.exp(limit)), ""
