@@ -67,23 +67,22 @@ def check(source: str, mapping: str, excluded: Path | None) -> None:
     Nothing is computed and the file is not changed.
     """
     from .customers.findings import CustomerFileError
-    from .customers.reading import check_customers, read_customers
+    from .customers.reading import check_customers
+    from .customers.sentences import say_main_question
 
     try:
         found = check_customers(source, mapping=mapping)
-        made = None
-        if found.passed and excluded is not None:
-            made = read_customers(source, mapping=mapping)
     except CustomerFileError as error:
         fail(str(error), EXIT_BAD_INPUT)
     for finding in found.findings:
         click.echo(str(finding))
     if not found.passed:
         fail(f"{found.name} cannot be analysed; see the errors above.", EXIT_BAD_INPUT)
-    if made is not None:
+    if excluded is not None:
         try:
-            made.excluded.to_csv(excluded, index=False, lineterminator="\n")
+            found.read.excluded.to_csv(excluded, index=False, lineterminator="\n")
         except OSError as error:
             fail(f"cannot write {excluded}: {error.strerror}", EXIT_NOT_WRITTEN)
     click.echo(found.flow.to_string(index=False))
     click.echo(f"{found.name} can be analysed as {found.shape}.")
+    click.echo(say_main_question(found.read))

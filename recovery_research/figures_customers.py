@@ -30,8 +30,9 @@ def plot_against_bounds(
     Parameters
     ----------
     table : DataFrame
-        With ``estimate, ci_low, ci_high, equivalence_high``; rows without an
-        interval, or with bounds of zero, are not drawn.
+        With ``estimate, ci_low, ci_high, equivalence_high`` and, if less is better of
+        some, ``better``; rows without an interval, or with bounds of zero, are not
+        drawn.
     label : str
         Column that names the rows.
     hue : str, optional
@@ -43,7 +44,8 @@ def plot_against_bounds(
     -------
     Axes
         With a band from -1 to 1: an interval inside of it is a difference not worth
-        naming, one to the right of it a paradox.
+        naming, one to the right of it a paradox. Where less is better the difference
+        is turned round.
 
     Raises
     ------
@@ -55,9 +57,12 @@ def plot_against_bounds(
     require(drawn, [label])
     columns = ["estimate", "ci_low", "ci_high"]
     scaled = drawn.assign(**{c: drawn[c] / drawn["equivalence_high"] for c in columns})
+    if "better" in scaled:
+        turned = scaled["better"] == "low"
+        scaled.loc[turned, columns] = -scaled.loc[turned, columns[:1] + columns[:0:-1]]
     ax = plot_intervals(
         scaled, label=label, hue=hue, ax=ax,
-        xlabel="difference, in units of the largest not worth naming",
+        xlabel="difference for the better, in units of the largest not worth naming",
     )  # fmt: skip
     ax.axvspan(-1.0, 1.0, color="0.85", zorder=-1, linewidth=0)
     return ax

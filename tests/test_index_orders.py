@@ -9,8 +9,8 @@ import pytest
 from recovery_research.customers.findings import CustomerFileError
 from recovery_research.customers.mappings import read_mapping
 from recovery_research.customers.order_customers import customers_from_orders
-from recovery_research.customers.questions import list_limits
 from recovery_research.customers.reading import read_customers
+from recovery_research.customers.sentences import list_limits
 
 ON_A_DAY = pd.DataFrame(
     [

@@ -10,7 +10,7 @@ from customer_files import HEADER, ROWS, but, write_rows
 import recovery_research as rr
 from recovery_research.customers import group_changes, group_probes
 from recovery_research.customers.mappings import read_mapping
-from recovery_research.customers.questions import list_limits
+from recovery_research.customers.sentences import list_limits
 
 
 @pytest.mark.parametrize("design", ["customer-based", "ever-failed"])

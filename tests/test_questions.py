@@ -10,7 +10,7 @@ from customer_files import MAPPING, ROWS, but, write_rows
 from recovery_research.analyses.adjustment import adjust
 from recovery_research.analyses.contrasts import paradox
 from recovery_research.analyses.verdicts import Bounds, decide
-from recovery_research.customers import group_answers, questions
+from recovery_research.customers import group_answers, questions, sentences
 from recovery_research.customers.order_customers import customers_from_orders
 from recovery_research.customers.reading import read_customers
 
@@ -117,7 +117,7 @@ def test_complaints_are_asked_for_the_strength_of_answers(complaints):
     asked = questions.list_questions(complaints)
     assert asked["asked"].tolist() == [False, True, True]
     assert set(asked["control"][1:]) == {"explanation"}
-    said = "\n".join(questions.list_limits(complaints))
+    said = "\n".join(sentences.list_limits(complaints))
     assert "Whether there is a recovery paradox" in said
     assert "The firm chose whom to answer how" in said
     words = set(group_answers.adjust_groups(complaints)["verdict"])
@@ -160,7 +160,7 @@ def test_staying_needs_to_know_who_left(example, orders):
     # As far as both groups were followed, and no further.
     (row,) = group_answers.compare_stays(example, horizon=500.0).itertuples()
     assert row.horizon < 105.0
-    assert any("Who left" in line for line in questions.list_limits(orders))
+    assert any("Who left" in line for line in sentences.list_limits(orders))
 
 
 def test_a_file_without_covariates_says_so(tmp_path):
@@ -169,12 +169,12 @@ def test_a_file_without_covariates_says_so(tmp_path):
     table = group_answers.adjust_groups(read)
     tried = table[table["view"] != "as they come"]
     assert tried["note"].str.contains("no covariate that varies").all()
-    assert any("names nothing" in line for line in questions.list_limits(read))
+    assert any("names nothing" in line for line in sentences.list_limits(read))
 
 
 def test_sentences_show_the_table(example):
     table = questions.contrast_groups(example).head(3)
-    lines = questions.say_verdicts(table)
+    lines = sentences.say_verdicts(table)
     assert len(lines) == 3
     for line, row in zip(lines, table.itertuples(), strict=True):
         assert row.verdict in line
@@ -224,7 +224,7 @@ def test_the_answer_in_short_has_a_line_for_each_outcome(example, complaints):
     assert len(lines) == 3
     (last,) = table[table["outcome"] == "satisfaction"].tail(1).itertuples()
     assert lines[2].startswith("- **satisfaction**, recovered against no failure: as")
-    assert "**a paradox: above what is worth naming**" in lines[2]
+    assert "**a paradox: better off by more than is worth naming**" in lines[2]
     assert (
         f"{last.estimate:+.3g}, {last.ci_low:+.3g} to {last.ci_high:+.3g}" in lines[2]
     )

@@ -5,7 +5,11 @@ from __future__ import annotations
 import pandas as pd
 
 from recovery_research.analyses.groups import FAILED
-from recovery_research.customers.questions import main_questions
+from recovery_research.customers.questions import (
+    contrast_groups,
+    main_questions,
+    read_bounds,
+)
 from recovery_research.customers.reading import Customers
 
 NO_FAILURE = "no_failure"
@@ -54,6 +58,21 @@ def list_outcomes(read: Customers | None, *, kind: str = "") -> list[str]:
     if read is None or read.shape == "complaints" or not len(main_questions(read)):
         return []
     return [each.name for each in read.outcomes if kind in ("", each.kind)]
+
+
+def contrast_outcomes(read: Customers | None) -> pd.DataFrame:
+    """Compare a file's recovered with its never failed, as `contrast_groups` does.
+
+    Returns
+    -------
+    DataFrame
+        One row per outcome; empty if there is no file, or nobody to compare.
+    """
+    if not list_outcomes(read):
+        return pd.DataFrame()
+    bounds = read_bounds(["mapping"], read)
+    table = contrast_groups(read, questions=main_questions(read), bounds=bounds)
+    return table.drop(columns=["question", "better"])
 
 
 def count_exposure(read: Customers | None) -> pd.DataFrame | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,6 +18,14 @@ SMALL_GROUP, SMALL_LEVEL = 30, 5
 # One thing predicts another for so many, and leaves so few of the errors that
 # guessing would make: they are two names of one thing.
 LEAK_SHARE, LEAK_ERRORS_LEFT = 0.99, 0.1
+LEAK = "they look like two names of one thing"
+# With more rows set aside than this, those left may not be like the whole.
+MANY_SET_ASIDE = 0.1
+# Outcomes of which less is better, by what they are commonly called.
+LESS_IS_BETTER = (
+    r"churn|exit|attrit|turnover|cancel|complain|^left$|return|refund|days_since|"
+    r"dispute|unsubscri|defect"
+)
 
 
 def tell_doubts(
@@ -36,9 +45,11 @@ def tell_doubts(
     outcomes, covariates : sequence of Field
         What will be compared and adjusted for.
     """
+    doubt_losses(reading)
     doubt_groups(reading, customers["index_outcome"])
     for each in outcomes:
         doubt_outcome(reading, each, customers[each.name])
+        doubt_direction(reading, each)
     for each in covariates:
         if each.kind == "category":
             doubt_levels(reading, each, customers[each.name])
@@ -46,6 +57,39 @@ def tell_doubts(
     for each in (*outcomes, *covariates):
         for clue, values in clues.items():
             doubt_leak(reading, each, customers[each.name], clue, values)
+
+
+def doubt_losses(reading: Reading) -> None:
+    """Tell if many rows are set aside, or the design cannot be mended."""
+    share = 1.0 - float(reading.kept.mean()) if len(reading.kept) else 0.0
+    if share > MANY_SET_ASIDE:
+        reading.add_doubt(
+            "",
+            f"{share:.0%} of the rows are set aside: what is left may be unlike the "
+            "whole",
+            n_rows=int((~reading.kept).sum()),
+        )
+    rule = reading.mapping.orders
+    if rule is not None and rule.design == "ever-failed":
+        reading.add_doubt(
+            "",
+            'design = "ever-failed" favours the recovered whatever recovery did, also '
+            "when adjusted: that somebody was never failed is known only in the end, "
+            "and true of those who ordered little. Choose another design",
+        )
+
+
+def doubt_direction(reading: Reading, each: Field) -> None:
+    """Tell an outcome that sounds as if less of it were better, if nobody says."""
+    if each.better or reading.mapping.shape == "complaints":
+        return
+    if re.search(LESS_IS_BETTER, f"{each.name} {each.column}".lower()):
+        reading.add_doubt(
+            each.column,
+            f"is more of {each.name!r} better? It is taken so, and a paradox is being "
+            'better off. If less is, write better = "low" in its line of the mapping, '
+            'else better = "high"',
+        )
 
 
 def doubt_groups(reading: Reading, group: pd.Series) -> None:
@@ -108,8 +152,8 @@ def doubt_leak(
         return
     reading.add_doubt(
         each.column,
-        f"{clue} predicts {each.name!r} for {share:.1%} of customers: they look like "
-        "two names of one thing. A difference in it would say nothing",
+        f"{clue} predicts {each.name!r} for {share:.1%} of customers: {LEAK}. A "
+        "difference in it would say nothing, and adjusting for it would hide all",
     )
 
 

@@ -20,6 +20,14 @@ from recovery_research.customers.mapping_rules import ROLES, FileMapping
 from recovery_research.customers.sources import RawTable, read_source
 
 MOST_EXAMPLES = 3
+# What else a mapping can say of values that cannot be read, by kind.
+HINTS = {
+    "yes_no": "[values] yes = [...] and no = [...] with the words used, or ",
+    "number": '[values] decimal = "," if that is the decimal mark, or ',
+    "amount": '[values] decimal = "," if that is the decimal mark, or ',
+    "share": '[values] decimal = "," if that is the decimal mark, or ',
+    "time": '[time] format = "%d/%m/%Y" or the like, or ',
+}
 # Excluded rows are written out with what stands in them, within reason.
 MOST_CHARACTERS = 80
 
@@ -179,11 +187,11 @@ def read_column(
         reading.add_error(column, str(error), n_rows=len(reading.raw.rows))
         return None
     if len(cells.unreadable):
-        tell_unreadable(reading, column, cells)
+        tell_unreadable(reading, column, cells, kind)
     return cells
 
 
-def tell_unreadable(reading: Reading, column: str, cells: Cells) -> None:
+def tell_unreadable(reading: Reading, column: str, cells: Cells, kind: str) -> None:
     """Note the cells of a column that hold something else than they should."""
     texts: dict[str, None] = {}
     for place in cells.unreadable[:1000].tolist():
@@ -195,13 +203,14 @@ def tell_unreadable(reading: Reading, column: str, cells: Cells) -> None:
         reading.set_aside(wrong, column, f"{column}: not {cells.allowed}")
         return
     n_rows = len(cells.unreadable)
+    first = next(iter(texts))
     reading.add_error(
         column,
         f"{shown} in {count_rows(n_rows)}; allowed is {cells.allowed}. Correct it, or "
-        "write in the mapping [values] blank = [...] if it means unknown, or "
-        'unreadable = "set aside".',
+        f"write in the mapping {HINTS.get(kind, '')}[values] blank = [{first!r}] if it "
+        'means unknown, or, at its very top, unreadable = "set aside".',
         place=int(cells.unreadable[0]),
-        value=next(iter(texts)),
+        value=first,
         n_rows=n_rows,
     )
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import pandas as pd
+
+if TYPE_CHECKING:
+    from recovery_research.customers.reading import Customers
 
 # An error stops everything; rows are set aside; a doubt is told and stops nothing.
 WEIGHTS = ("error", "set aside", "doubt")
@@ -73,12 +77,15 @@ class CustomerCheck:
         Errors first, then rows set aside, then doubts.
     flow : DataFrame or None
         As in `customers.Customers`; None if there are errors.
+    read : Customers or None
+        What was read; None if there are errors.
     """
 
     name: str
     shape: str
     findings: tuple[Finding, ...]
     flow: pd.DataFrame | None
+    read: Customers | None = None
 
     @property
     def passed(self) -> bool:

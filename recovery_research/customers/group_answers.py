@@ -21,15 +21,18 @@ from recovery_research.analyses.verdicts import (
     NO_PARADOX,
     PARADOX,
 )
+from recovery_research.customers.doubts import LEAK
 from recovery_research.customers.mapping_rules import Field
 from recovery_research.customers.questions import (
     count_whole,
+    judge,
     knows_leaving,
     list_questions,
     main_questions,
     word_verdict,
 )
 from recovery_research.customers.reading import Customers
+from recovery_research.customers.sentences import say_interval
 
 
 def usable_covariates(read: Customers, treated: str, control: str) -> list[Field]:
@@ -95,17 +98,18 @@ def adjust_groups(
         "ci_low", "ci_high", "confidence", "n_treated", "n_control", "n_missing",
         "effective_treated", "effective_control", "share_outside", "imbalance_before",
         "imbalance_after", "equivalence_low", "equivalence_high", "verdict",
-        "covariates", "note",
+        "bounds_source", "better", "covariates", "note",
     ]  # fmt: skip
     table = count_whole(pd.DataFrame(rows).reindex(columns=columns))
+    table = judge(read, table)
     if read.shape == "complaints":
         table["verdict"] = [word_verdict(row) for row in table.itertuples()]
     return table
 
 
 MEANINGS = {
-    PARADOX: "a paradox: above what is worth naming",
-    NO_PARADOX: "no paradox: not above what is worth naming",
+    PARADOX: "a paradox: better off by more than is worth naming",
+    NO_PARADOX: "no paradox: not better off by what is worth naming",
     NO_DIFFERENCE: "no difference worth naming, either way",
     CANNOT_TELL: "these data cannot tell",
 }
@@ -127,6 +131,7 @@ def say_in_short(read: Customers, adjusted: pd.DataFrame) -> list[str]:
         First why the paradox cannot be asked of the file, if it cannot.
     """
     asked = list_questions(read)
+    units = {each.name: each.unit for each in read.outcomes}
     lines = [
         f"- **Whether there is a recovery paradox cannot be asked:** {row.note}."
         for row in asked.head(1).itertuples()
@@ -141,7 +146,8 @@ def say_in_short(read: Customers, adjusted: pd.DataFrame) -> list[str]:
         ):
             shown = row.note or "no interval"
             if pd.notna(row.ci_low):
-                shown = f"{row.estimate:+.3g}, {row.ci_low:+.3g} to {row.ci_high:+.3g}"
+                shown = say_interval(row, units.get(outcome, ""))
+                shown += f"; {row.note}" if LEAK in str(row.note) else ""
             said.append(
                 f"{view} **{MEANINGS.get(row.verdict, row.verdict)}** ({shown})"
             )

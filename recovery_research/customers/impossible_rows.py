@@ -154,6 +154,14 @@ def refuse_repeats(reading: Reading) -> None:
     if not len(places):
         return
     same = find_same(reading, names[places], places)
+    lines = reading.mapping.shape == "orders" and len(places) > 0.1 * len(names)
+    if lines and not same.all():
+        reading.add_doubt(
+            column,
+            f"{len(places):,} rows share their {column} with others: if each row is a "
+            "line of an order, add the lines up to one row an order first",
+            n_rows=len(places),
+        )
     for chosen, reason in (
         (same, f"repeats an earlier row with the same {column}"),
         (~same_group(names[places], same), f"{column} stands in rows that differ"),

@@ -13,7 +13,7 @@ from recovery_research.customers.mapping_parts import (
 from recovery_research.customers.mapping_rules import KINDS, Field
 
 MAY_SAY = {
-    "outcomes": ("column", "kind", "bounds", "unit", "before", "limits"),
+    "outcomes": ("column", "kind", "bounds", "unit", "before", "limits", "better"),
     "covariates": ("column", "kind", "others_below"),
 }
 
@@ -52,7 +52,18 @@ def read_field(where: str, part: str, key: str, entry: object) -> Field:
         ),
         before=read_before(where, entry.get("before", "")),
         limits=read_limits(where, kind, entry.get("limits")),
+        better=read_better(where, entry.get("better", "")),
     )
+
+
+def read_better(where: str, better: object) -> str:
+    """Return whether more or less of an outcome is better, empty if nobody said."""
+    if better not in ("", "high", "low"):
+        raise MappingError(
+            f'{where}: better is "high" (more of it is better, as of spend) or "low" '
+            f"(less is, as of churn); got {better!r}."
+        )
+    return better
 
 
 def read_before(where: str, before: object) -> str:

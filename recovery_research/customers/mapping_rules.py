@@ -69,6 +69,9 @@ class Field:
         ``NAME_before``.
     limits : (float, float) or None
         For an outcome that is a number, the least and the most it can be.
+    better : str
+        For an outcome, whether ``high`` or ``low`` is better; empty, nobody said, is
+        taken for high.
     """
 
     name: str
@@ -79,6 +82,7 @@ class Field:
     others_below: int = 0
     before: str = ""
     limits: tuple[float, float] | None = None
+    better: str = ""
 
     @property
     def name_before(self) -> str:

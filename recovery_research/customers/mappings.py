@@ -39,6 +39,13 @@ PARTS = (
     "shape", "columns", "outcomes", "covariates", "groups", "answers", "values", "time",
     "source", "orders", "unreadable",
 )  # fmt: skip
+RESOLVED = (
+    " Without knowing whose problem was made good nobody can ask whether those are "
+    "better off. Name the yes/no column (resolved), or a column that names the group:\n"
+    '[columns]\ngroup = "what_happened"\n[groups]\nno_failure = ["none"]\n'
+    'recovered = ["solved"]\nnot_recovered = ["unsolved"]'
+)
+MISSING = {("group", "resolved"): RESOLVED}
 # Names that the customers table uses itself, and an order log and what is made of it:
 # a column of the same name would take the place of the real one.
 TAKEN = (
@@ -174,7 +181,7 @@ def read_columns(name: str, shape: str, table: object) -> dict[str, str]:
         if not any(role in table for role in either):
             raise MappingError(
                 f"{place}: a table of {shape} needs {' or '.join(either)}; it names "
-                f"{list(table)}."
+                f"{list(table)}.{MISSING.get(either, '')}"
             )
     return dict(table)
 

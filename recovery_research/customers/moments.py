@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -140,7 +141,11 @@ def read_moment(given: str | float | None, rule: TimeRule) -> float | None:
         return None
     if rule.unit == "weeks":
         return float(given)
-    week = float(read_each_text(pd.Series([str(given)], dtype="str"), rule)[0])
-    if np.isnan(week):
-        raise ValueError(f"{given!r} is not a date such as 2024-12-31.")
-    return week
+    text = pd.Series([str(given)], dtype="str")
+    # However the file writes its dates, in a mapping one may write them plainly.
+    for way in (rule, replace(rule, format="")):
+        week = float(read_each_text(text, way)[0])
+        if not np.isnan(week):
+            return week
+    also = f", nor one written {rule.format}" if rule.format else ""
+    raise ValueError(f"{given!r} is not a date such as 2024-12-31{also}.")

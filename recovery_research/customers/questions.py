@@ -9,12 +9,20 @@ import pandas as pd
 
 from recovery_research.analyses.contrasts import paradox_by_outcome
 from recovery_research.analyses.groups import read_outcome
-from recovery_research.analyses.verdicts import NO_PARADOX, PARADOX
-from recovery_research.customers.index_outcomes import OUTCOMES_OF_ORDERS
+from recovery_research.analyses.verdicts import (
+    CANNOT_TELL,
+    NO_DIFFERENCE,
+    NO_PARADOX,
+    PARADOX,
+    Bounds,
+    decide,
+)
+from recovery_research.customers.doubts import LEAK
 from recovery_research.customers.reading import Customers
 from recovery_research.near_names import did_you_mean
 
 CANNOT_ASK = "cannot be asked"
+VERDICTS = (PARADOX, NO_PARADOX, NO_DIFFERENCE, CANNOT_TELL)
 QUESTIONS = (
     ("recovered", "no_failure", "is there a recovery paradox?"),
     ("recovered", "not_recovered", "does it matter whether it was made good?"),
@@ -24,7 +32,7 @@ QUESTIONS = (
 SHOWN = (
     "estimate", "std_error", "ci_low", "ci_high", "confidence", "mean_treated",
     "mean_control", "n_treated", "n_control", "n_missing", "method", "equivalence_high",
-    "bounds_source", "p_value", "p_value_holm", "verdict", "note",
+    "bounds_source", "p_value", "p_value_holm", "better", "verdict", "note",
 )  # fmt: skip
 
 
@@ -190,9 +198,45 @@ def contrast_groups(
         )  # fmt: skip
         if row.question != QUESTIONS[0][2]:
             found["verdict"] = [word_verdict(each) for each in found.itertuples()]
+        found = judge(read, found)
         frames.append(found.assign(question=row.question))
     table = pd.concat([f for f in frames[1:] if len(f)] or frames, ignore_index=True)
     return count_whole(table.reindex(columns=frames[0].columns))
+
+
+def judge(read: Customers, table: pd.DataFrame) -> pd.DataFrame:
+    """Return verdicts that know which way an outcome is better, and what it is.
+
+    Parameters
+    ----------
+    read : Customers
+        The file.
+    table : DataFrame
+        Rows with ``outcome, ci_low, ci_high``, bounds, ``verdict`` and ``note``.
+
+    Returns
+    -------
+    DataFrame
+        Where less is better, ``paradox`` is being better off, that is lower. Of an
+        outcome that is the group by another name nothing can be told.
+    """
+    fields = {each.name: each for each in read.outcomes}
+    leaks = {f.column for f in read.findings if LEAK in f.message}
+    table = table.assign(better=[fields[n].better or "high" for n in table["outcome"]])
+    verdicts, notes = [], []
+    for row in table.itertuples():
+        verdict, note = row.verdict, row.note if isinstance(row.note, str) else ""
+        turns = row.better == "low" and verdict in VERDICTS
+        if turns and pd.notna(row.ci_low):
+            turned = Bounds(-row.equivalence_high, -row.equivalence_low, "")
+            verdict = decide(-row.ci_high, -row.ci_low, turned)
+        if fields[row.outcome].column in leaks:
+            verdict = CANNOT_TELL
+            said = f"{row.outcome} and the groups: {LEAK}, a difference says nothing"
+            note = f"{said}; {note}" if note else said
+        verdicts.append(verdict)
+        notes.append(note)
+    return table.assign(verdict=verdicts, note=notes)
 
 
 def count_whole(table: pd.DataFrame) -> pd.DataFrame:
@@ -208,24 +252,6 @@ def word_verdict(found: object) -> str:
     if found.ci_high < found.equivalence_low:
         return "lower"
     return "not higher" if found.verdict == NO_PARADOX else found.verdict
-
-
-def say_verdicts(table: pd.DataFrame) -> list[str]:
-    """Return one line of Markdown for each row of `contrast_groups`."""
-    lines = []
-    for row in table.itertuples():
-        outcome, treated, control = (
-            str(name).replace("_", " ")
-            for name in (row.outcome, row.treated, row.control)
-        )
-        shown = "no interval"
-        if not np.isnan(row.ci_low):
-            shown = f"{row.ci_low:+.3g} to {row.ci_high:+.3g}"
-        lines.append(
-            f"- **{outcome}**, {treated} against {control}: **{row.verdict}** "
-            f"({row.estimate:+.3g}, {shown})"
-        )
-    return lines
 
 
 def knows_leaving(read: Customers) -> bool:
@@ -250,61 +276,3 @@ def why_not_before(read: Customers) -> str:
         "ordered before and after",
     }[rule.design]
     return f"in the {rule.design} design {why}; follow the order-based one"
-
-
-def list_limits(read: Customers) -> list[str]:
-    """List in sentences what a file cannot say, whatever is computed from it."""
-    groups = set(read.customers["index_outcome"].dropna().unique())
-    said = []
-    if read.shape == "complaints":
-        said.append(
-            "**Whether there is a recovery paradox.** Everybody here had a problem and "
-            "complained; nobody shows what she would have done without one."
-        )
-        said.append(
-            "**What an answer does.** The firm chose whom to answer how, and it may "
-            "have chosen by what mattered for the outcome."
-        )
-    elif "silent" not in groups:
-        said.append(
-            "**Those who never complained.** The file has no silent customers, or "
-            "cannot tell them from customers who were not recovered."
-        )
-    missing = [name for name in OUTCOMES_OF_ORDERS[:3:2] if name not in groups]
-    if read.shape != "complaints" and missing:
-        said.append(f"**Anything about {' and '.join(missing)}:** nobody is.")
-    if not read.covariates:
-        said.append(
-            "**Whether the groups were alike before.** The mapping names nothing that "
-            "was known beforehand, so nothing could be adjusted for."
-        )
-    else:
-        said.append(
-            "**What was not recorded.** The adjustment holds if, among customers alike "
-            "in what was recorded, problem and recovery came by chance. No data show "
-            "that."
-        )
-    if not knows_leaving(read):
-        said.append("**Who left, and when.** The file does not say.")
-    return said + limit_by_design(read)
-
-
-def limit_by_design(read: Customers) -> list[str]:
-    """Say in sentences what the design of an order log takes away."""
-    design = read.mapping.orders.design if read.shape == "orders" else ""
-    if design == "customer-based":
-        return [
-            "**A fair comparison as they come.** In the customer-based design heavy "
-            "buyers have more chances to be failed; only the adjusted rows mean "
-            "anything.",
-            "**What a problem did before the day.** Whoever left over a problem before "
-            "the day is not here, and what is adjusted for, such as orders before the "
-            "day, may have changed with the problem: harm done by then is not counted.",
-        ]
-    if design == "ever-failed":
-        return [
-            "**A fair comparison at all.** That a customer was *never* failed is known "
-            "only in the end, and true of those who ordered little; adjusting for what "
-            "was known before does not make up for it. Choose another design."
-        ]
-    return []

@@ -157,9 +157,11 @@ def check_customers(
     try:
         made = assemble(reading)
     except CustomerFileError as error:
-        findings = sort_findings(error.findings or reading.findings)
-        return CustomerCheck(reading.raw.name, rules.shape, findings, None)
-    return CustomerCheck(made.name, made.shape, made.findings, made.flow)
+        found = error.findings or (
+            *reading.findings, Finding("error", "", None, "", 0, str(error)),
+        )  # fmt: skip
+        return CustomerCheck(reading.raw.name, rules.shape, sort_findings(found), None)
+    return CustomerCheck(made.name, made.shape, made.findings, made.flow, made)
 
 
 def examine(source: str | Path, mapping: FileMapping) -> Reading:
