@@ -93,13 +93,15 @@ def fit_hazards(
     for _ in range(50):
         step = _solve(information, gradient)
         for _ in range(30):
-            trial = _likelihood(beta + step, moved, ties)
+            # A step far too long overflows; NaN is no improvement, and it is halved.
+            with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+                trial = _likelihood(beta + step, moved, ties)
             if trial[0] >= value - 1e-12:
                 break
             step = step / 2.0
         beta = beta + step
         value, gradient, information, residual = trial
-        if np.abs(beta).max() > LARGEST_COEFFICIENT:
+        if not np.isfinite(value) or np.abs(beta).max() > LARGEST_COEFFICIENT:
             raise ValueError(
                 "the likelihood has no maximum: in some state nobody, or everybody, "
                 "leaves. Merge states or leave the term out."
@@ -118,7 +120,7 @@ def check_proportionality(fit: HazardFit) -> NDArray[np.float64]:
     float64 array, shape (n_terms,)
         p-values of no trend of the scaled Schoenfeld residuals over the rank of the
         time (chi-square, one degree of freedom); small says the hazard ratio is not
-        constant.
+        constant. NaN if all left at one moment.
 
     References
     ----------
@@ -128,6 +130,8 @@ def check_proportionality(fit: HazardFit) -> NDArray[np.float64]:
     n_events = fit.event_time.size
     rank = stats.rankdata(fit.event_time)
     trend = rank - rank.mean()
+    if not trend.any():
+        return np.full(fit.coefficient.size, np.nan)
     scaled = n_events * fit.residual @ fit.covariance
     spread = n_events * np.diag(fit.covariance) * float(trend @ trend)
     return stats.chi2.sf((trend @ scaled) ** 2 / spread, 1)

@@ -238,6 +238,11 @@ def _doubt(table: pd.DataFrame) -> str:
     few = table.loc[table["n_left"] < 10, "term"].tolist()
     if few:
         parts.append(f"fewer than 10 customers left in {few}: limits are rough")
+    if table["p_value_proportional"].isna().any():
+        parts.append(
+            "all left at one moment since their first order: whether ratios change "
+            "over time cannot be tested"
+        )
     bent = table.loc[table["p_value_proportional"] < 0.01, "term"].tolist()
     if bent:
         parts.append(f"the hazard ratio of {bent} changes over time: read as average")
