@@ -54,7 +54,18 @@ def index(project: Path | None, reports: Path | None) -> None:
 @REPORTS_OPTION
 @click.pass_obj
 def schedule(project: Path | None, plan_file: Path, kind: str, **options) -> None:
-    """Write a file that has PLAN run by itself: cron, systemd, CI, Airflow, Dagster."""
+    """Write a file that has PLAN run by itself: cron, systemd, CI, Airflow, Dagster.
+
+    A single notebook also runs without a plan, by other programs:
+
+    \b
+      papermill notebooks/01-one-customer.ipynb out.ipynb -p weeks 78.0
+      jupyter-scheduler, in JupyterLab: right click, Create Notebook Job
+
+    Both are without what is checked and kept here: a misspelt parameter is ignored, and
+    the report looks finished. jupyter-scheduler pastes a value as it is, so a text
+    needs its quotes: policy_a is "silence". Both need this package in the kernel.
+    """  # noqa: D301 - click reads the backspace
     from recovery_research.reporting.schedule_settings import prepare_job
     from recovery_research.reporting.schedules import write_schedule
 

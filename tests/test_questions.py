@@ -215,3 +215,24 @@ def test_designs_that_fake_a_paradox_and_which_adjusting_mends():
         # Nothing known beforehand makes up for "never" being known only in the end.
         assert (found.ci_low > 0.0) == (design == "ever-failed")
     assert paradox(made("order-based"), outcome="followup_spend").ci_low < 0.0
+
+
+def test_the_answer_in_short_has_a_line_for_each_outcome(example, complaints):
+    bounds = questions.read_bounds(["mapping"], example)
+    table = group_answers.adjust_groups(example, bounds=bounds)
+    lines = group_answers.say_in_short(example, table)
+    assert len(lines) == 3
+    (last,) = table[table["outcome"] == "satisfaction"].tail(1).itertuples()
+    assert lines[2].startswith("- **satisfaction**, recovered against no failure: as")
+    assert "**a paradox: above what is worth naming**" in lines[2]
+    assert (
+        f"{last.estimate:+.3g}, {last.ci_low:+.3g} to {last.ci_high:+.3g}" in lines[2]
+    )
+    assert "these data cannot tell" in lines[0]
+    table = group_answers.adjust_groups(complaints)
+    lines = group_answers.say_in_short(complaints, table)
+    assert "cannot be asked:** everybody in a file of complaints" in lines[0]
+    assert "**lower**" in lines[2]
+    # Why there is no interval stands where it would.
+    table = table.assign(ci_low=np.nan, note="too few")
+    assert "(too few)" in group_answers.say_in_short(complaints, table)[1]

@@ -13,6 +13,7 @@ from run_records import keep_run, make_failure
 
 from recovery_research import command_line
 from recovery_research.reporting import stores
+from recovery_research.reporting.checks import note_check
 from recovery_research.reporting.publication import PublicationError, publish_reports
 
 pytest.importorskip("fsspec", reason="NOT TESTED: fsspec is not installed")
@@ -194,6 +195,7 @@ def test_files_are_compared_by_content_and_by_what_lies_there(reports, tmp_path)
     assert (site / run / "run.json").read_text() == (
         reports / run / "run.json"
     ).read_text()
+    note_check(reports / run)
     assert publish_reports(reports, str(site)).n_new_files == 0
 
 

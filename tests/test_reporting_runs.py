@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -15,6 +16,7 @@ from sample_notebooks import EXAMPLE, PARAMETERS, write_notebook
 from recovery_research.reporting import register_vocabulary, run_report
 from recovery_research.reporting.fingerprints import drop_timings
 from recovery_research.reporting.orders import Limits
+from recovery_research.reporting.provenance import gather_provenance
 from recovery_research.reporting.records import read_record
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -320,3 +322,23 @@ def test_kernel_is_this_interpreter_in_the_notebooks_folder(tmp_path, monkeypatc
     assert cwd == str(tmp_path)
     assert Path(package).parent == ROOT / "recovery_research"
     assert os.getcwd() == "/"
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "getuid") or os.getuid() != 0,
+    reason="NOT TESTED: only the superuser can give a checkout away",
+)
+def test_the_commit_of_another_users_checkout_is_known(tmp_path, monkeypatch):
+    """A checkout that the administrator has made, run by a user of its own."""
+    monkeypatch.setenv("HOME", "/nonexistent")
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    (tmp_path / "x").write_text("")
+    who = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+    for words in (["init", "-q"], ["add", "x"], [*who, "commit", "-qm", "x"]):
+        subprocess.run(["git", "-C", tmp_path, *words], check=True)
+    for path in (tmp_path, *tmp_path.rglob("*")):
+        os.chown(path, 65_534, 65_534)
+    bare = ["git", "-C", tmp_path, "rev-parse", "HEAD"]
+    assert subprocess.run(bare, capture_output=True).returncode, "git alone is silent"
+    record = gather_provenance(tmp_path / "x.ipynb", b"").git
+    assert (len(record.commit), record.dirty) == (40, False)

@@ -15,11 +15,17 @@ from recovery_research.analyses.staying import (
     compare_staying,
     staying_times,
 )
-from recovery_research.analyses.verdicts import CANNOT_TELL
+from recovery_research.analyses.verdicts import (
+    CANNOT_TELL,
+    NO_DIFFERENCE,
+    NO_PARADOX,
+    PARADOX,
+)
 from recovery_research.customers.mapping_rules import Field
 from recovery_research.customers.questions import (
     count_whole,
     knows_leaving,
+    list_questions,
     main_questions,
     word_verdict,
 )
@@ -95,6 +101,54 @@ def adjust_groups(
     if read.shape == "complaints":
         table["verdict"] = [word_verdict(row) for row in table.itertuples()]
     return table
+
+
+MEANINGS = {
+    PARADOX: "a paradox: above what is worth naming",
+    NO_PARADOX: "no paradox: not above what is worth naming",
+    NO_DIFFERENCE: "no difference worth naming, either way",
+    CANNOT_TELL: "these data cannot tell",
+}
+
+
+def say_in_short(read: Customers, adjusted: pd.DataFrame) -> list[str]:
+    """Return the answers of `adjust_groups` as lines of Markdown, one an outcome.
+
+    Parameters
+    ----------
+    read : Customers
+        The file.
+    adjusted : DataFrame
+        From `adjust_groups`, by one method.
+
+    Returns
+    -------
+    list of str
+        First why the paradox cannot be asked of the file, if it cannot.
+    """
+    asked = list_questions(read)
+    lines = [
+        f"- **Whether there is a recovery paradox cannot be asked:** {row.note}."
+        for row in asked.head(1).itertuples()
+        if not row.asked
+    ]
+    for (treated, control, outcome), rows in adjusted.groupby(
+        ["treated", "control", "outcome"], sort=False
+    ):
+        said = []
+        for row, view in zip(
+            rows.itertuples(), ("as they come", "once alike"), strict=False
+        ):
+            shown = row.note or "no interval"
+            if pd.notna(row.ci_low):
+                shown = f"{row.estimate:+.3g}, {row.ci_low:+.3g} to {row.ci_high:+.3g}"
+            said.append(
+                f"{view} **{MEANINGS.get(row.verdict, row.verdict)}** ({shown})"
+            )
+        names = (outcome, treated, control)
+        what, one, other = (str(name).replace("_", " ") for name in names)
+        lines.append(f"- **{what}**, {one} against {other}: {'; '.join(said)}.")
+    return lines
 
 
 def try_adjusting(

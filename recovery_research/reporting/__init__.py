@@ -1,4 +1,37 @@
-"""The reports: notebooks run with checked parameters, and what they leave."""
+"""The reports: notebooks run with checked parameters, and what they leave.
+
+The path of one run. `orders` makes an order of a notebook and its parameters, all
+checked. `delivery` takes the report's lock and gives the stored report if its
+`ingredients` are the same; otherwise `runner` stages a folder on the `shelf`, begins
+the record (`bookkeeping`, `records`), has the order executed (`attempts`,
+`execution`), takes out tables and figures (`harvest`), writes the page (`pages`),
+closes the record, and moves the folder into place. Then the `index` is written anew,
+from the records alone (`history`). A plan (`plans`) does this for many orders
+(`plan_runs`), each in a worker process (`plan_workers`), and `tellers` tells people
+how they ended.
+
+Asking
+    catalogue, descriptions, parameters, ranges, vocabularies, values, choices,
+    parameter_files, orders, projects, environments
+Executing
+    runner, attempts, retries, execution, kernels, kernel_streams, last_words, outputs,
+    watch, memory, signals, orphans, progress
+Judging and recording
+    ends, verdicts, runs, harvest, bookkeeping, records, record_versions, run_logs,
+    fingerprints, provenance, ingredients, masks
+Keeping
+    shelf, locks, delivery, checks, history, history_cache, history_filters, run_finder,
+    pruning, repeats, comparisons, changes, publication, manifests, stores
+Looking
+    pages, prose, equations, cleaning, failures, prints, index, board, details,
+    key_figures, sparklines, comparison_pages, wording
+Plans
+    plans, plan_tables, grids, plan_runs, plan_workers, plan_results, plan_progress,
+    stopping, following
+Telling and scheduling
+    notices, notify_settings, channels, tellers, schedules, schedule_settings,
+    timetables, quoting
+"""
 
 import lazy_loader
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from recovery_research.reporting.catalogue import is_safe_name
+from recovery_research.reporting.checks import CHECK_FILE
 from recovery_research.reporting.shelf import FAILED, is_run_id
 from recovery_research.reporting.stores import Store
 
@@ -80,7 +81,9 @@ def list_files(folder: Path) -> Files:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in names:
             path = Path(parent) / name
-            if not name.startswith(".") and path.is_file() and not path.is_symlink():
+            # The note of the last check changes each day, and the index tells it.
+            hidden = name.startswith(".") or name == CHECK_FILE
+            if not hidden and path.is_file() and not path.is_symlink():
                 with path.open("rb") as file:
                     sha = hashlib.file_digest(file, "sha256").hexdigest()
                     size = file.tell()

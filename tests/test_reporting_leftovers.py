@@ -1,0 +1,163 @@
+"""What the dead have left: locks, half-made runs, folders. The next run starts anyhow."""
+
+import json
+import os
+import platform
+import shutil
+import tempfile
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from fault_runs import TABLE, notebook
+
+from recovery_research.reporting import run_report
+from recovery_research.reporting.bookkeeping import bury_run
+from recovery_research.reporting.delivery import deliver_order
+from recovery_research.reporting.history import read_history
+from recovery_research.reporting.index import write_index
+from recovery_research.reporting.locks import BELIEVED_SECONDS, Holder
+from recovery_research.reporting.orders import prepare_order
+from recovery_research.reporting.orphans import private_folder
+from recovery_research.reporting.records import read_record
+from recovery_research.reporting.shelf import Shelf, alive_lock
+
+DEAD = {"host": platform.node(), "pid": 2**22 + 7}
+AWAY = {"host": "another-machine", "pid": 17}
+
+
+def leave_lock(path, holder, *, age):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(holder))
+    then = time.time() - age
+    os.utime(path, (then, then))
+
+
+def list_locks(reports):
+    return [
+        reports / "fault" / ".run.lock",
+        reports / "fault" / ".lock",
+        reports / ".index.lock",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("holder", "age"), [(DEAD, 0), (AWAY, BELIEVED_SECONDS + 5), (AWAY, -86_400)]
+)
+def test_stale_locks_of_the_dead_and_of_another_host_stop_nobody(tmp_path, holder, age):
+    reports = tmp_path / "reports"
+    order = prepare_order(notebook(tmp_path, TABLE))
+    for path in list_locks(reports):
+        leave_lock(path, holder, age=age)
+    waited = []
+    run = deliver_order(order, reports, on_wait=waited.append)
+    assert run.succeeded
+    assert waited == []
+    assert (reports / "index.html").is_file()
+
+
+def test_a_living_lock_of_another_host_is_waited_for_and_its_holder_named(tmp_path):
+    reports = tmp_path / "reports"
+    order = prepare_order(notebook(tmp_path, TABLE))
+    lock = reports / "fault" / ".run.lock"
+    leave_lock(lock, AWAY, age=0)
+    waited = []
+    freed = threading.Timer(1.0, lambda: lock.write_text(""))
+    freed.start()
+    started = time.monotonic()
+    run = deliver_order(order, reports, on_wait=waited.append)
+    assert run.succeeded
+    assert time.monotonic() - started > 0.9
+    assert waited == [Holder("another-machine", 17)]
+
+
+def leave_stage(reports, name, good):
+    """Leave a run in the staging folder whose maker is dead."""
+    stage = reports / "fault" / ".staging" / name
+    shutil.copytree(good.folder, stage)
+    record = json.loads((stage / "run.json").read_text())
+    record |= {"run_id": name, "verdict": "running"}
+    (stage / "run.json").write_text(json.dumps(record))
+    alive_lock(stage).path.write_text(json.dumps(DEAD))
+    return stage
+
+
+def test_a_run_of_the_dead_is_shown_for_what_it_is_and_put_away(tmp_path):
+    reports = tmp_path / "reports"
+    good = run_report(notebook(tmp_path, TABLE), reports=reports)
+    stage = leave_stage(reports, "20990101-000000-aaaaaa", good)
+    (abandoned,) = (r for r in read_history(reports).runs if r.folder == stage)
+    assert (abandoned.verdict, abandoned.succeeded) == ("interrupted", False)
+    assert "its runner is dead" in write_index(reports).read_text()
+    assert run_report(notebook(tmp_path, TABLE), reports=reports).succeeded
+    assert not stage.exists()
+    put = reports / "fault" / "failed" / stage.name
+    assert read_record(put).verdict == "interrupted"
+    assert (good.folder / "report.html").is_file()
+
+
+def test_what_cannot_be_put_away_stops_no_new_run(tmp_path):
+    reports = tmp_path / "reports"
+    good = run_report(notebook(tmp_path, TABLE), reports=reports)
+    stage = leave_stage(reports, "20260101-000000-aaaaaa", good)
+    other = leave_stage(reports, "20260101-000001-bbbbbb", good)
+    seen = []
+
+    def refuse(folder):
+        seen.append(folder)
+        if folder == stage:
+            raise PermissionError(13, "Permission denied", str(folder))
+        bury_run(folder)
+
+    Shelf(reports, "fault").sweep(refuse)
+    assert seen == [stage, other], "the others are put away"
+    assert stage.exists()
+    assert not other.exists()
+    assert run_report(notebook(tmp_path, TABLE), reports=reports).succeeded
+
+
+def test_unnamed_private_folders_of_the_dead_are_removed_in_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    old, young = tmp_path / ".rr-new-old", tmp_path / ".rr-new-young"
+    for folder, age in ((old, 3700), (young, 60)):
+        folder.mkdir()
+        (folder / "alive").touch()
+        then = time.time() - age
+        os.utime(folder, (then, then))
+    with private_folder() as own:
+        assert own.parent == Path(tmp_path)
+        assert not old.exists()
+        assert young.exists()
+
+
+def test_the_last_good_report_is_read_while_hundreds_of_runs_replace_it(tmp_path):
+    """A reader polls `latest`; it never finds half a report or none."""
+    shelf = Shelf(tmp_path, "fault")
+    stop, wrong, looks = threading.Event(), [], []
+
+    def poll():
+        while not stop.is_set():
+            try:
+                text = (tmp_path / "latest" / "fault" / "report.html").read_text()
+            except OSError as error:
+                wrong.append(repr(error))
+            else:
+                looks.append(len(text))
+
+    def put():
+        with shelf.stage(datetime.now(UTC)) as stage:
+            (stage / "report.html").write_text("x" * 100_000)
+            shelf.keep(stage, succeeded=True)
+
+    put()
+    reader = threading.Thread(target=poll)
+    reader.start()
+    for _ in range(200):
+        put()
+    stop.set()
+    reader.join()
+    assert wrong == []
+    assert set(looks) == {100_000}
+    assert len(looks) > 50
