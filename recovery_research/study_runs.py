@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import pickle
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,22 @@ def can_travel(estimator: Estimator) -> bool:
     return True
 
 
+def end_with_parent() -> None:
+    """See to it that this process ends when the one that started it does.
+
+    A process that waits for work holds both ends of the queue it waits on, and would
+    wait for ever if the other were killed.
+    """
+    parent = parent_process()
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)
+
+    if parent is not None:
+        threading.Thread(target=wait, daemon=True).start()
+
+
 def work_off(
     job: Job, tasks: list[Task], n_processes: int
 ) -> Iterator[tuple[Task, list[list[Any]]]]:
@@ -87,7 +104,9 @@ def work_off(
             yield task, do_task(job, task)
         return
     # Fresh processes, not forked ones: a fork would copy locks held by threads.
-    pool = ProcessPoolExecutor(n_processes, mp_context=get_context("spawn"))
+    pool = ProcessPoolExecutor(
+        n_processes, mp_context=get_context("spawn"), initializer=end_with_parent
+    )
     try:
         running = {pool.submit(do_task, job, task): task for task in tasks}
         for future in as_completed(running):
