@@ -59,7 +59,7 @@ def few_orders(tmp_path, **columns):
     frame = pd.DataFrame(
         {
             "who": k // 3,
-            "week": (k % 3) * 9.0 + k / 1000.0,
+            "week": 12.0 + (k % 3) * 9.0 + k / 1000.0,
             "amount": 5.0 + k % 7,
             "failed": np.where(k % 4 == 1, "yes", "no"),
             "resolved": np.where(k % 4 == 1, np.where(k % 8 == 1, "yes", "no"), ""),
@@ -92,8 +92,8 @@ def test_exposure_is_not_asked_of_a_log_without_one_of_its_groups(tmp_path):
     assert beside.count_exposure(few_orders(tmp_path)) is not None
     # Each has a problem that was made good and one that was not.
     k = np.arange(120)
-    failed = np.where(k % 3 < 2, "yes", "no")
-    resolved = np.where(k % 3 == 0, "yes", np.where(k % 3 == 1, "no", ""))
+    failed = np.where(k % 3 > 0, "yes", "no")
+    resolved = np.where(k % 3 == 2, "yes", np.where(k % 3 == 1, "no", ""))
     log = few_orders(tmp_path, failed=failed, resolved=resolved)
     assert beside.list_outcomes(log) != []
     assert beside.count_exposure(log) is None
