@@ -198,3 +198,15 @@ def test_an_order_log_becomes_a_panel():
     assert panel["event_period"].tolist() == [0, 0, 0, 2, 2, 2]
     with pytest.raises(ValueError, match="hold 1 periods"):
         tabulate_panel(orders, end_week=7.0)
+
+
+def test_an_unknown_outcome_is_no_failure_and_not_none_either():
+    # It once dated a failure that nobody had seen.
+    orders = pd.DataFrame(
+        {
+            "customer": [1, 1, 2], "week": [0.5, 5.0, 1.0], "amount": [10.0, 7.0, 3.0],
+            "outcome": ["no_failure", None, "no_failure"],
+        }
+    )  # fmt: skip
+    with pytest.raises(ValueError, match="1 orders have no known outcome"):
+        tabulate_panel(orders, end_week=8.0)

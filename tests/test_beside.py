@@ -1,5 +1,6 @@
 """What of a file can be set beside simulated customers."""
 
+import numpy as np
 import pandas as pd
 import pytest
 from customer_files import MAPPING, ROWS, write_rows
@@ -50,3 +51,49 @@ def test_a_file_is_told_with_what_it_cannot_say(tmp_path):
     path = write_rows(tmp_path / "mine.csv", ROWS[:4])  # nobody complained
     said = beside.tell_file(rr.read_customers(path, mapping=MAPPING))
     assert "cannot be asked of it:** nobody in it is both" in said
+
+
+def few_orders(tmp_path, **columns):
+    """Return a log of 40 customers who all ordered three times in a year."""
+    k = np.arange(120)
+    frame = pd.DataFrame(
+        {
+            "who": k // 3,
+            "week": 12.0 + (k % 3) * 9.0 + k / 1000.0,
+            "amount": 5.0 + k % 7,
+            "failed": np.where(k % 4 == 1, "yes", "no"),
+            "resolved": np.where(k % 4 == 1, np.where(k % 8 == 1, "yes", "no"), ""),
+        }
+    )
+    path = tmp_path / "orders.csv"
+    frame.assign(**columns).to_csv(path, index=False)
+    mapping = {
+        "shape": "orders",
+        "columns": {
+            "customer": "who", "time": "week", "amount": "amount", "failed": "failed",
+            "resolved": "resolved",
+        },
+        "time": {"unit": "weeks", "start": 0.0, "end": 52.0},
+        "orders": {"design": "order-based"},
+    }  # fmt: skip
+    return rr.read_customers(path, mapping=mapping)
+
+
+def test_amounts_without_a_ratio_are_told_and_not_asked_for(tmp_path):
+    # The report 03 once ended at "'followup_spend' is yes/no".
+    log = few_orders(tmp_path, amount=0.0)
+    assert "followup_spend" in beside.list_outcomes(log)
+    assert beside.list_outcomes(log, kind="amount") == []
+    assert "No ratio of means can be had of followup_spend." in beside.tell_file(log)
+    assert beside.list_outcomes(few_orders(tmp_path), kind="amount") != []
+
+
+def test_exposure_is_not_asked_of_a_log_without_one_of_its_groups(tmp_path):
+    assert beside.count_exposure(few_orders(tmp_path)) is not None
+    # Each has a problem that was made good and one that was not.
+    k = np.arange(120)
+    failed = np.where(k % 3 > 0, "yes", "no")
+    resolved = np.where(k % 3 == 2, "yes", np.where(k % 3 == 1, "no", ""))
+    log = few_orders(tmp_path, failed=failed, resolved=resolved)
+    assert beside.list_outcomes(log) != []
+    assert beside.count_exposure(log) is None

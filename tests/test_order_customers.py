@@ -228,3 +228,21 @@ def test_what_cannot_be_said_is_unknown():
         columns[0], complained=columns[1], resolved=columns[2], response=columns[3]
     )
     assert dict(zip(cases, found.tolist(), strict=True)) == cases
+
+
+def test_nobody_orders_after_her_last_order():
+    # Such a file once ended in "left before it", far from what was wrong with it.
+    log = pd.DataFrame(
+        {
+            "customer": ["a", "a", "a", "b"],
+            "week": [1.0, 4.0, 4.0, 30.0],
+            "amount": 3.0,
+            "outcome": "no_failure",
+            "left": [False, True, False, False],
+        }
+    )
+    # At one moment nobody can tell which came last.
+    customers_from_orders(log, design="order-based")
+    log.loc[0, "left"] = True
+    with pytest.raises(ValueError, match=r"1 customers ordered after.*first is 'a'"):
+        customers_from_orders(log, design="order-based")

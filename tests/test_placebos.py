@@ -43,6 +43,9 @@ def test_a_first_order_has_nothing_before_it():
     study, note = group_changes.follow_index_orders(read)
     assert study is None
     assert "each customer's first" in note
+    for ask in (group_changes.compare_changes, group_probes.check_placebos):
+        (row,) = ask(read).itertuples()
+        assert "each customer's first" in row.note
 
 
 def test_a_placebo_without_an_interval_neither_passes_nor_fails(tmp_path):

@@ -161,6 +161,12 @@ def tabulate_panel(
         One row per customer and period: `customer, period, spend, event_period`
         (blank if she was never failed). A customer without orders in a period spent 0.
 
+    Raises
+    ------
+    ValueError
+        If a column is not there, an order's outcome is unknown, or there are fewer than
+        two periods.
+
     Examples
     --------
     >>> orders = pd.DataFrame({"customer": [1, 1, 2], "week": [0.5, 5.0, 1.0],
@@ -171,6 +177,13 @@ def tabulate_panel(
     """
     for column in ("customer", "week", "amount", "outcome"):
         require_column(orders, column)
+    unknown = int(orders["outcome"].isna().sum())
+    if unknown:
+        # Neither a failure nor none: both would be a guess.
+        raise ValueError(
+            f"{unknown} orders have no known outcome; leave such customers out and say "
+            "so."
+        )
     n_periods = int((end_week - start_week) // period_weeks)
     if n_periods < 2:
         raise ValueError(

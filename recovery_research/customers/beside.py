@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
+from recovery_research.analyses.designs import group_by_exposure
 from recovery_research.analyses.groups import FAILED
+from recovery_research.analyses.ratios import paradox_ratio
 from recovery_research.customers.questions import (
     contrast_groups,
     main_questions,
@@ -48,7 +50,8 @@ def list_outcomes(read: Customers | None, *, kind: str = "") -> list[str]:
     read : Customers or None
         The file, if there is one.
     kind : str, optional
-        One of `mapping_rules.KINDS`, for those alone.
+        One of `mapping_rules.KINDS`, for those alone; of amounts, those of which there
+        are ratios of means (none of one that is 0 or 1 for everybody).
 
     Returns
     -------
@@ -57,7 +60,18 @@ def list_outcomes(read: Customers | None, *, kind: str = "") -> list[str]:
     """
     if read is None or read.shape == "complaints" or not len(main_questions(read)):
         return []
-    return [each.name for each in read.outcomes if kind in ("", each.kind)]
+    names = [each.name for each in read.outcomes if kind in ("", each.kind)]
+    return [name for name in names if kind != "amount" or has_ratios(read, name)]
+
+
+def has_ratios(read: Customers, outcome: str) -> bool:
+    """Return whether each group's mean can be a multiple of the never failed's."""
+    try:
+        for group in find_groups(read.customers):
+            paradox_ratio(read.customers, outcome=outcome, treated=group)
+    except ValueError:
+        return False
+    return True
 
 
 def contrast_outcomes(read: Customers | None) -> pd.DataFrame:
@@ -76,8 +90,16 @@ def contrast_outcomes(read: Customers | None) -> pd.DataFrame:
 
 
 def count_exposure(read: Customers | None) -> pd.DataFrame | None:
-    """Return a file's customers if it counts all their orders and problems, or None."""
+    """Return a file's customers if all their orders and problems are counted.
+
+    None if they are not, or if nobody's every problem was made good, or nobody went
+    without any, or no money was spent.
+    """
     if not list_outcomes(read) or not set(EXPOSURE) <= set(read.customers):
+        return None
+    try:
+        paradox_ratio(group_by_exposure(read.customers), outcome="spend")
+    except ValueError:
         return None
     return read.customers
 
@@ -92,6 +114,10 @@ def tell_file(read: Customers | None) -> str:
         f"{len(read.excluded):,} rows of it were set aside."
     )
     if list_outcomes(read):
+        amounts = {each.name for each in read.outcomes if each.kind == "amount"}
+        left_out = sorted(amounts - set(list_outcomes(read, kind="amount")))
+        if left_out:
+            said += f" No ratio of means can be had of {', '.join(left_out)}."
         return said
     why = "nobody in it is both failed and recovered, or nobody went without a problem"
     if read.shape == "complaints":

@@ -150,7 +150,7 @@ def check_placebos(read: Customers, *, confidence: float = 0.95) -> pd.DataFrame
             continue
         before = known | {"outcome": each.name_before}
         # Of those ever failed it can be asked: a placebo finds that they ordered more.
-        if why_not_before(read) and read.mapping.orders.design == "customer-based":
+        if why_not_before(read) and read.mapping.orders.design != "ever-failed":
             rows.append(before | {"note": why_not_before(read)})
             continue
         names = [

@@ -87,7 +87,8 @@ def customers_from_orders(
     keep : sequence of str, optional
         Further columns to carry over from the index order.
     seed : int, optional
-        Whole number that the drawing starts from. The order of rows plays no part.
+        Whole number that the drawing starts from. The order of rows plays no part,
+        but for orders of one customer at one moment: they stay as they come.
 
     Returns
     -------
@@ -107,8 +108,9 @@ def customers_from_orders(
     Raises
     ------
     ValueError
-        If the design is not one of the two, a column is missing, a value unknown or
-        impossible, or the log is shorter than a follow-up window.
+        If the design is not one of the three, a column is missing, a value unknown or
+        impossible, somebody ordered after she had left, or the log is shorter than a
+        follow-up window.
 
     Examples
     --------

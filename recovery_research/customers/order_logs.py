@@ -87,7 +87,8 @@ def sort_log(
     Raises
     ------
     ValueError
-        If the log is empty, a column is missing, or a value is unknown or impossible.
+        If the log is empty, a column is missing, a value is unknown or impossible, or
+        somebody ordered after her last order.
     """
     require_columns(orders, ["customer", "amount", *keep])
     if len(orders) == 0:
@@ -107,8 +108,31 @@ def sort_log(
         further = {name: values.iloc[rank] for name, values in further.items()}
     sizes = np.bincount(code, minlength=len(keys))
     first = np.concatenate([[0], np.cumsum(sizes)])
+    refuse_return(code, columns["week"], columns["left"], keys)
     start, end = check_span(span, columns["week"])
     return OrderLog(keys, code, first, **columns, further=further, start=start, end=end)
+
+
+def refuse_return(
+    code: NDArray[np.int64],
+    week: NDArray[np.float64],
+    left: Answers | None,
+    keys: pd.DataFrame,
+) -> None:
+    """Raise if somebody ordered after the order that is said to be her last."""
+    if left is None:
+        return
+    final = np.full(len(keys), -np.inf)
+    np.maximum.at(final, code, week)
+    wrong = (left == 1) & (week < final[code])
+    if wrong.any():
+        which = keys["customer"].iloc[code[int(np.argmax(wrong))]]
+        raise ValueError(
+            f"{len(np.unique(code[wrong])):,} customers ordered after the order that "
+            f"'left' says was their last, the first is {which!r}; 'left' is about an "
+            "order, yes for the last of a customer who left. If yours says of the "
+            "customer whether she left, take it out, or keep it for her last order."
+        )
 
 
 def require_columns(orders: pd.DataFrame, names: Sequence[str]) -> None:

@@ -267,8 +267,11 @@ def why_not_before(read: Customers) -> str:
     pre-trend test that saw nothing.
     """
     rule = read.mapping.orders if read.shape == "orders" else None
-    if rule is None or rule.design == "order-based":
+    if rule is None:
         return ""
+    if rule.design == "order-based":
+        first = "the index order is each customer's first; nothing was before it"
+        return first if rule.index == "first" else ""
     why = {
         "customer-based": "groups are formed by problems before a day, so that what "
         "was before the day is not what was before the problem",
