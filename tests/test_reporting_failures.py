@@ -22,7 +22,7 @@ from recovery_research.reporting import prints
 from recovery_research.reporting.bookkeeping import bury_run
 from recovery_research.reporting.failures import write_command
 from recovery_research.reporting.history import read_history
-from recovery_research.reporting.notices import read_notices
+from recovery_research.reporting.notice_files import read_notices
 from recovery_research.reporting.pages import write_page
 from recovery_research.reporting.plans import PlanError, read_plan
 from recovery_research.reporting.prints import NoBrowserError, PrintError, print_page

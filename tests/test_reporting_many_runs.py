@@ -1,6 +1,8 @@
 """Ten thousand runs: listed soon, and every damaged one named, however it is damaged."""
 
 import json
+import subprocess
+import sys
 import time
 
 import pytest
@@ -53,6 +55,15 @@ def test_ten_thousand_runs_take_less_than_two_seconds(tmp_path):
     assert text.count('class="standing ') == 20 * 7 + 1
     assert len(text) < 3_000_000
     assert "r07/20261104-000007-000007" in text, "damaged runs are named"
+
+
+def test_the_index_needs_nothing_that_takes_long_to_import():
+    code = (
+        "import recovery_research.reporting.index, sys; "
+        "print(*{'pydantic', 'pandas', 'numpy', 'papermill'} & set(sys.modules))"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (said.returncode, said.stdout.strip()) == (0, ""), said
 
 
 def drop_version(document):

@@ -29,8 +29,8 @@ Plans
     plans, plan_tables, grids, plan_runs, plan_workers, plan_results, plan_progress,
     stopping, following
 Telling and scheduling
-    notices, notify_settings, channels, tellers, schedules, schedule_settings,
-    timetables, quoting
+    notices, notice_files, notify_settings, channels, tellers, schedules,
+    schedule_settings, timetables, quoting
 """
 
 import lazy_loader

@@ -16,7 +16,7 @@ from recovery_research.reporting.checks import read_check
 from recovery_research.reporting.details import DetailReader
 from recovery_research.reporting.history import PastRun
 from recovery_research.reporting.key_figures import FigureReader, write_number
-from recovery_research.reporting.notices import read_notices
+from recovery_research.reporting.notice_files import read_notices
 from recovery_research.reporting.sparklines import draw_endings, draw_trend
 from recovery_research.reporting.wording import format_seconds, show_value
 

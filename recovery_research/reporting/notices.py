@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-import secrets
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -19,6 +16,7 @@ from recovery_research.reporting.channels import Message, run_command, send_to_u
 from recovery_research.reporting.ends import Verdict
 from recovery_research.reporting.fingerprints import mask_text
 from recovery_research.reporting.masks import find_secrets, find_tokens
+from recovery_research.reporting.notice_files import Notice, keep_notices
 from recovery_research.reporting.notify_settings import NotifySettings
 from recovery_research.reporting.wording import (
     format_moment,
@@ -29,35 +27,9 @@ from recovery_research.reporting.wording import (
 if TYPE_CHECKING:
     from recovery_research.reporting.records import RunRecord
 
-NOTICES_FILE = "notices.json"
 LONGEST_VALUE = 200
 _log = logging.getLogger("recovery_research.reporting.notices")
 _log.addHandler(logging.NullHandler())
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """One attempt to tell somebody.
-
-    Attributes
-    ----------
-    event : str
-        ``failure``, ``slow``, ``recovery`` or ``success``.
-    channel : str
-        ``env:NAME`` or ``command``; never an address.
-    ok : bool
-        Whether the channel took it.
-    error : str
-        Why not, without secrets; empty if it did.
-    seconds : float
-        How long it took.
-    """
-
-    event: str
-    channel: str
-    ok: bool
-    error: str
-    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +111,7 @@ def tell(
         ways.append(("command", send))
     notices = [_try(event, channel, hidden, send) for channel, send in ways]
     if folder is not None:
-        _keep(notices, folder)
+        keep_notices(notices, folder)
     return notices
 
 
@@ -216,26 +188,6 @@ def write_message(
     return Message(subject, body, event, facts)
 
 
-def read_notices(folder: Path) -> list[Notice]:
-    """Read what was told of a run.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder of the run.
-
-    Returns
-    -------
-    list of Notice
-        Empty if nothing was to be told, or that cannot be read.
-    """
-    try:
-        kept = json.loads((folder / NOTICES_FILE).read_bytes())
-        return [Notice(**notice) for notice in kept["notices"]]
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
-
-
 def describe_record(record: RunRecord | Ending) -> Ending:
     """Return what there is to tell of a run.
 
@@ -278,14 +230,3 @@ def _try(
     if error:
         _log.warning("nobody was told through %s: %s", channel, error)
     return Notice(event, channel, not error, error, time.monotonic() - started)
-
-
-def _keep(notices: list[Notice], folder: Path) -> None:
-    fresh = folder / f".{NOTICES_FILE}-{secrets.token_hex(3)}"
-    kept = {"schema_version": 1, "notices": [asdict(notice) for notice in notices]}
-    with suppress(OSError):
-        try:
-            fresh.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
-            os.replace(fresh, folder / NOTICES_FILE)
-        finally:
-            fresh.unlink(missing_ok=True)

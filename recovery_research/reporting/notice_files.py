@@ -1,0 +1,80 @@
+"""What was told of a run, kept beside it in ``notices.json``.
+
+Read for the index, so it imports nothing that takes long.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+NOTICES_FILE = "notices.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One attempt to tell somebody.
+
+    Attributes
+    ----------
+    event : str
+        ``failure``, ``slow``, ``recovery`` or ``success``.
+    channel : str
+        ``env:NAME`` or ``command``; never an address.
+    ok : bool
+        Whether the channel took it.
+    error : str
+        Why not, without secrets; empty if it did.
+    seconds : float
+        How long it took.
+    """
+
+    event: str
+    channel: str
+    ok: bool
+    error: str
+    seconds: float
+
+
+def keep_notices(notices: list[Notice], folder: Path) -> None:
+    """Keep beside a run what was told of it, if that is possible.
+
+    Parameters
+    ----------
+    notices : list of Notice
+        All attempts.
+    folder : Path
+        Folder of the run.
+    """
+    fresh = folder / f".{NOTICES_FILE}-{secrets.token_hex(3)}"
+    kept = {"schema_version": 1, "notices": [asdict(notice) for notice in notices]}
+    with suppress(OSError):
+        try:
+            fresh.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
+            os.replace(fresh, folder / NOTICES_FILE)
+        finally:
+            fresh.unlink(missing_ok=True)
+
+
+def read_notices(folder: Path) -> list[Notice]:
+    """Read what was told of a run.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the run.
+
+    Returns
+    -------
+    list of Notice
+        Empty if nothing was to be told, or that cannot be read.
+    """
+    try:
+        kept = json.loads((folder / NOTICES_FILE).read_bytes())
+        return [Notice(**notice) for notice in kept["notices"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
