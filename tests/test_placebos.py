@@ -9,6 +9,8 @@ from customer_files import HEADER, ROWS, but, write_rows
 
 import recovery_research as rr
 from recovery_research.customers import group_changes, group_probes
+from recovery_research.customers.group_answers import adjust_groups
+from recovery_research.customers.group_probes import check_placebos, set_beside
 from recovery_research.customers.mappings import read_mapping
 from recovery_research.customers.sentences import list_limits
 
@@ -101,3 +103,16 @@ def test_a_placebo_is_not_adjusted_for_a_sum_that_it_is_part_of(tmp_path):
         assert not {"prior_spend", "prior_orders", "prior_failures"} & set(held)
         assert "prior_spend_by_then" in held
         assert row.passed == (unseen == 0.0)
+
+
+def test_the_difference_afterwards_stands_beside_the_one_before():
+    read = rr.read_customers("example", mapping="example")
+    adjusted = adjust_groups(read)
+    table = set_beside(check_placebos(read), adjusted).set_index("outcome")
+    for name in ("followup_spend", "satisfaction"):
+        rows = adjusted[
+            (adjusted["outcome"] == name) & (adjusted["view"] != "as they come")
+        ]
+        after = table.loc[f"{name}_before", "difference_after"]
+        assert after == rows["estimate"].item()
+    assert "zero_in_interval" in table

@@ -176,6 +176,36 @@ def check_placebos(read: Customers, *, confidence: float = 0.95) -> pd.DataFrame
     return count_whole(pd.DataFrame(rows))
 
 
+def set_beside(placebos: pd.DataFrame, adjusted: pd.DataFrame) -> pd.DataFrame:
+    """Put the adjusted difference afterwards beside the one before.
+
+    Parameters
+    ----------
+    placebos : DataFrame
+        From `check_placebos`.
+    adjusted : DataFrame
+        From `group_answers.adjust_groups`.
+
+    Returns
+    -------
+    DataFrame
+        The placebos, with ``zero_in_interval`` for ``passed``, and
+        ``difference_after``, in the same unit: what a difference as large as the
+        interval allows would have to be compared with.
+    """
+    if not len(placebos):
+        return placebos
+    rows = adjusted[adjusted["view"] != "as they come"]
+    after = dict(
+        zip(zip(rows["outcome"], rows["treated"], strict=True), rows["estimate"],
+            strict=True)
+    )  # fmt: skip
+    names = zip(placebos["outcome"], placebos["treated"], strict=True)
+    found = [after.get((str(o).removesuffix("_before"), t)) for o, t in names]
+    table = placebos.assign(difference_after=pd.array(found, dtype="Float64"))
+    return table.rename(columns={"passed": "zero_in_interval"})
+
+
 def take_off_window(read: Customers) -> pd.DataFrame:
     """Return an order log's customers with spend before the window before, as well.
 

@@ -123,6 +123,11 @@ def read_source(
     return reader(path, rule, columns=columns, limit=limit)
 
 
+def is_address(source: str) -> bool:
+    """Return whether a source is a database's address, or a reference to one."""
+    return bool(_URL.match(resolve_reference(source)))
+
+
 def resolve_reference(source: str) -> str:
     """Return what an ``env:NAME`` stands for, anything else as it is."""
     if not source.startswith("env:"):

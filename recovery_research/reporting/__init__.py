@@ -12,7 +12,7 @@ how they ended.
 
 Asking
     catalogue, descriptions, parameters, ranges, vocabularies, values, choices,
-    parameter_files, orders, projects, environments
+    parameter_files, customer_files, orders, projects, environments
 Executing
     runner, attempts, retries, execution, kernels, kernel_streams, last_words, outputs,
     watch, memory, signals, orphans, progress

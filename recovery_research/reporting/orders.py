@@ -16,6 +16,7 @@ from recovery_research.reporting.catalogue import (
     read_notebook,
 )
 from recovery_research.reporting.choices import Choice, Layer, choose_parameters
+from recovery_research.reporting.customer_files import check_customer_file
 from recovery_research.reporting.masks import find_references, holds_password
 from recovery_research.reporting.parameter_files import (
     STANDARD,
@@ -180,6 +181,7 @@ def prepare_order(
         weaker.append(read_parameter_file(parameters_file))
     choices = choose_parameters(found.parameters, [*weaker, *layers])
     name = check_report_name(report or found.name)
+    check_customer_file(found, choices)
     return Order(
         notebook=found,
         profile=profile,
