@@ -59,7 +59,8 @@ def plot_against_bounds(
     scaled = drawn.assign(**{c: drawn[c] / drawn["equivalence_high"] for c in columns})
     if "better" in scaled:
         turned = scaled["better"] == "low"
-        scaled.loc[turned, columns] = -scaled.loc[turned, columns[:1] + columns[:0:-1]]
+        swapped = scaled.loc[turned, ["estimate", "ci_high", "ci_low"]]
+        scaled.loc[turned, columns] = -swapped.to_numpy()
     ax = plot_intervals(
         scaled, label=label, hue=hue, ax=ax,
         xlabel="difference for the better, in units of the largest not worth naming",

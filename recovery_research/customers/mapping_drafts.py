@@ -16,6 +16,7 @@ from recovery_research.customers.cells import (
     plain,
     read_cells,
 )
+from recovery_research.customers.doubts import LESS_IS_BETTER
 from recovery_research.customers.mapping_rules import (
     ROLES,
     SHAPES,
@@ -57,6 +58,17 @@ SURELY = {
     "orders": ("customer", "time", "amount", "failed", "resolved"),
     "complaints": ("answer",),
 }
+# What a mapping can say besides; shown at the end of every draft.
+FURTHER = """
+# If you need them (see the examples in data/mappings/):
+# unreadable = "set aside"   at the very top: do so with rows that cannot be read
+# [values] yes = ["solved"], no = ["open"], blank = ["?"], decimal = ","
+# [time] format = "%d/%m/%Y", timezone = "UTC", start = "2024-01-01", end = "2024-12-31"
+# [groups] no_failure = ["none"], recovered = ["solved"], not_recovered = ["open"]
+#          with group = "its column" among [columns], in place of problem and resolved
+# severity, quality (how good the recovery was) and left_time among [columns]
+# others_below = 50 in a covariate that is a category of many levels
+"""
 CHOICES = {
     "complaints": [
         "", "[answers]", "# The answer that the others are compared with.",
@@ -74,7 +86,10 @@ MORE = (
     '# before = "column" (the same, measured before), limits = [1, 7], unit = "points"',
 )
 BEFORE = r"before|prior|previous|tenure|known|age$|region|segment|channel|product|goods"
-AFTER = r"spend|spent|stay|churn|retain|satisf|trust|nps|recommend|disput|repeat|rating"
+AFTER = (
+    r"spend|spent|stay|churn|exit|attrit|turnover|retain|satisf|trust|nps|recommend|"
+    r"disput|repeat|rating|cancel"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +238,7 @@ def write_draft(
     rest = [guess for guess in guesses if guess.name not in columns.values()]
     lines += write_fields(shape, rest)
     lines += CHOICES.get(shape, [])
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n" + FURTHER
 
 
 def write_fields(shape: str, rest: list[ColumnGuess]) -> list[str]:
@@ -241,7 +256,8 @@ def write_fields(shape: str, rest: list[ColumnGuess]) -> list[str]:
         elif (
             countable and not is_before and re.search(AFTER, name) and shape != "orders"
         ):
-            outcomes.append(line)
+            worse = re.search(LESS_IS_BETTER, name)
+            outcomes.append(line[:-2] + ', better = "low" }' if worse else line)
         elif is_before and (countable or guess.kind == "category"):
             covariates.append(line)
         else:
