@@ -68,16 +68,30 @@ def _hash_data(folder: Path) -> dict[str, str]:
 
 
 def _list_distributions() -> dict[str, str]:
-    """List what is installed; again only if a folder of packages has changed."""
-    state = []
-    for place in sys.path:
-        with suppress(OSError):
-            state.append((place, os.stat(place or ".").st_mtime_ns))
-    return dict(_read_distributions(tuple(state)))
+    """List what is installed; again only if what is installed has changed."""
+    return dict(_read_distributions(tuple(map(_read_place, sys.path))))
+
+
+def _read_place(place: str) -> tuple:
+    """Return what tells whether other packages are installed in a place than before.
+
+    Not the time of the folder itself, which may be one where anybody writes.
+    """
+    try:
+        with os.scandir(place or ".") as entries:
+            return (place, *sorted(
+                (entry.name, entry.stat().st_mtime_ns)
+                for entry in entries
+                if entry.name.endswith((".dist-info", ".egg-info"))
+            ))  # fmt: skip
+    except OSError:
+        with suppress(OSError):  # an archive
+            return place, os.stat(place).st_mtime_ns
+        return (place,)
 
 
 @lru_cache(maxsize=2)
-def _read_distributions(_state: tuple[tuple[str, int], ...]) -> dict[str, str]:
+def _read_distributions(_state: tuple[tuple, ...]) -> dict[str, str]:
     found = {
         distribution.metadata["Name"]: distribution.version
         for distribution in distributions()

@@ -44,7 +44,7 @@ def measure_overhead(*, small: bool) -> list[Finding]:
     ]  # fmt: skip
     if small:
         return findings
-    bare, ours = time_both(REPORT, "quick", rounds=5)
+    bare, ours = time_both(REPORT, "quick", rounds=9)
     shares = [ratio - 1.0 for ratio in ratios(tuple(ours), tuple(bare))]
     return [
         *findings,
@@ -101,7 +101,7 @@ def measure_plan(*, small: bool) -> list[Finding]:
             jobs: lambda jobs=jobs: demand_plan(run_plan(read, jobs=jobs, force=True))
             for jobs in (1, AT_ONCE)
         }
-        timings = time_in_turn(tasks, 1 if small else 3)
+        timings = time_in_turn(tasks, 1 if small else 5)
     alone, together = timings[1].seconds, timings[AT_ONCE].seconds
     cores = f"{os.cpu_count()} processors; other work on them counts against it"
     return [
