@@ -91,6 +91,11 @@ def plot_staying(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     for k, (group, rows) in enumerate(table.groupby("group", sort=False)):
         colour = OUTCOME_MARKS[group][1] if group in OUTCOME_MARKS else next(spare)
         line = rows.iloc[thin(len(rows))]
+        if "followed_to" in rows:
+            # Nobody leaves after the last step, but somebody is followed.
+            line = pd.concat(
+                [line, line.tail(1).assign(week=rows["followed_to"].max())]
+            )
         ax.step(line["week"], line["estimate"], where="post", color=colour,
                 linestyle=styles[k % 4], label=say(group))  # fmt: skip
         ax.fill_between(line["week"], line["ci_low"], line["ci_high"], step="post",

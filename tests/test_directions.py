@@ -200,3 +200,18 @@ def test_numbers_in_words_are_never_powers():
     assert sentences.say_number(-0.00123456) == "-0.00123"
     row = pd.Series({"estimate": 2.0, "ci_low": -1.0, "ci_high": 5.0})
     assert sentences.say_interval(row, "dollars") == "+2, -1 to +5 dollars"
+
+
+def test_a_draft_sees_orders_and_dates_that_begin_with_the_month(tmp_path):
+    path = tmp_path / "export.csv"
+    pd.DataFrame(
+        {"Order ID": [f"CA-{k}" for k in range(9)], "Customer ID": list("aabbccdde"),
+         "Order Date": [f"{k + 1}/2{k}/2024" for k in range(9)], "Sales": range(9),
+         "Late": ["no", "yes", "no"] * 3}
+    ).to_csv(path, index=False)  # fmt: skip
+    draft = draft_mapping(path)
+    for line in (
+        'shape = "orders"', 'time = "Order Date"', 'amount = "Sales"', 'failed = "Late"',
+        'customer = "Customer ID"', 'order = "Order ID"', 'format = "%m/%d/%Y"',
+    ):  # fmt: skip
+        assert f"{line}\n" in draft

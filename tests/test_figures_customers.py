@@ -60,6 +60,14 @@ def test_staying_is_drawn_as_steps_and_thinned():
     assert_allclose(ax.lines[0].get_ydata(), 0.999**drawn)
 
 
+def test_staying_is_drawn_as_far_as_somebody_was_followed():
+    rows = pd.DataFrame({"group": "silent", "week": [0.0, 3.0], "estimate": [1.0, 0.5]})
+    rows = rows.assign(ci_low=0.2, ci_high=0.9, followed_to=40.0)
+    (line,) = plot_staying(rows).lines
+    assert_allclose(line.get_xdata(), [0.0, 3.0, 40.0])
+    assert_allclose(line.get_ydata(), [1.0, 0.5, 0.5])
+
+
 @pytest.mark.parametrize("n", [1, 2, 299, 300, 301, 12345])
 def test_thinning_keeps_both_ends(n):
     kept = thin(n)

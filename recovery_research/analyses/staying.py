@@ -208,7 +208,8 @@ def tabulate_staying(
     -------
     DataFrame
         One row per group and week at which somebody left, week 0 first: `group,
-        week, n_at_risk, n_left, estimate, std_error, ci_low, ci_high, confidence`.
+        week, n_at_risk, n_left, estimate, std_error, ci_low, ci_high, confidence`,
+        and `followed_to`, the last week in which somebody of the group was followed.
         The pointwise bands are symmetric in log(-log(share)); they are blank where
         nobody has left yet or nobody is left.
 
@@ -238,6 +239,7 @@ def tabulate_staying(
                 "ci_low": np.r_[np.nan, low],
                 "ci_high": np.r_[np.nan, high],
                 "confidence": confidence,
+                "followed_to": times[0].max(),
             }
         )
         frame.insert(0, "group", name)

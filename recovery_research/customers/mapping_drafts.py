@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from recovery_research.customers.mapping_rules import (
     SHAPES,
     FileMapping,
     SourceRule,
+    TimeRule,
 )
 from recovery_research.customers.sources import RawTable, read_source
 
@@ -29,14 +31,22 @@ ROWS_LOOKED_AT = 5_000
 # A few negative amounts are slips; they are set aside and told.
 MOSTLY = 0.98
 BLANK = FileMapping("draft", "customers", {})
+# What fits two of them is said to: a month is tried before a day.
+WAYS_TO_DATE = (
+    "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%Y/%m/%d", "%m/%d/%Y %H:%M", "%d/%m/%Y %H:%M",
+    "%d.%m.%Y %H:%M", "%d-%m-%Y",
+)  # fmt: skip
 WHEN = "(_on|_at|date|time)$"
 # Words that a column's name holds, for each part of a table; the first that fits wins.
 CLUES = {
     "complaint": r"(complaint|case|ticket).*(id|no|number)$|^(case|ticket)$",
     "order": r"(order|invoice|transaction).*(id|no|number)$|^order$",
-    "customer": r"(customer|client|user|member|person|buyer)(_?(id|no|number))?$",
-    "amount": r"^(amount|price|total|value|order_value|revenue|sales)$",
-    "failed": r"problem|fail|late_or|defect|incident|went_wrong",
+    "customer": r"(customer|client|user|member|person|buyer)(_unique)?"
+    r"(_?(id|no|number))?$",
+    "amount": r"^(amount|price|total|value|order_value|revenue|sales|paid|payment"
+    r"(_value)?|order_(amount|total))$",
+    "failed": r"problem|fail|late_or|^late|defect|incident|went_wrong|delayed|"
+    r"^returned$",
     "complained": r"^complain(ed|t)?$|raised",
     "resolved": r"resolved|made_good|recovered|solved|fixed",
     "response": r"^(answered|responded|replied)$",
@@ -105,11 +115,14 @@ class ColumnGuess:
         ``text``.
     n_levels : int
         Different values among the rows looked at.
+    format : str
+        How dates are written, if not as 2024-12-31.
     """
 
     name: str
     kind: str
     n_levels: int
+    format: str = ""
 
 
 def draft_mapping(source: str | Path, *, sheet: str = "", table: str = "") -> str:
@@ -169,6 +182,11 @@ def guess_column(raw: RawTable, name: str) -> ColumnGuess:
             known = cells.content[~np.isnan(cells.content)]
             kind = "amount" if (known >= 0.0).mean() > MOSTLY else "number"
         return ColumnGuess(name, kind, n_levels)
+    for way in WAYS_TO_DATE:
+        rule = replace(BLANK, time=TimeRule(format=way))
+        with suppress(ColumnRefusedError):
+            if not len(read_cells(column, "time", rule).unreadable):
+                return ColumnGuess(name, "time", n_levels, way)
     if n_levels <= MOST_LEVELS:
         return ColumnGuess(name, "category", n_levels)
     longest = max(map(len, levels))
@@ -237,6 +255,10 @@ def write_draft(
     lines += [f"{role} = {quote(column)}" for role, column in columns.items()]
     rest = [guess for guess in guesses if guess.name not in columns.values()]
     lines += write_fields(shape, rest)
+    ways = {guess.format for guess in guesses if guess.format}
+    if ways:
+        lines += ["", "[time]", "# If days come before months, say so here."]
+        lines += [f"format = {quote(way)}" for way in sorted(ways)[:1]]
     lines += CHOICES.get(shape, [])
     return "\n".join(lines) + "\n" + FURTHER
 
