@@ -122,6 +122,9 @@ def serve() -> None:
     logger.propagate = False
     orders: queue.Queue = queue.Queue()
     threading.Thread(target=_listen, args=[orders], daemon=True).start()
+    # Compiling this grammar of web addresses takes more than half of all imports, and
+    # the schema of notebooks, for which jsonschema is loaded, has no use for it.
+    sys.modules.setdefault("rfc3987_syntax", None)
     from recovery_research.reporting import runner  # noqa: F401 - while waiting
 
     while (order := orders.get()) is not None:
