@@ -118,16 +118,25 @@ def test_what_cannot_be_put_away_stops_no_new_run(tmp_path):
     assert run_report(notebook(tmp_path, TABLE), reports=reports).succeeded
 
 
-def test_unnamed_private_folders_of_the_dead_are_removed_in_time(tmp_path, monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    old, young = tmp_path / ".rr-new-old", tmp_path / ".rr-new-young"
+@pytest.fixture
+def short_folder():
+    # A folder of pytest's own has too long a path for a kernel's sockets.
+    with tempfile.TemporaryDirectory(prefix="t") as folder:
+        yield Path(folder)
+
+
+def test_unnamed_private_folders_of_the_dead_are_removed_in_time(
+    short_folder, monkeypatch
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(short_folder))
+    old, young = short_folder / ".rr-new-old", short_folder / ".rr-new-young"
     for folder, age in ((old, 3700), (young, 60)):
         folder.mkdir()
         (folder / "alive").touch()
         then = time.time() - age
         os.utime(folder, (then, then))
     with private_folder() as own:
-        assert own.parent == Path(tmp_path)
+        assert own.parent == short_folder
         assert not old.exists()
         assert young.exists()
 
