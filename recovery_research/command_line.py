@@ -60,6 +60,9 @@ Exit codes:
 def main(context: click.Context, project: Path | None) -> None:
     """Run notebooks on the service recovery paradox as reports."""
     context.obj = project
+    # Compiling this grammar of web addresses takes longer than all other imports, and
+    # the schema of notebooks, for which jsonschema is loaded, has no use for it.
+    sys.modules.setdefault("rfc3987_syntax", None)
 
 
 for _command in (
