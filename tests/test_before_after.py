@@ -182,6 +182,21 @@ def test_panels_that_will_not_do():
     assert "-9" in far.note
 
 
+@pytest.mark.parametrize(("n_failed", "doubted"), [(12, True), (60, False)])
+def test_an_event_study_of_few_failed_says_so(n_failed, doubted):
+    rng = np.random.default_rng(6)
+    panel = pd.DataFrame(
+        {
+            "customer": np.repeat(np.arange(200), 4),
+            "period": np.tile(np.arange(4), 200),
+            "spend": rng.exponential(20.0, 800),
+        }
+    )
+    panel["event_period"] = np.where(panel["customer"] < n_failed, 2.0, np.nan)
+    note = study_event(panel, outcome="spend", first=-2, last=1).note
+    assert note.startswith("the smaller group has 12 customers") == doubted
+
+
 def test_an_order_log_becomes_a_panel():
     orders = pd.DataFrame(
         {

@@ -55,11 +55,17 @@ def test_answers_are_those_of_the_analyses(example):
     same(
         row, found, ("change", "regression_to_mean", "estimate", "ci_low", "n_missing")
     )
-    row = group_probes.bound_groups(example).set_index("outcome").loc["satisfaction"]
-    found = rr.bound_worst_case(
-        example.customers, outcome="satisfaction", lowest=1, highest=7
-    )
-    same(row, found, ("bound_low", "bound_high", "ci_low", "ci_high"))
+    table = group_probes.bound_groups(example).set_index(["treated", "outcome"])
+    for group in ("recovered", "silent"):
+        found = rr.bound_worst_case(
+            example.customers,
+            outcome="satisfaction",
+            lowest=1,
+            highest=7,
+            treated=group,
+        )
+        row = table.loc[(group, "satisfaction")]
+        same(row, found, ("bound_low", "bound_high", "ci_low", "ci_high"))
     row = group_changes.find_parities(example).set_index("outcome").loc["satisfaction"]
     found = rr.find_parity(
         example.customers, outcome="satisfaction", quality="recovery_quality"

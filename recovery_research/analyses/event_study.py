@@ -12,6 +12,9 @@ from scipy import stats
 from recovery_research.analyses.groups import require_column
 from recovery_research.analyses.intervals import check_level
 
+# Limits are normal: with fewer customers they cover less often than they say.
+FEW = 30
+
 
 @dataclass(frozen=True, slots=True)
 class EventStudy:
@@ -123,17 +126,23 @@ def study_event(
     table["confidence"] = confidence
     shown = table["estimate"].notna().to_numpy()
     statistic, p_value, freedom = measure_pretrend(table, influence, shown)
-    note = ""
+    notes = []
     if not shown.all():
         missing = table.loc[~shown, "period"].tolist()
-        note = f"nobody was failed early or late enough for periods {missing}"
+        notes.append(f"nobody was failed early or late enough for periods {missing}")
+    least = int(table.loc[shown, ["n_treated", "n_control"]].min().min())
+    if least < FEW:
+        notes.append(
+            f"the smaller group has {least} customers: limits and the pre-trend test "
+            "lean on many"
+        )
     columns = ["period", "estimate", "std_error", "ci_low", "ci_high", "confidence"]
     return EventStudy(
         periods=table[[*columns, "n_treated", "n_control"]],
         pretrend_statistic=statistic,
         pretrend_p_value=p_value,
         pretrend_periods=freedom,
-        note=note,
+        note="; ".join(notes),
     )
 
 

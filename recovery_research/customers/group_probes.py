@@ -13,6 +13,7 @@ from recovery_research.customers.group_answers import usable_covariates, varies
 from recovery_research.customers.mapping_rules import Field
 from recovery_research.customers.questions import (
     count_whole,
+    list_questions,
     main_questions,
     why_not_before,
 )
@@ -36,11 +37,21 @@ def answer(
         return known | {"note": str(error).rstrip(".")}
 
 
-def list_pairs(read: Customers) -> list[tuple[dict[str, object], Field]]:
-    """Return who is compared, and on which outcome, for the main questions."""
+def list_pairs(
+    read: Customers, *, silent: bool = False
+) -> list[tuple[dict[str, object], Field]]:
+    """Return who is compared, and on which outcome, for the main questions.
+
+    With `silent` also those who never complained, against no failure.
+    """
+    asked = main_questions(read)
+    if silent and read.shape != "complaints":
+        others = list_questions(read)
+        others = others[others["asked"] & (others["treated"] == "silent")]
+        asked = pd.concat([asked, others])
     return [
         ({"outcome": each.name, "treated": row.treated, "control": row.control}, each)
-        for row in main_questions(read).itertuples()
+        for row in asked.itertuples()
         for each in read.outcomes
     ]
 
@@ -242,12 +253,12 @@ def bound_groups(read: Customers, *, confidence: float = 0.95) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The fields of `worst_cases.WorstCase`, one row per main question and outcome
-        of which some values are unknown; where the mapping says no ``limits``,
-        ``note`` says so.
+        The fields of `worst_cases.WorstCase`, one row per main question (and for the
+        silent, who answer least) and outcome of which some values are unknown; where
+        the mapping says no ``limits``, ``note`` says so.
     """
     rows = []
-    for known, each in list_pairs(read):
+    for known, each in list_pairs(read, silent=True):
         chosen = read.customers["index_outcome"].isin(
             [known["treated"], known["control"]]
         )
