@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 PYTEST := $(BIN)/python -m pytest -n auto
 
-.PHONY: help report reports lab test test-intervals test-long check format bench calibrate lock clean
+.PHONY: help report reports lab test test-long check format bench calibrate lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | \
@@ -38,14 +38,8 @@ lab: $(READY) ## open JupyterLab on the notebooks
 test: $(READY) ## run the tests
 	$(PYTEST) -m "not slow"
 
-INTERVALS := $(addprefix tests/test_,adjustment.py before_after.py calibration.py index_study.py \
-  interval_coverage.py leaving.py mediation.py ratios.py staying.py thresholds.py)
-
-test-intervals: $(READY) ## run the slow checks of coverage and of the stored fit
-	$(PYTEST) -m slow $(INTERVALS)
-
-test-long: $(READY) ## run the long statistical checks too
-	$(PYTEST)
+test-long: $(READY) ## run the long checks: statistics, faults, planted mutants
+	$(PYTEST) -m slow
 
 check: $(READY) ## lint and format, notebooks too; changes nothing
 	$(BIN)/ruff check .
