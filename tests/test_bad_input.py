@@ -1,21 +1,15 @@
 """Bad input is refused: what came, what is allowed, what to write instead."""
 
 import math
-import re
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from refusals import refuses
 
 import recovery_research as rr
 
 NAN, INF = math.nan, math.inf
-
-
-def refuses(error, *parts):
-    """Expect an error whose message holds all the parts, in this order."""
-    pattern = ".*".join(re.escape(part) for part in parts)
-    return pytest.raises(error, match=f"(?s){pattern}")
 
 
 @pytest.fixture

@@ -99,6 +99,12 @@ def test_a_draft_proposes_which_way_is_better(churners):
     assert 'churned = { column = "churned", kind = "yes_no", better = "low" }' in draft
 
 
+def test_a_draft_takes_points_of_a_scale_for_no_amounts():
+    draft = draft_mapping("example")
+    assert 'satisfaction = { column = "satisfaction", kind = "number" }' in draft
+    assert 'spend_13_weeks = { column = "spend_13_weeks", kind = "amount" }' in draft
+
+
 def check(*arguments):
     return CliRunner().invoke(main, ["check", *map(str, arguments)])
 

@@ -1,18 +1,12 @@
 """Tables edited by hand: file, row, column, what came and what is allowed."""
 
-import re
 import shutil
 
 import pytest
+from refusals import refuses
 
 import recovery_research as rr
 from recovery_research import coefficients, ledgers, places, policies
-
-
-def refuses(error, *parts):
-    """Expect an error whose message holds all the parts, in this order."""
-    pattern = ".*".join(re.escape(part) for part in parts)
-    return pytest.raises(error, match=f"(?s){pattern}")
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 from click.testing import CliRunner
+from fault_runs import TAG, marked
 from sample_notebooks import write_notebook
 
 from recovery_research import command_line
@@ -20,14 +21,12 @@ from recovery_research.reporting.checks import CHECK_FILE, read_check
 from recovery_research.reporting.history import read_history
 from recovery_research.reporting.ingredients import trace_order
 from recovery_research.reporting.orders import prepare_order
-from recovery_research.reporting.orphans import MARK
 from recovery_research.reporting.plan_runs import run_plan
 from recovery_research.reporting.plans import read_plan
 from recovery_research.reporting.records import read_record
 from recovery_research.reporting.shelf import Shelf
 
 ROOT = Path(__file__).resolve().parent.parent
-TAG = "RECOVERY_RESEARCH_TEST"
 CELLS = [
     "parameters:n = 1  # how many [1 to 99]\nseed = 5  # luck",
     "import csv, pathlib\nfrom IPython.display import display\n"
@@ -90,19 +89,6 @@ def call(*arguments):
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result
-
-
-def left_over():
-    """Processes that kernels of these tests have left behind."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            environment = process.environ()
-        except psutil.Error:
-            continue
-        if MARK in environment and environment.get(TAG) == str(os.getpid()):
-            found.append(process.pid)
-    return found
 
 
 def await_cell(folder, name, text="cell 4", seconds=60):
@@ -250,7 +236,7 @@ def test_a_running_report_is_followed_and_stopped(home):
     assert "stopped by SIGTERM" in heard
     (run,) = read_history(home / "slow").runs
     assert (run.verdict, run.cell) == ("interrupted", 4)
-    assert left_over() == []
+    assert marked() == []
     assert call("follow", "slow", "--reports", home / "slow").exit_code == 2
     assert call("follow", "slw", "--reports", home / "slow").exit_code == 2
 
@@ -274,7 +260,7 @@ def test_a_worker_that_dies_costs_its_report_only(home):
     assert "zgood: succeeded in" in said
     assert " cell " not in said, "the log of a plan has no line for every cell"
     assert "1 good" in out
-    assert left_over() == []
+    assert marked() == []
     assert Shelf(home / "dead", "zgood").latest() is not None
 
 

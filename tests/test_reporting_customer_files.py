@@ -48,11 +48,17 @@ def test_what_cannot_be_read_is_refused(mine, source, mapping, message):
 
 
 def test_what_can_be_read_is_not(mine, monkeypatch):
-    order(source="mine.csv", mapping="mine.toml")
-    order(source="example-orders", mapping="example-orders")
-    # Away or not, a database is not asked.
-    order(source="sqlite:///not/there.db", mapping="mine.toml")
-    prepare_order("03-recovery-paradox", [Layer("here", {"mapping": "not there"})])
+    for given in (
+        {"source": "mine.csv", "mapping": "mine.toml"},
+        {"source": "example-orders", "mapping": "example-orders"},
+        # Away or not, a database is not asked.
+        {"source": "sqlite:///not/there.db", "mapping": "mine.toml"},
+    ):
+        assert order(**given).values().items() >= given.items()
+    # Nothing is read of a mapping for a file that was not given.
+    given = {"mapping": "not there"}
+    simulated = prepare_order("03-recovery-paradox", [Layer("here", given)])
+    assert simulated.values()["source"] == "simulated"
 
 
 def test_nothing_is_left_behind(mine):

@@ -68,6 +68,8 @@ SURELY = {
     "orders": ("customer", "time", "amount", "failed", "resolved"),
     "complaints": ("answer",),
 }
+# Points of a scale: they are never below 0 either, but nobody spends them.
+RATINGS = r"satisf|rating|score|nps|trust|stars|recommend"
 # What a mapping can say besides; shown at the end of every draft.
 FURTHER = """
 # If you need them (see the examples in data/mappings/):
@@ -278,6 +280,8 @@ def write_fields(shape: str, rest: list[ColumnGuess]) -> list[str]:
         elif (
             countable and not is_before and re.search(AFTER, name) and shape != "orders"
         ):
+            if guess.kind == "amount" and re.search(RATINGS, name):
+                line = line.replace('kind = "amount"', 'kind = "number"')
             worse = re.search(LESS_IS_BETTER, name)
             outcomes.append(line[:-2] + ', better = "low" }' if worse else line)
         elif is_before and (countable or guess.kind == "category"):
