@@ -14,8 +14,6 @@ from pydantic import Field
 from .ledgers import LedgerError, LedgerRow, read_ledger
 from .near_names import did_you_mean
 
-EVIDENCE_CLASSES = ("sourced", "calibrated", "assumed")
-
 
 @dataclass(frozen=True, slots=True)
 class Coefficient:

@@ -15,8 +15,6 @@ from recovery_research.reporting.records import RunRecord, read_record
 if TYPE_CHECKING:
     import pandas as pd
 
-ABSENT = None
-
 
 @dataclass(frozen=True, slots=True)
 class Change:

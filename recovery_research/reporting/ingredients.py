@@ -15,16 +15,6 @@ from recovery_research.reporting.provenance import gather_provenance, hash_bytes
 from recovery_research.reporting.records import Provenance
 
 UNKNOWN = ""
-INGREDIENTS = (
-    "notebook",
-    "modules",
-    "parameters",
-    "package",
-    "data",
-    "sources",
-    "python",
-    "distributions",
-)
 
 
 def trace_order(order: Order) -> Provenance:
