@@ -124,6 +124,38 @@ def rows_of_policy(customers: pd.DataFrame, policy: str | None) -> NDArray[np.bo
     return (customers["policy"] == policy).to_numpy(dtype=bool)
 
 
+def customer_clusters(table: pd.DataFrame) -> NDArray[np.int64] | None:
+    """Return which customer each row is of, if some customer has several rows.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows that are compared, those of one policy; perhaps with ``customer``.
+
+    Returns
+    -------
+    int64 array, shape (n_rows,), or None
+        The same number for rows of the same customer. None where each row is a
+        customer of her own: no column ``customer``, no id twice. A row whose id is
+        blank is a customer of her own.
+
+    Examples
+    --------
+    >>> customer_clusters(pd.DataFrame({"customer": ["b", "a", "b"]})).tolist()
+    [0, 1, 0]
+    >>> customer_clusters(pd.DataFrame({"customer": ["b", "a", "c"]})) is None
+    True
+    """
+    if "customer" not in table:
+        return None
+    codes, ids = pd.factorize(table["customer"].to_numpy())
+    blank = codes < 0
+    if len(ids) + int(blank.sum()) == len(table):
+        return None
+    codes[blank] = len(ids) + np.arange(int(blank.sum()))
+    return codes.astype(np.int64)
+
+
 def require_column(customers: pd.DataFrame, column: str) -> None:
     """Raise if a column is not there, naming those that are."""
     if column not in customers:
