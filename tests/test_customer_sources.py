@@ -68,29 +68,29 @@ def test_rows_of_a_workbook_are_called_as_it_calls_them(tmp_path, typed):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.csv", b"PAR1....", "named as CSV, but holds Parquet; rename it to end in .parquet"),
-        ("a.csv", b"PK\x03\x04....", "holds Excel; rename it to end in .xlsx"),
-        ("a.xlsx", b"id,x\n1,2\n", "named as Excel, but holds CSV; rename it to end in .csv"),
-        ("a.csv", b"SQLite format 3\x00...", "holds SQLite"),
-        ("a.xlsx", b"\xd0\xcf\x11\xe0....", r"an old Excel workbook \(.xls\); save it as .xlsx"),
-        ("a.csv", b"\x1f\x8b....", "a gzip archive; unpack it"),
+        ("a.csv", b"PAR1....", "broken or cut short"),
+        ("a.csv", b"PK\x03\x04....", "begins as a workbook or zip archive does, and its end"),
+        ("a.csv", b"SQLite format 3\x00...", "SQLite says"),
+        ("a.xlsx", b"\xd0\xcf\x11\xe0....", "broken or cut short, or no old workbook"),
+        ("a.csv", b"\x1f\x8b....", "broken or cut short"),
+        ("a.csv", b"BZh91AY", "a bzip2 archive; unpack it"),
         ("a.csv", b"<!DOCTYPE html><html>", "a web page"),
-        ("a.csv", b'[{"id": 1}]', "holds JSON"),
+        ("a.csv", b"%PDF-1.4", "a PDF"),
+        ("a.csv", b"\x80\x04\x95", "a Python pickle, which is never opened"),
         ("a.csv", b"id,x\n1,\x00\x01", "binary data of an unknown kind"),
-        ("a.csv", "id,x\n1,ü\n".encode("utf-16"), "UTF-16 text; save it as UTF-8"),
-        ("a.csv", "id,x\n1,Müller\n".encode("latin-1"), "is not utf-8 text"),
         ("a.csv", b"", "is empty: 0 bytes"),
         ("a.csv", b"\n\n", "the first row holds no column names"),
-        ("a.csv", b"id,x,id\n1,2,3\n", r"columns \['id'\] more than once"),
+        ("a.json", b'{"a": [{"x": 1}], "b": [{"y": 1}]}', "several lists of records"),
+        ("a.json", b'[{"id": 1}, {"id"', "broken or cut short, or no table"),
         ("a.parquet", b"PAR1 and then nothing", "broken or cut short"),
-        ("a.xlsx", b"PK\x03\x04 and then nothing", "not a workbook that can be read"),
+        ("a.xlsx", b"PK\x03\x04 and then nothing", "broken or cut short"),
         ("a.sqlite", b"SQLite format 3\x00 and then nothing", "SQLite says"),
-        ("a.docx", b"PK\x03\x04....", r"files end in .*; got '.docx'"),
+        ("a.sav", b"$FL2 and then nothing", "not a SPSS file that can be read"),
+        ("a.dta", b"<stata_dta> and then nothing", "not a Stata file that can be read"),
+        ("a.feather", b"ARROW1 and then nothing", "broken or cut short"),
     ],
 )  # fmt: skip
-def test_a_file_that_is_not_what_it_says_is_told_in_one_line(
-    tmp_path, name, content, message
-):
+def test_a_file_that_is_no_table_is_told_in_one_line(tmp_path, name, content, message):
     path = tmp_path / name
     path.write_bytes(content)
     with warnings.catch_warnings():
@@ -110,7 +110,9 @@ def test_another_encoding_can_be_named(tmp_path):
 def test_a_quote_that_never_closes_is_told(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text('id,x\n1,"' + "never closed\n2,3\n" * 2_000_000)
-    with pytest.raises(CustomerFileError, match="a quote was opened"):
+    with pytest.raises(
+        CustomerFileError, match="in row 2 a quote is opened and not closed"
+    ):
         read_source(path, SourceRule())
 
 
@@ -150,6 +152,11 @@ def test_missing_files_and_columns_are_named(tmp_path, monkeypatch, customer_fil
         CustomerFileError, match=r"no column 'spend90'.*Did you mean 'spend_90'"
     ):
         read_source(customer_file, SourceRule(), columns=["spend90"])
+    twice = write_rows(tmp_path / "twice.csv", ["1,2,3,4"], "id,x,id,")
+    held = read_source(twice, SourceRule()).table
+    assert held.column_names == ["id (1)", "x", "id (2)", "column 4"]
+    with pytest.raises(CustomerFileError, match=r"say which, 'id \(1\)' or 'id \(2\)'"):
+        read_source(twice, SourceRule(), columns=["id"])
 
 
 def test_a_relative_path_is_looked_for_where_the_command_was_called(

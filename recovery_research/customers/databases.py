@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-import datetime
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import numpy as np
+from numpy.typing import NDArray
 
+from recovery_research.customers.build_columns import build_column, join_chunks
 from recovery_research.customers.findings import CustomerFileError
+from recovery_research.customers.headers import name_columns
 from recovery_research.customers.mapping_rules import SourceRule
+from recovery_research.customers.queries import (
+    MOST_ROWS,
+    MOST_SECONDS,
+    check_count,
+    check_query,
+    guard_sqlite,
+    limit_time,
+    refuse,
+)
+from recovery_research.customers.size_limits import refuse_size
 from recovery_research.customers.sources import RawTable, choose_columns
 from recovery_research.near_names import did_you_mean
 
@@ -23,33 +34,43 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ROWS_AT_ONCE = 50_000
-
-
-def read_file_database(
-    path: Path, rule: SourceRule, *, columns: list[str] | None, limit: int | None
-) -> RawTable:
-    """Read a table or query of a SQLite or DuckDB file, which stays unchanged."""
-    with path.open("rb") as file:
-        is_sqlite = file.read(6) == b"SQLite"
-    reader = read_sqlite if is_sqlite else read_duckdb
-    return reader(path, rule, columns, limit)
+# Nothing but the file is reached, and that stays so.
+LOCKED = {"enable_external_access": "false", "lock_configuration": "true"}
+CASTS = " (Columns of text files are texts: write cast(amount as double).)"
+# Settings of a transaction that only reads, and not for ever, by kind of database.
+SETTINGS = {
+    "mysql": ("set transaction read only",),
+    "mariadb": ("set transaction read only",),
+    "oracle": ("set transaction read only",),
+    "postgresql": (
+        f"set local statement_timeout = {int(1000 * MOST_SECONDS)}",
+        "set local transaction read only",
+    ),
+}
 
 
 def read_sqlite(
-    path: Path, rule: SourceRule, columns: list[str] | None, limit: int | None
+    path: Path, rule: SourceRule, *, columns: list[str] | None, limit: int | None
 ) -> RawTable:
-    """Read a SQLite file."""
-    connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)
+    """Read a SQLite file, which stays unchanged."""
+    # Opened as what cannot change, no file appears beside it; one that is being
+    # written to has its news in a file beside it, and is opened to read alone.
+    is_written = Path(f"{path}-wal").exists() or Path(f"{path}-journal").exists()
+    how = "mode=ro" if is_written else "mode=ro&immutable=1"
+    connection = sqlite3.connect(
+        f"file:{quote(str(path))}?{how}", uri=True, check_same_thread=False
+    )
     try:
         listed = connection.execute(
             "select name from sqlite_master where type in ('table', 'view') "
             "and name not like 'sqlite_%' order by name"
         )
         query = write_query(path.name, [row[0] for row in listed], rule)
-        cursor = connection.execute(query)
-        held = [column[0] for column in cursor.description]
-        pieces = iter(lambda: cursor.fetchmany(ROWS_AT_ONCE), [])
-        return gather(path.name, "SQLite", held, columns, pieces, limit)
+        with guard_sqlite(connection, path.name):
+            cursor = connection.execute(query)
+            held = [column[0] for column in cursor.description]
+            pieces = iter(lambda: cursor.fetchmany(ROWS_AT_ONCE), [])
+            return gather(path.name, "SQLite", held, columns, pieces, limit)
     except sqlite3.Error as error:
         raise CustomerFileError(f"{path.name}: SQLite says: {error}.") from None
     finally:
@@ -57,13 +78,13 @@ def read_sqlite(
 
 
 def read_duckdb(
-    path: Path, rule: SourceRule, columns: list[str] | None, limit: int | None
+    path: Path, rule: SourceRule, *, columns: list[str] | None, limit: int | None
 ) -> RawTable:
-    """Read a DuckDB file."""
+    """Read a DuckDB file, which stays unchanged."""
     import duckdb
 
     try:
-        connection = duckdb.connect(str(path), read_only=True)
+        connection = duckdb.connect(str(path), read_only=True, config=LOCKED)
     except duckdb.Error as error:
         raise CustomerFileError(
             f"{path.name}: DuckDB says: {first_line(error)}"
@@ -73,20 +94,63 @@ def read_duckdb(
             "select table_name from information_schema.tables order by table_name"
         ).fetchall()
         query = write_query(path.name, [row[0] for row in listed], rule)
-        held = list(connection.sql(query).columns)
-        wanted = choose_columns(path.name, held, columns)
-        chosen = ", ".join('"' + name.replace('"', '""') + '"' for name in wanted)
-        end = "" if limit is None else f" limit {int(limit)}"
-        table = connection.sql(
-            f"select {chosen} from ({query}) as chosen{end}"
-        ).to_arrow_table()
-    except duckdb.Error as error:
-        raise CustomerFileError(
-            f"{path.name}: DuckDB says: {first_line(error)}"
-        ) from None
+        return ask_duckdb(connection, path.name, query, columns, limit)
     finally:
         connection.close()
-    return RawTable(path.name, "DuckDB", table, np.arange(1, table.num_rows + 1))
+
+
+def ask_duckdb(
+    connection: object,
+    name: str,
+    query: str,
+    columns: list[str] | None,
+    limit: int | None,
+) -> RawTable:
+    """Ask a query of a DuckDB connection that can only read."""
+    import duckdb
+
+    try:
+        statements = duckdb.extract_statements(query)
+        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+            raise refuse(name, "it is not one select")
+        with limit_time(name, connection.interrupt):
+            described = connection.execute(f"describe {query}").fetchall()
+            held = name_columns([row[0] for row in described])
+            wanted = choose_columns(name, held, columns)
+            listed = ", ".join(map(in_quotes, held))
+            chosen = ", ".join(map(in_quotes, wanted))
+            end = f"limit {MOST_ROWS + 1 if limit is None else int(limit)}"
+            mark = free_name("row_mark", held)
+            table = connection.sql(
+                f"select {chosen}, hash({listed}) as {in_quotes(mark)} "
+                f"from ({query}) as chosen({listed}) {end}"
+            ).to_arrow_table()
+    except duckdb.Error as error:
+        raise CustomerFileError(
+            f"{name}: DuckDB says: {first_line(error)}{CASTS * is_about_types(error)}"
+        ) from None
+    check_count(name, table.num_rows)
+    refuse_size(name, "the table", table.nbytes)
+    marks = table.column(mark).to_numpy().astype(np.uint64)
+    rows = np.arange(1, table.num_rows + 1)
+    return RawTable(name, "DuckDB", table.select(wanted), rows, marks=marks)
+
+
+def in_quotes(column: str) -> str:
+    """Return a column's name as SQL takes it."""
+    return '"' + column.replace('"', '""') + '"'
+
+
+def free_name(name: str, held: list[str]) -> str:
+    """Return a name that no column has."""
+    while name in held:
+        name += "_"
+    return name
+
+
+def is_about_types(error: BaseException) -> bool:
+    """Return whether a query fails at texts that it takes for numbers."""
+    return "VARCHAR" in str(error)
 
 
 def read_database(
@@ -98,6 +162,8 @@ def read_database(
 
     try:
         parsed = sqlalchemy.engine.make_url(url)
+        if parsed.get_backend_name() in ("sqlite", "duckdb"):
+            return read_file_url(parsed, rule, columns=columns, limit=limit)
         name = parsed.render_as_string(hide_password=True)
         engine = sqlalchemy.create_engine(parsed)
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
@@ -113,9 +179,14 @@ def read_database(
             connection = connection.execution_options(
                 stream_results=True, postgresql_readonly=True
             )
-            tables = [] if rule.query else sqlalchemy.inspect(engine).get_table_names()
-            query = write_query(name, tables, rule)
-            result = connection.execute(sqlalchemy.text(query))
+            tables = [] if rule.query else list_tables(engine)
+            query = write_query(name, tables, rule, engine.dialect)
+            for setting in SETTINGS.get(engine.dialect.name, ()):
+                connection.exec_driver_sql(
+                    setting, execution_options={"stream_results": False}
+                )
+            # A colon in a query is a colon, no name of a value to be filled in.
+            result = connection.execute(sqlalchemy.text(query.replace(":", r"\:")))
             # SQLAlchemy forgets the cursor of a connection that breaks; we do not.
             with closing(result.cursor):
                 held = list(result.keys())
@@ -131,6 +202,28 @@ def read_database(
         engine.dispose()
 
 
+def read_file_url(
+    parsed: object, rule: SourceRule, *, columns: list[str] | None, limit: int | None
+) -> RawTable:
+    """Read a database that is a file; where there is none, none is made."""
+    path = Path(parsed.database or "")
+    if not parsed.database or not path.is_file():
+        raise CustomerFileError(
+            f"{parsed}: there is no file {str(path)!r}; nothing was made."
+        )
+    from recovery_research.customers.files import read_path
+
+    return read_path(path, rule, columns=columns, limit=limit)
+
+
+def list_tables(engine: object) -> list[str]:
+    """Return the names of a database's tables and views."""
+    import sqlalchemy
+
+    inspector = sqlalchemy.inspect(engine)
+    return [*inspector.get_table_names(), *inspector.get_view_names()]
+
+
 def count_rows(pieces: Iterable[Sequence], read: list[int]) -> Iterator[Sequence]:
     """Pass pieces on and keep count of their rows, for the message if it breaks."""
     for piece in pieces:
@@ -138,10 +231,12 @@ def count_rows(pieces: Iterable[Sequence], read: list[int]) -> Iterator[Sequence
         yield piece
 
 
-def write_query(name: str, tables: list[str], rule: SourceRule) -> str:
+def write_query(
+    name: str, tables: list[str], rule: SourceRule, dialect: object = None
+) -> str:
     """Return the query of a mapping, or the one that reads its table."""
     if rule.query:
-        return rule.query.strip().rstrip(";")
+        return check_query(name, rule.query)
     if rule.table and rule.table not in tables:
         raise CustomerFileError(
             f"{name} has no table {rule.table!r}; it has {tables}."
@@ -152,8 +247,10 @@ def write_query(name: str, tables: list[str], rule: SourceRule) -> str:
             f"{name} has the tables {tables}; name one in the mapping, [source] "
             'table = "...", or give a query = "select ...".'
         )
-    table = (rule.table or tables[0]).replace('"', '""')
-    return f'select * from "{table}"'
+    table = rule.table or tables[0]
+    if dialect is not None:
+        return f"select * from {dialect.identifier_preparer.quote_identifier(table)}"
+    return f"select * from {in_quotes(table)}"
 
 
 def gather(
@@ -167,56 +264,27 @@ def gather(
     """Put pieces of rows together as columns; each piece is let go of at once."""
     import pyarrow as pa
 
+    held = name_columns(held)
     wanted = choose_columns(name, held, columns)
     places = [held.index(column) for column in wanted]
     chunks: list[list[pa.Array]] = [[] for _ in wanted]
-    n_rows = 0
+    marks: list[NDArray] = [np.array([], dtype=np.uint64)]
+    n_rows, n_bytes = 0, 0
     for piece in pieces:
         for chunk, place in zip(chunks, places, strict=True):
             chunk.append(build_column([row[place] for row in piece]))
+            n_bytes += chunk[-1].nbytes
+        hashes = [hash(repr(tuple(row))) for row in piece]
+        marks.append(np.array(hashes, dtype=np.int64).view(np.uint64))
         n_rows += len(piece)
+        check_count(name, n_rows)
+        refuse_size(name, f"what was read so far, {n_rows:,} rows,", n_bytes)
         if limit is not None and n_rows >= limit:
             break
     arrays = [join_chunks(chunk) for chunk in chunks]
     table = pa.Table.from_arrays(arrays, names=wanted)
-    return RawTable(name, kind, table, np.arange(1, n_rows + 1))
-
-
-def build_column(values: list) -> pa.Array:
-    """Turn Python values into a column; mixed kinds become the texts they show."""
-    import pyarrow as pa
-
-    kinds = {type(value) for value in values if value is not None}
-    if kinds & {Decimal}:
-        values = [float(v) if isinstance(v, Decimal) else v for v in values]
-        kinds = (kinds - {Decimal}) | {float}
-    try:
-        if kinds <= {int, float}:
-            # A whole number beyond 2^53 would change; as text it does not.
-            large = any(isinstance(v, int) and abs(v) > 2**53 for v in values)
-            if kinds != {int, float} or not large:
-                return pa.array(values, pa.float64() if float in kinds else None)
-        elif len(kinds) == 1 or kinds <= {datetime.datetime}:
-            return pa.array(values)
-    except (pa.ArrowException, OverflowError):
-        pass
-    return pa.array([None if v is None else str(v) for v in values], pa.string())
-
-
-def join_chunks(chunks: list[pa.Array]) -> pa.ChunkedArray:
-    """Join the pieces of a column; where kinds differ, as numbers or as texts."""
-    import pyarrow as pa
-
-    types = {chunk.type for chunk in chunks if chunk.type != pa.null()}
-    if not types:
-        return pa.chunked_array(chunks or [pa.array([], pa.string())])
-    if len(types) == 1:
-        kind = types.pop()
-    elif types <= {pa.int64(), pa.float64()}:
-        kind = pa.float64()
-    else:
-        kind = pa.string()
-    return pa.chunked_array([chunk.cast(kind) for chunk in chunks], kind)
+    rows = np.arange(1, n_rows + 1)
+    return RawTable(name, kind, table, rows, marks=np.concatenate(marks))
 
 
 def first_line(error: BaseException) -> str:

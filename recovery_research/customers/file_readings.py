@@ -152,7 +152,8 @@ def read_file(source: str | Path, mapping: FileMapping) -> Reading:
         If the source as a whole cannot be read.
     """
     raw = read_source(source, mapping.source, columns=mapping.used_columns())
-    reading = Reading(raw, mapping)
+    reading = Reading(raw, mapping, findings=list(raw.told))
+    tell_broken(reading)
     if not len(raw.rows):
         reading.add_error("", "the table has a header but no rows.")
         return reading
@@ -169,6 +170,16 @@ def read_file(source: str | Path, mapping: FileMapping) -> Reading:
         if cells is not None:
             reading.fields[each.name_before] = cells
     return reading
+
+
+def tell_broken(reading: Reading) -> None:
+    """Note the rows that could not be read at all."""
+    broken = reading.raw.broken
+    if broken:
+        row, why = broken[0]
+        more = "" if len(broken) == 1 else f"; {len(broken) - 1:,} more such rows"
+        said = Finding("set aside", "", row, "", len(broken), f"the row {why}{more}")
+        reading.findings.append(said)
 
 
 def read_column(

@@ -16,6 +16,9 @@ from recovery_research.customers.mapping_rules import (
 )
 from recovery_research.near_names import did_you_mean
 
+# Numbers that rules name, and whether they are whole.
+NUMBERS = dict.fromkeys(("seed", "skip_rows", "header_rows"), True)
+NUMBERS["followup_weeks"] = False
 Rule = TypeVar("Rule", ValueRule, TimeRule, SourceRule, OrderRule)
 
 
@@ -75,8 +78,8 @@ def read_rule(name: str, part: str, content: Mapping, rule: type[Rule]) -> Rule:
         given = table[each.name]
         if "tuple" in str(each.type):
             given = as_texts(place, each.name, given)
-        elif each.name in ("followup_weeks", "seed"):
-            given = as_number(place, each.name, given, whole=each.name == "seed")
+        elif each.name in NUMBERS:
+            given = as_number(place, each.name, given, whole=NUMBERS[each.name])
         elif each.name in ("start", "end", "day"):
             given = given if isinstance(given, int | float) else str(given)
         elif not isinstance(given, str):

@@ -135,20 +135,33 @@ class TimeRule:
 
 @dataclass(frozen=True, slots=True)
 class SourceRule:
-    """Which part of a workbook or database is read.
+    """Which part of a source is read.
 
     Attributes
     ----------
     sheet, table, query : str
-        Of a workbook; of a database; SQL for a database in place of a table.
-    encoding : str
-        Of a text file.
+        Of a workbook; of a database; one select, in place of a table.
+    member : str
+        Of a zip archive that holds several files.
+    files : tuple of str
+        Files that the query joins, beside the source; each is a table of its name.
+    encoding, delimiter : str
+        Of a text file; empty to find them out.
+    skip_rows : int
+        Rows above the header; -1 to find out.
+    header_rows : int
+        Rows that the header has.
     """
 
     sheet: str = ""
     table: str = ""
     query: str = ""
-    encoding: str = "utf-8"
+    member: str = ""
+    files: tuple[str, ...] = ()
+    encoding: str = ""
+    delimiter: str = ""
+    skip_rows: int = -1
+    header_rows: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,33 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recovery_research import places
-from recovery_research.customers.findings import CustomerFileError
+from recovery_research.customers.findings import CustomerFileError, Finding
 from recovery_research.customers.mapping_rules import SourceRule
 from recovery_research.near_names import did_you_mean
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SUFFIXES = {
-    ".csv": "CSV", ".tsv": "CSV", ".txt": "CSV", ".parquet": "Parquet",
-    ".pq": "Parquet", ".xlsx": "Excel", ".xlsm": "Excel", ".sqlite": "SQLite",
-    ".sqlite3": "SQLite", ".db": "SQLite", ".duckdb": "DuckDB", ".ddb": "DuckDB",
-}  # fmt: skip
-# What the first bytes of a file say it is, whatever its name.
-MAGIC = (
-    (b"PAR1", 0, "Parquet"),
-    (b"PK\x03\x04", 0, "Excel"),
-    (b"SQLite format 3\x00", 0, "SQLite"),
-    (b"DUCK", 8, "DuckDB"),
-    (b"\xd0\xcf\x11\xe0", 0, "an old Excel workbook (.xls); save it as .xlsx"),
-    (b"\x1f\x8b", 0, "a gzip archive; unpack it"),
-    (b"\xff\xfe", 0, "UTF-16 text; save it as UTF-8"),
-    (b"\xfe\xff", 0, "UTF-16 text; save it as UTF-8"),
-    (b"%PDF", 0, "a PDF"),
-)
 # Shipped, synthetic, each with a mapping of its name.
 EXAMPLES = ("example", "example-orders", "example-complaints")
-READABLE = ("CSV", "Parquet", "Excel", "SQLite", "DuckDB")
 _URL = re.compile(r"[a-zA-Z][\w+.-]*://")
 
 
@@ -51,7 +34,7 @@ class RawTable:
     name : str
         File name, or URL without password.
     kind : str
-        One of CSV, Parquet, Excel, SQLite, DuckDB, database.
+        Such as CSV, Parquet, Excel, SQLite, database.
     table : pyarrow.Table
         The columns asked for.
     rows : int64 array, shape (n_rows,)
@@ -59,6 +42,14 @@ class RawTable:
         and rows are counted as a spreadsheet does, elsewhere from 1.
     broken : tuple of (int, str)
         Rows that could not be read at all, and why; they are not in the table.
+    told : tuple of Finding
+        What was doubtful about reading it.
+    labels : dict of str to dict of str to str
+        By column, what its codes are called, where the file says so.
+    marks : uint64 array or None
+        Of a database, a number for each row that says which rows are wholly equal.
+    whole : callable or None
+        Of a file, reads it again with all of its columns.
     """
 
     name: str
@@ -66,6 +57,10 @@ class RawTable:
     table: pa.Table
     rows: NDArray[np.int64]
     broken: tuple[tuple[int, str], ...] = field(default=())
+    told: tuple[Finding, ...] = field(default=())
+    labels: dict[str, dict[str, str]] = field(default_factory=dict)
+    marks: NDArray[np.uint64] | None = None
+    whole: Callable[[], RawTable] | None = None
 
 
 def read_source(
@@ -80,10 +75,11 @@ def read_source(
     Parameters
     ----------
     source : path or str
-        A CSV, Parquet, Excel, SQLite or DuckDB file; one of `EXAMPLES`; a SQLAlchemy
-        URL; or
-        ``env:NAME``, the name of an environment variable that holds either, so that
-        no password need be written down.
+        A file (text, JSON, Excel, OpenDocument, Parquet, Feather, SPSS, Stata, SAS,
+        SQLite, DuckDB, or gzip or zip of these), known by its bytes, not its name;
+        one of `EXAMPLES`; a SQLAlchemy URL; or ``env:NAME``, the name of an
+        environment variable that holds either, so that no password need be written
+        down.
     rule : SourceRule
         Which sheet, table or query.
     columns : list of str, optional
@@ -98,7 +94,7 @@ def read_source(
     Raises
     ------
     CustomerFileError
-        If it is not there, is not what its name says, is broken, or lacks a column.
+        If it is not there, is no table, is broken, or lacks a column.
     """
     text = resolve_reference(str(source))
     if text in EXAMPLES:
@@ -113,14 +109,20 @@ def read_source(
             f"there is no file {text!r}; looked in {[str(p) for p in search_places()]}."
             f"{did_you_mean(Path(text).name, near_names(text))}"
         )
-    kind = recognise(path)
-    if kind in ("SQLite", "DuckDB"):
-        from recovery_research.customers.databases import read_file_database as reader
-    else:
-        from recovery_research.customers.files import READERS
+    if rule.files:
+        from recovery_research.customers.joined_files import join_files
 
-        reader = READERS[kind]
-    return reader(path, rule, columns=columns, limit=limit)
+        return join_files(path, rule, columns=columns, limit=limit)
+    from recovery_research.customers.files import read_path
+
+    raw = read_path(path, rule, columns=columns, limit=limit)
+    if raw.marks is not None:
+        return raw
+
+    def read_again() -> RawTable:
+        return read_path(path, rule, columns=None, limit=None)
+
+    return replace(raw, whole=read_again)
 
 
 def is_address(source: str) -> bool:
@@ -183,64 +185,21 @@ def near_names(name: str) -> list[str]:
     return [p.name for f in folders if f.is_dir() for p in f.iterdir() if p.is_file()]
 
 
-def recognise(path: Path) -> str:
-    """Return a file's kind; raise if its content is not what its name says."""
-    named = SUFFIXES.get(path.suffix.lower())
-    if named is None:
-        raise CustomerFileError(
-            f"{path.name}: files end in {sorted(SUFFIXES)}; got {path.suffix!r}. A "
-            "database is given as a URL such as postgresql+psycopg://host/name."
-        )
-    try:
-        with path.open("rb") as file:
-            head = file.read(4096)
-    except OSError as error:
-        raise CustomerFileError(f"cannot open {path}: {error.strerror}.") from None
-    if not head:
-        raise CustomerFileError(f"{path.name} is empty: 0 bytes.")
-    found = look_inside(head)
-    if named == "SQLite" and found == "DuckDB":
-        return "DuckDB"  # both call their files .db
-    if found != named:
-        remedy = (
-            f"; rename it to end in {suffix_of(found)}" if found in READABLE else ""
-        )
-        raise CustomerFileError(
-            f"{path.name} is named as {named}, but holds {found}{remedy}."
-        )
-    return named
-
-
-def look_inside(head: bytes) -> str:
-    """Return what the first bytes of a file say it is; CSV if plain text."""
-    for magic, place, kind in MAGIC:
-        if head[place : place + len(magic)] == magic:
-            return kind
-    if re.match(rb"\s*(<!doctype|<html|<\?xml|<table)", head, re.IGNORECASE):
-        return "a web page or XML"
-    if re.match(rb"\s*[\[{]\s*[\[{\"]", head):
-        return "JSON"
-    return "binary data of an unknown kind" if b"\0" in head else "CSV"
-
-
-def suffix_of(kind: str) -> str:
-    """Return the usual ending of a kind of file."""
-    return next(suffix for suffix, named in SUFFIXES.items() if named == kind)
-
-
 def choose_columns(name: str, held: list[str], wanted: list[str] | None) -> list[str]:
-    """Return the columns to read; raise if one is missing or stands there twice."""
-    repeated = sorted({column for column in held if held.count(column) > 1})
-    repeated = [column for column in repeated if wanted is None or column in wanted]
-    if repeated:
-        raise CustomerFileError(f"{name} has the columns {repeated} more than once.")
+    """Return the columns to read; raise if one is missing."""
     if wanted is None:
-        return [column for column in held if column]
+        return held
     missing = [column for column in wanted if column not in held]
     if missing:
         shown = held if len(held) <= 40 else [*held[:40], "..."]
+        again = [f"{missing[0]} ({k})" for k in (1, 2)]
+        twice = (
+            f" It stands there more than once: say which, {again[0]!r} or {again[1]!r}."
+            if again[1] in held
+            else did_you_mean(missing[0], held)
+        )
         raise CustomerFileError(
             f"{name} has no column {', '.join(map(repr, missing))} that the mapping "
-            f"names; it has {shown}.{did_you_mean(missing[0], held)}"
+            f"names; it has {shown}.{twice}"
         )
     return wanted
