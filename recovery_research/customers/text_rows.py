@@ -49,23 +49,17 @@ class Records:
     n_lines: NDArray[np.int64]
 
 
-def count_lines(stream: BinaryIO) -> tuple[int, bool]:
-    """Return how many lines follow in a file, and whether one of them is blank."""
+def count_lines(stream: BinaryIO) -> int:
+    """Return how many lines follow in a file."""
     n_lf = n_cr = n_both = 0
-    blank, last = False, b"\n"
+    last = b"\n"
     for block in iter(lambda: stream.read(BLOCK), b""):
-        edge = last + block[:2]
         n_lf += block.count(b"\n")
-        if b"\r" in block or last[-1:] == b"\r":
+        if b"\r" in block or last == b"\r":
             n_cr += block.count(b"\r")
-            n_both += block.count(b"\r\n") + (last[-1:] + block[:1] == b"\r\n")
-            blank |= any(
-                two in each for two in (b"\n\r", b"\r\r") for each in (edge, block)
-            )
-        blank |= b"\n\n" in block or b"\n\n" in edge
-        last = (last + block)[-2:] if len(block) < 2 else block[-2:]
-    ended = last[-1:] in (b"\n", b"\r")
-    return n_lf + n_cr - n_both + (not ended), blank
+            n_both += block.count(b"\r\n") + (last + block[:1] == b"\r\n")
+        last = block[-1:]
+    return n_lf + n_cr - n_both + (last not in (b"\n", b"\r"))
 
 
 def scan_records(stream: BinaryIO, offset: int) -> Records:
@@ -161,8 +155,8 @@ def number_rows(
     """
     with open_file() as stream:
         stream.seek(offset)
-        n_lines, blank = count_lines(stream)
-        if n_lines == n_read and not blank:
+        # A row takes a line or more: as many as rows, none is blank or in two.
+        if count_lines(stream) == n_read:
             return first + np.arange(n_read), ()
         records = scan_records(stream, offset)
         if len(records.places) != n_read:
