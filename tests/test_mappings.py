@@ -46,7 +46,7 @@ def test_there_is_one_for_each_shape():
         ({"answers": {"control": "x"}}, r"\[answers\] belongs to the shape 'complaints'"),
         ({"values": {"yes": "ja"}}, r"yes is a list of texts.*got 'ja'"),
         ({"values": {"decimal": ";"}}, "decimal is '.' or ','"),
-        ({"time": {"unit": "days"}}, "unit is 'dates' or 'weeks'"),
+        ({"time": {"unit": "fortnights"}}, "unit is 'dates', or what numbers count"),
         ({"time": {"zone": "UTC"}}, "'zone' is not known here"),
         ({"unreadable": "ignore"}, "unreadable is 'refuse' or 'set aside'"),
     ],

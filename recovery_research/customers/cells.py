@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from recovery_research.analyses.covariates import MOST_LEVELS
@@ -16,8 +15,6 @@ from recovery_research.customers.mapping_rules import FileMapping
 if TYPE_CHECKING:
     import pyarrow as pa
 
-NUMBER = r"^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$"
-LARGEST_NUMBER = 1e60
 # Longer texts are narratives, not levels.
 LONGEST_LEVEL = 200
 OTHER = "other"
@@ -38,12 +35,15 @@ class Cells:
         Places of the cells that hold something else.
     allowed : str
         What is allowed, for messages.
+    told : str
+        What is doubtful about the column, empty if nothing is.
     """
 
     content: NDArray
     levels: tuple[str, ...]
     unreadable: NDArray[np.int64]
     allowed: str
+    told: str = ""
 
 
 class ColumnRefusedError(ValueError):
@@ -74,7 +74,9 @@ def read_cells(column: pa.ChunkedArray, kind: str, mapping: FileMapping) -> Cell
     ColumnRefusedError
         If the column as a whole cannot be that: too many levels, mixed time zones.
     """
+    from recovery_research.customers.keys import read_keys
     from recovery_research.customers.moments import read_moments
+    from recovery_research.customers.numbers_written import read_numbers
 
     column = plain(column)
     if kind == "yes_no":
@@ -83,9 +85,9 @@ def read_cells(column: pa.ChunkedArray, kind: str, mapping: FileMapping) -> Cell
         return read_levels(column, mapping)
     if kind == "key":
         return read_keys(column, mapping)
-    if kind == "time" and mapping.time.unit == "dates":
+    if kind == "time":
         return read_moments(column, mapping)
-    return read_numbers(column, mapping)
+    return read_numbers(column, mapping, kind)
 
 
 def plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -99,7 +101,7 @@ def plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
         raise ColumnRefusedError(f"holds {kind}, not single values; unpack it first.")
     if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
         return column.cast(pa.large_string())
-    return column.cast(pa.float64()) if pa.types.is_decimal(kind) else column
+    return column
 
 
 def is_text(column: pa.ChunkedArray) -> bool:
@@ -115,7 +117,9 @@ def blank_cells(column: pa.ChunkedArray, mapping: FileMapping) -> pa.ChunkedArra
     import pyarrow.compute as pc
 
     trimmed = pc.utf8_trim_whitespace(column)
-    blanks = pa.array(["", *mapping.writing.blank], column.type)
+    if "" in mapping.writing.known:
+        trimmed = pc.fill_null(trimmed, "")
+    blanks = pa.array(mapping.writing.unknown_words(), column.type)
     return pc.if_else(pc.is_in(trimmed, blanks), pa.scalar(None, column.type), trimmed)
 
 
@@ -124,49 +128,6 @@ def known_cells(column: pa.ChunkedArray) -> NDArray[np.bool_]:
     import pyarrow.compute as pc
 
     return pc.is_valid(column).to_numpy()
-
-
-def read_numbers(column: pa.ChunkedArray, mapping: FileMapping) -> Cells:
-    """Read numbers, unknown as NaN."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    allowed = "a number, such as 12.50"
-    good = None
-    if is_text(column):
-        column = blank_cells(column, mapping)
-        if mapping.writing.decimal == ",":
-            allowed = "a number, such as 12,50"
-            column = pc.replace_substring(
-                pc.if_else(pc.match_substring(column, "."), "?", column), ",", "."
-            )
-        known = known_cells(column)
-        try:
-            values = as_floats(column)
-        except pa.ArrowInvalid:
-            fits = pc.fill_null(pc.match_substring_regex(column, NUMBER), False)
-            good = fits.to_numpy()
-            values = as_floats(pc.if_else(fits, column, pa.scalar(None, column.type)))
-    elif not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)):
-        if not pa.types.is_null(column.type):
-            raise ColumnRefusedError(f"holds {column.type}, not numbers.")
-        values, known = np.full(len(column), np.nan), np.zeros(len(column), bool)
-    else:
-        values = as_floats(column)
-        known = ~np.isnan(values)
-    # Infinity, and the text "nan" if it is not among the blanks.
-    strange = known & ~(np.abs(values) <= LARGEST_NUMBER)
-    if good is not None:
-        strange |= known & ~good
-    values[strange] = np.nan
-    return Cells(values, (), np.flatnonzero(strange), allowed)
-
-
-def as_floats(column: pa.ChunkedArray) -> NDArray[np.float64]:
-    """Return numbers as floats of our own, null as NaN."""
-    import pyarrow as pa
-
-    return np.array(column.cast(pa.float64()).to_numpy(), dtype=np.float64)
 
 
 def read_yes_no(column: pa.ChunkedArray, mapping: FileMapping) -> Cells:
@@ -235,29 +196,6 @@ def read_common_levels(
     return cells, f"{told} ({int(counts[rare].sum()):,} rows), as the mapping says"
 
 
-def read_keys(column: pa.ChunkedArray, mapping: FileMapping) -> Cells:
-    """Read names of customers or orders; numbers stay in the order of numbers."""
-    import pyarrow as pa
-
-    if pa.types.is_integer(column.type) and column.null_count == 0:
-        values = column.to_numpy().astype(np.int64)
-        return Cells(values, (), np.array([], dtype=np.int64), "a name or number")
-    code, levels = number_texts(column, mapping)
-    none = np.array([], dtype=np.int64)
-    if levels and (code >= 0).all() and all(map(is_whole, levels)):
-        # As numbers they are the same customers whatever kind of file they came in.
-        values = np.array(levels, dtype=np.int64)[code]
-        return Cells(values, (), none, "a name or number")
-    return Cells(code, levels, none, "a name or number")
-
-
-def is_whole(name: str) -> bool:
-    """Return whether a name is a whole number as a computer writes it."""
-    return (
-        name.isascii() and name.isdigit() and len(name) < 19 and str(int(name)) == name
-    )
-
-
 def number_texts(
     column: pa.ChunkedArray, mapping: FileMapping
 ) -> tuple[NDArray[np.int64], tuple[str, ...]]:
@@ -275,13 +213,10 @@ def encode_texts(
 ) -> tuple[NDArray[np.int64], pa.Array]:
     """Return the different texts of a column, and each cell's place there or -1."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
+    if pa.types.is_floating(column.type) or pa.types.is_decimal(column.type):
+        column = show_numbers(column)
     if not is_text(column):
-        if pa.types.is_floating(column.type):
-            # Numbers with blanks among them come as floats: 7.0 is the name 7.
-            whole = pc.all(pc.equal(column, pc.floor(column))).as_py()
-            column = column.cast(pa.int64()) if whole else column
         column = column.cast(pa.string())
     coded = blank_cells(column, mapping).combine_chunks()
     if isinstance(coded, pa.ChunkedArray):  # beyond what one array of texts can hold
@@ -291,9 +226,24 @@ def encode_texts(
     return code, coded.dictionary
 
 
-def name_keys(cells: Cells, rows: NDArray[np.bool_]) -> pd.Series:
-    """Return the keys of some rows as they are called, whole numbers as such."""
-    if not cells.levels:
-        return pd.Series(cells.content[rows])
-    table = np.array([*cells.levels, None], dtype=object)
-    return pd.Series(table[cells.content[rows]])
+def show_numbers(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return numbers as the texts they are written as: 7.0 is 7, 1e20 has 21 digits."""
+    import pyarrow as pa
+
+    coded = column.combine_chunks()
+    if isinstance(coded, pa.ChunkedArray):
+        coded = coded.unify_dictionaries().combine_chunks()
+    coded = coded.dictionary_encode()
+    names = pa.array(
+        [show_number(v) for v in coded.dictionary.to_pylist()], pa.string()
+    )
+    return pa.chunked_array([names.take(coded.indices)])
+
+
+def show_number(value: object) -> str | None:
+    """Return a number as a text, without an exponent."""
+    if not isinstance(value, float):
+        return None if value is None else f"{value:f}"
+    if np.isnan(value):
+        return None
+    return f"{value:.0f}" if value.is_integer() else repr(value)

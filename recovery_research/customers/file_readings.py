@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -12,22 +14,22 @@ from numpy.typing import NDArray
 from recovery_research.customers.cells import (
     Cells,
     ColumnRefusedError,
+    encode_texts,
+    is_text,
+    plain,
     read_cells,
     read_common_levels,
 )
+from recovery_research.customers.date_texts import suggest_dates
 from recovery_research.customers.findings import Finding
-from recovery_research.customers.mapping_rules import ROLES, FileMapping
+from recovery_research.customers.mapping_rules import BLANK, ROLES, FileMapping
+from recovery_research.customers.numbers_written import suggest_numbers
 from recovery_research.customers.sources import RawTable, read_source
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 MOST_EXAMPLES = 3
-# What else a mapping can say of values that cannot be read, by kind.
-HINTS = {
-    "yes_no": "[values] yes = [...] and no = [...] with the words used, or ",
-    "number": '[values] decimal = "," if that is the decimal mark, or ',
-    "amount": '[values] decimal = "," if that is the decimal mark, or ',
-    "share": '[values] decimal = "," if that is the decimal mark, or ',
-    "time": '[time] format = "%d/%m/%Y" or the like, or ',
-}
 # Excluded rows are written out with what stands in them, within reason.
 MOST_CHARACTERS = 80
 
@@ -186,20 +188,73 @@ def read_column(
     reading: Reading, column: str, kind: str, others_below: int = 0
 ) -> Cells | None:
     """Read one column; what cannot be read is an error, or sets its row aside."""
+    rules = reading.mapping.rules_of(column, kind)
     raw = reading.raw.table.column(column)
+    labels = reading.raw.labels.get(column)
+    if labels and (kind in ("yes_no", "category") or rules.writing.order):
+        raw = put_labels(raw, labels, rules)
     try:
         if others_below:
-            cells, told = read_common_levels(raw, reading.mapping, others_below)
+            cells, told = read_common_levels(raw, rules, others_below)
             if told:
                 reading.add_doubt(column, told)
         else:
-            cells = read_cells(raw, kind, reading.mapping)
+            cells = read_cells(raw, kind, rules)
     except ColumnRefusedError as error:
         reading.add_error(column, str(error), n_rows=len(reading.raw.rows))
         return None
+    if cells.told and all(f.message != cells.told for f in reading.findings):
+        reading.add_doubt(column, cells.told)
+    if kind == "category":
+        doubt_blank_words(reading, column, raw, rules)
     if len(cells.unreadable):
         tell_unreadable(reading, column, cells, kind)
     return cells
+
+
+def put_labels(
+    column: pa.ChunkedArray, labels: dict[str, str], rules: FileMapping
+) -> pa.ChunkedArray:
+    """Return codes as what they are called; codes without a label stay."""
+    import pyarrow as pa
+
+    code, words = encode_texts(plain(column), rules)
+    names = [labels.get(word, word) for word in words.to_pylist()]
+    indices = pa.array(code, mask=code < 0)
+    return pa.chunked_array([pa.array(names, pa.string()).take(indices)])
+
+
+def doubt_blank_words(
+    reading: Reading, column: str, raw: pa.ChunkedArray, rules: FileMapping
+) -> None:
+    """Tell a word of a category that is taken for unknown, though nobody said so."""
+    if rules.writing.blank != BLANK or not is_text(plain(raw)):
+        return
+    import pyarrow.compute as pc
+
+    texts = plain(raw)
+    for word in rules.writing.unknown_words()[1:]:
+        n = pc.sum(pc.equal(pc.utf8_trim_whitespace(texts), word)).as_py() or 0
+        if n:
+            reading.add_doubt(
+                column,
+                f"{word!r} in {count_rows(n)} is taken as unknown; if it is a value, "
+                f"write [values.{json.dumps(column)}] blank = []",
+                n_rows=n,
+            )
+
+
+def suggest(kind: str, texts: list[str], rules: FileMapping) -> str:
+    """Return what else a mapping can say of values that cannot be read."""
+    if kind == "yes_no":
+        return "[values] yes = [...] and no = [...] with the words used, or "
+    if kind == "time":
+        if rules.time.unit == "dates" and not rules.time.format:
+            return suggest_dates(texts)
+        return ""
+    if kind in ("number", "amount", "share"):
+        return suggest_numbers(texts, rules.writing)
+    return ""
 
 
 def tell_unreadable(reading: Reading, column: str, cells: Cells, kind: str) -> None:
@@ -215,11 +270,14 @@ def tell_unreadable(reading: Reading, column: str, cells: Cells, kind: str) -> N
         return
     n_rows = len(cells.unreadable)
     first = next(iter(texts))
+    rules = reading.mapping.rules_of(column, kind)
+    hint = suggest(kind, list(texts), rules)
     reading.add_error(
         column,
         f"{shown} in {count_rows(n_rows)}; allowed is {cells.allowed}. Correct it, or "
-        f"write in the mapping {HINTS.get(kind, '')}[values] blank = [{first!r}] if it "
-        'means unknown, or, at its very top, unreadable = "set aside".',
+        f"write in the mapping {hint}blank = [{json.dumps(first)}] "
+        f"under [values.{json.dumps(column)}] if it means unknown, or, at the very "
+        'top, unreadable = "set aside", which leaves these rows out.',
         place=int(cells.unreadable[0]),
         value=first,
         n_rows=n_rows,

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from recovery_research.customers.file_readings import Reading
 from recovery_research.customers.index_outcomes import NO, YES
+from recovery_research.customers.order_lines import match_returns
 
 # Moments in the order in which they must come, by shape.
 ORDER_OF_EVENTS = (
@@ -33,6 +34,8 @@ def set_aside_impossible(reading: Reading) -> None:
         refuse_unknown(reading, role)
     refuse_contradictions(reading)
     refuse_disorder(reading)
+    if reading.mapping.shape == "orders":
+        match_returns(reading)
     refuse_amounts(reading)
     refuse_beyond_limits(reading)
     refuse_repeats(reading)
@@ -110,7 +113,16 @@ def refuse_amounts(reading: Reading) -> None:
     if "amount" in mapping.columns:
         amounts[mapping.columns["amount"]] = reading.part("amount")
     for column, values in amounts.items():
+        negative = (values < 0.0) & reading.kept
         reading.set_aside(values < 0.0, column, f"{column} is negative")
+        if reading.mapping.shape == "orders" and negative.any():
+            reading.add_doubt(
+                column,
+                "negative amounts are set aside, and what was spent before stays as it "
+                'is. If they are returns, write [orders] returns = "match": each is '
+                "taken off the order it belongs to",
+                n_rows=int(negative.sum()),
+            )
     severity = reading.part("severity")
     if severity is not None:
         wrong = (severity < 0.0) | (severity > 1.0)
@@ -154,32 +166,49 @@ def refuse_repeats(reading: Reading) -> None:
     if not len(places):
         return
     same = find_same(reading, names[places], places)
-    lines = reading.mapping.shape == "orders" and len(places) > 0.1 * len(names)
-    if lines and not same.all():
-        reading.add_doubt(
-            column,
-            f"{len(places):,} rows share their {column} with others: if each row is a "
-            "line of an order, add the lines up to one row an order first",
-            n_rows=len(places),
-        )
+    differs = ~same_group(names[places], same)
+    if role == "order" and reading.mapping.orders.lines != "apart":
+        differs &= ~are_lines(reading, names[places], places)
     for chosen, reason in (
         (same, f"repeats an earlier row with the same {column}"),
-        (~same_group(names[places], same), f"{column} stands in rows that differ"),
+        (differs, f"{column} stands in rows that differ"),
     ):
         wrong = np.zeros(len(names), dtype=bool)
         wrong[places[chosen]] = True
         reading.set_aside(wrong & reading.kept, column, reason)
 
 
+def are_lines(
+    reading: Reading, names: NDArray, places: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Mark the rows of orders whose rows agree in customer and moment."""
+    agree = np.ones(len(places), dtype=bool)
+    for role in ("customer", "time"):
+        values = pd.Series(reading.part(role)[places]).groupby(names)
+        agree &= (values.transform("min") == values.transform("max")).to_numpy()
+    return agree
+
+
 def find_same(
     reading: Reading, names: NDArray, places: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
-    """Mark the rows that equal, in all columns read, the first of their name."""
-    table = reading.raw.table.take(places).to_pandas()
-    first = pd.Series(np.arange(len(names))).groupby(names).transform("first")
-    heads = table.iloc[first.to_numpy()].reset_index(drop=True)
-    equal = (table == heads) | (table.isna() & heads.isna())
-    return equal.all(axis=1).to_numpy() & (first.to_numpy() != np.arange(len(names)))
+    """Mark the rows that equal, in all columns there are, the first of their name."""
+    marks = mark_rows(reading, places)
+    same = pd.Series(marks).groupby(names).transform("first").to_numpy() == marks
+    return same & pd.Series(names).duplicated().to_numpy()
+
+
+def mark_rows(reading: Reading, places: NDArray[np.int64]) -> NDArray:
+    """Return a number for each row that is the same where all its columns are."""
+    raw = reading.raw
+    if raw.marks is not None:
+        return raw.marks[places]
+    # Also the columns that no part of the mapping reads: two payments are two.
+    whole = raw.whole() if raw.whole is not None else raw
+    table = whole.table.take(places).to_pandas().astype(object)
+    return pd.util.hash_pandas_object(
+        table.fillna("").astype(str), index=False
+    ).to_numpy()
 
 
 def same_group(names: NDArray, same: NDArray[np.bool_]) -> NDArray[np.bool_]:

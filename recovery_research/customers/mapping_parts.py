@@ -9,6 +9,8 @@ from typing import TypeVar
 from recovery_research.customers.findings import CustomerFileError
 from recovery_research.customers.index_orders import DESIGNS, INDEX_CHOICES
 from recovery_research.customers.mapping_rules import (
+    LINES,
+    RETURNS,
     OrderRule,
     SourceRule,
     TimeRule,
@@ -58,6 +60,12 @@ def read_order_rule(name: str, shape: str, content: Mapping) -> OrderRule | None
             f"{name}, [orders]: index is one of {list(INDEX_CHOICES)}; "
             f"got {rule.index!r}."
         )
+    for key, allowed in (("lines", LINES), ("returns", RETURNS)):
+        if getattr(rule, key) not in allowed:
+            raise MappingError(
+                f"{name}, [orders]: {key} is one of {list(filter(None, allowed))}; got "
+                f"{getattr(rule, key)!r}."
+            )
     if rule.day is not None and rule.design != "customer-based":
         raise MappingError(
             f'{name}, [orders]: day belongs to design = "customer-based"; got '

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+# What may be done with rows of one order, and with negative rows.
+LINES = ("", "sum", "first", "apart")
+RETURNS = ("set aside", "match")
 SHAPES = {
     "customers": "one row per customer, with what became of her",
     "orders": "one row per order",
@@ -90,24 +93,39 @@ class Field:
         return f"{self.name}_before"
 
 
+BLANK = ("NA", "N/A", "n/a", "NaN", "nan", "NULL", "null")
+
+
 @dataclass(frozen=True, slots=True)
 class ValueRule:
-    """How values are written.
+    """How values are written, of all columns or of one.
 
     Attributes
     ----------
     yes, no : tuple of str
-        Compared without regard to upper and lower case.
+        Compared without regard to upper and lower case; the empty text among them
+        says what a blank cell means.
     blank : tuple of str
         Texts that mean unknown, besides the empty one.
-    decimal : str
-        Decimal mark of numbers written as text.
+    decimal, thousands : str
+        Decimal mark of numbers written as text; the mark between thousands, if any.
+    order : tuple of str
+        The words of a scale, the lowest first; they become 1, 2, 3 ...
+    known : tuple of str
+        Words that mean something though they are among the blank ones.
     """
 
     yes: tuple[str, ...] = ("yes", "y", "true", "t", "1", "1.0")
     no: tuple[str, ...] = ("no", "n", "false", "f", "0", "0.0")
-    blank: tuple[str, ...] = ("NA", "N/A", "n/a", "NaN", "nan", "NULL", "null")
+    blank: tuple[str, ...] = BLANK
     decimal: str = "."
+    thousands: str = ""
+    order: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
+
+    def unknown_words(self) -> list[str]:
+        """Return the texts that mean unknown, the empty one too."""
+        return [word for word in ("", *self.blank) if word not in self.known]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +135,9 @@ class TimeRule:
     Attributes
     ----------
     unit : str
-        ``dates``, or ``weeks`` for numbers of weeks.
+        ``dates``; ``weeks`` or ``days``, numbers of them; ``excel``, a spreadsheet's
+        serial numbers of days; or what has passed since 1970: ``seconds``,
+        ``milliseconds``, ``microseconds``, ``nanoseconds``.
     format : str
         Such as ``%d/%m/%Y``; empty for ISO 8601, ``2024-12-31`` and the like.
     timezone : str
@@ -166,9 +186,17 @@ class SourceRule:
 
 @dataclass(frozen=True, slots=True)
 class OrderRule:
-    """How an order log becomes customers; see `customers_from_orders`."""
+    """How an order log becomes customers; see `customers_from_orders`.
+
+    Further ``lines``, what rows of one order are (``sum``: added up, ``first``: each
+    repeats the total, ``apart``: orders of their own; empty: lines of one order name
+    are added up), and ``returns``, negative rows: ``set aside``, or ``match``: taken
+    off the order that they belong to.
+    """
 
     design: str
+    lines: str = ""
+    returns: str = "set aside"
     followup_weeks: float = 13.0
     index: str = "drawn"
     day: str | float | None = None
@@ -199,6 +227,8 @@ class FileMapping:
         Only for an order log, and then always.
     unreadable : str
         ``refuse`` or ``set aside``: what becomes of a value that cannot be read.
+    by_column : mapping of str to (ValueRule, TimeRule)
+        How single columns are written, by the file's names.
     """
 
     name: str
@@ -213,6 +243,17 @@ class FileMapping:
     source: SourceRule = SourceRule()
     orders: OrderRule | None = None
     unreadable: str = "refuse"
+    by_column: Mapping[str, tuple[ValueRule, TimeRule]] = field(default_factory=dict)
+
+    def rules_of(self, column: str, kind: str) -> FileMapping:
+        """Return the mapping as it is for one column, whose words are no blanks."""
+        writing, time = self.by_column.get(column, (self.writing, self.time))
+        words: tuple[str, ...] = writing.order
+        if kind == "yes_no":
+            words += (*writing.yes, *writing.no)
+        if column == self.columns.get("group"):
+            words += tuple(word for said in self.groups.values() for word in said)
+        return replace(self, writing=replace(writing, known=words), time=time)
 
     def used_columns(self) -> list[str]:
         """Return the file's columns that are read, each once."""

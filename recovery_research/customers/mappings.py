@@ -26,9 +26,8 @@ from recovery_research.customers.mapping_rules import (
     SHAPES,
     FileMapping,
     SourceRule,
-    TimeRule,
-    ValueRule,
 )
+from recovery_research.customers.mapping_values import check_writing, read_values
 from recovery_research.customers.order_customers import (
     COVARIATES,
 )
@@ -150,6 +149,7 @@ def check_mapping(name: str, content: Mapping) -> FileMapping:
         raise MappingError(
             f"{name}: unreadable is 'refuse' or 'set aside'; got {unreadable!r}."
         )
+    writing, time, by_column = read_values(name, content)
     checked = FileMapping(
         name=name,
         shape=shape,
@@ -158,8 +158,9 @@ def check_mapping(name: str, content: Mapping) -> FileMapping:
         covariates=covariates,
         groups=read_groups(name, columns, content.get("groups", {})),
         control=read_control(name, shape, content.get("answers", {})),
-        writing=read_rule(name, "values", content, ValueRule),
-        time=read_rule(name, "time", content, TimeRule),
+        writing=writing,
+        time=time,
+        by_column=by_column,
         source=read_rule(name, "source", content, SourceRule),
         orders=read_order_rule(name, shape, content),
         unreadable=unreadable,
@@ -221,11 +222,6 @@ def read_control(name: str, shape: str, table: object) -> str:
 
 def check_shape(mapping: FileMapping) -> None:
     """Raise if a mapping lacks or has what its shape does not allow."""
-    if mapping.time.unit not in ("dates", "weeks"):
-        raise MappingError(
-            f"{mapping.name}, [time]: unit is 'dates' or 'weeks'; got "
-            f"{mapping.time.unit!r}."
-        )
     if mapping.shape == "orders" and mapping.outcomes:
         raise MappingError(
             f"{mapping.name}: the outcomes of an order log are counted from it "
@@ -236,8 +232,4 @@ def check_shape(mapping: FileMapping) -> None:
             f"{mapping.name}: name at least one outcome, such as\n[outcomes]\n"
             'spend = { column = "spend_90_days", kind = "amount" }'
         )
-    if mapping.writing.decimal not in (".", ","):
-        raise MappingError(
-            f"{mapping.name}, [values]: decimal is '.' or ','; got "
-            f"{mapping.writing.decimal!r}."
-        )
+    check_writing(mapping)

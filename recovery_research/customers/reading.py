@@ -22,6 +22,7 @@ from recovery_research.customers.impossible_rows import set_aside_impossible
 from recovery_research.customers.mapping_rules import Field, FileMapping
 from recovery_research.customers.mappings import read_mapping
 from recovery_research.customers.tables import count_flow, list_fields, make_table
+from recovery_research.customers.value_doubts import doubt_values
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,10 +90,11 @@ def read_customers(
     Parameters
     ----------
     source : path or str
-        A CSV, Parquet, Excel, SQLite or DuckDB file, a SQLAlchemy URL, ``env:NAME``
-        for either, or a shipped example: ``example``, ``example-orders``,
-        ``example-complaints`` (all synthetic). A relative path is looked for in the
-        working directory, then in the project.
+        A file (text, JSON, Excel, OpenDocument, Parquet, Feather, SPSS, Stata, SAS,
+        SQLite, DuckDB, or gzip or zip of these; known by its bytes, not its name), a
+        SQLAlchemy URL, ``env:NAME`` for either, or a shipped example: ``example``,
+        ``example-orders``, ``example-complaints`` (all synthetic). A relative path is
+        looked for in the working directory, then in the project.
     mapping : path, str or mapping
         Which column means what: a TOML file, the name of a shipped one, or its
         content as nested dicts. ``recovery-research map FILE`` drafts one.
@@ -170,6 +172,7 @@ def examine(source: str | Path, mapping: FileMapping) -> Reading:
     if any(finding.weight == "error" for finding in reading.findings):
         return reading
     set_aside_impossible(reading)
+    doubt_values(reading)
     if "group" in mapping.columns:
         check_groups(reading)
     if mapping.shape == "complaints":

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from recovery_research.customers.cells import Cells, name_keys
+from recovery_research.customers.cells import Cells
 from recovery_research.customers.file_readings import Reading
 from recovery_research.customers.findings import CustomerFileError
 from recovery_research.customers.index_outcomes import (
@@ -16,12 +16,19 @@ from recovery_research.customers.index_outcomes import (
     Answers,
     classify_outcomes,
 )
+from recovery_research.customers.keys import name_keys
 from recovery_research.customers.mapping_rules import Field, FileMapping
-from recovery_research.customers.moments import read_moment
+from recovery_research.customers.moments import COUNTED, read_moment
 from recovery_research.customers.order_customers import (
     COVARIATES,
     OUTCOMES,
     customers_from_orders,
+)
+from recovery_research.customers.order_lines import (
+    add_up_lines,
+    doubt_lines,
+    number_orders,
+    tell_lines,
 )
 
 # How good a recovery was, by the file's own measure.
@@ -99,6 +106,8 @@ def make_from_orders(reading: Reading) -> Made:
     """Put the orders together and make them into customers."""
     rule, kept = reading.mapping.orders, reading.kept
     tell_touched(reading)
+    doubt_lines(reading)
+    lines = number_orders(reading)
     columns = {"customer": name_keys(reading.parts["customer"], kept)}
     week, span = shift_weeks(reading, reading.part("time"))
     columns |= {"week": week[kept], "amount": reading.part("amount")[kept]}
@@ -117,6 +126,9 @@ def make_from_orders(reading: Reading) -> Made:
     orders = pd.DataFrame(columns, copy=False)
     if orders.empty:
         return orders, orders, None
+    if lines is not None:
+        tell_lines(reading, lines)
+        orders = add_up_lines(orders, lines[kept], first=rule.lines == "first")
     try:
         customers = customers_from_orders(
             orders, design=rule.design, followup_weeks=rule.followup_weeks,
@@ -230,7 +242,7 @@ def shift_weeks(
             )
         del given
     start, end = first if start is None else start, last if end is None else end
-    origin = start if rule.unit == "dates" else 0.0
+    origin = 0.0 if rule.unit in COUNTED else start
     return moments[0] - origin, (start - origin, end - origin)
 
 
@@ -300,6 +312,9 @@ def count_flow(reading: Reading, customers: pd.DataFrame) -> pd.DataFrame:
             rows.append((unit, "set aside", reason, int(n)))
     rows.append((unit, "analysed", "", int(reading.kept.sum())))
     if reading.mapping.shape == "orders" and len(customers):
+        n_orders = int(customers["n_orders"].sum())
+        if n_orders < reading.kept.sum():
+            rows.append((unit, "made", "orders, out of their lines", n_orders))
         rows += count_customers(customers, reading.mapping.orders.design)
     return pd.DataFrame(rows, columns=["unit", "step", "reason", "n"])
 
