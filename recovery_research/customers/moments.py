@@ -121,8 +121,8 @@ def read_counted(column: pa.ChunkedArray, mapping: FileMapping) -> Cells:
             worst = cells.content[known][np.abs(weeks[known]).argmax()]
             looks = name_numbers(cells.content) or "another [time] unit"
             raise ColumnRefusedError(
-                f"holds {worst:.15g}, which as a number of {unit} is more than a "
-                f"hundred years; write in the mapping {looks}, or, if it means unknown, "
+                f"holds {worst:.15g}, as a number of {unit} more than a hundred years; "
+                f"write in the mapping {looks}, or, if it means unknown, "
                 f'blank = ["{worst:.15g}"] in [values] of this column.'
             )
         return cells if unit == "weeks" else replace(cells, content=weeks)
