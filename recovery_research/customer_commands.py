@@ -1,5 +1,6 @@
 """Commands on somebody's own customers: draft a mapping, check a file with one."""
 
+import sys
 from pathlib import Path
 
 import click
@@ -24,18 +25,27 @@ Exit codes:
 )
 @click.option("--sheet", default="", help="Sheet of a workbook.")
 @click.option("--table", default="", help="Table of a database.")
-def map_(source: str, into: Path | None, sheet: str, table: str) -> None:
+@click.option("--member", default="", help="File of a zip archive.")
+@click.option("--encoding", default="", help="Of a text file; else found out.")
+@click.option(
+    "--skip-rows", default=-1, help="Rows above the header; -1: found out.", type=int
+)
+def map_(source: str, into: Path | None, **part: str | int) -> None:
     """Draft a mapping of FILE from the names and contents of its columns.
 
-    FILE is a CSV, Parquet, Excel, SQLite or DuckDB file, a database URL, or env:NAME
-    for a variable that holds one. The draft is a guess: read it before you use it.
+    FILE is a table of nearly any kind (text, Excel, Parquet, SPSS, Stata, SAS, JSON,
+    SQLite, DuckDB, gzip or zip of these), a database URL, or env:NAME for a variable
+    that holds one. The draft is a guess: read it before you use it.
     """
     from .customers.findings import CustomerFileError
     from .customers.mapping_drafts import draft_mapping
 
     try:
-        draft = draft_mapping(source, sheet=sheet, table=table)
+        draft = draft_mapping(source, **part)
     except CustomerFileError as error:
+        if into is None and not sys.stdout.isatty():
+            # A shell has made the file by now; it should not look like a mapping.
+            click.echo("# No draft was made: " + " ".join(str(error).split()))
         fail(str(error), EXIT_BAD_INPUT)
     if into is None:
         click.echo(draft, nl=False)

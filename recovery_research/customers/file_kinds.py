@@ -15,7 +15,6 @@ SAS = bytes.fromhex("c2ea8160b31411cfbd92080009c7318c181f1011")
 MAGIC = (
     (b"PAR1", 0, "Parquet"),
     (b"ARROW1", 0, "Feather"),
-    (b"FEA1", 0, "Feather"),
     (b"SQLite format 3\x00", 0, "SQLite"),
     (b"DUCK", 8, "DuckDB"),
     (b"\x1f\x8b", 0, "gzip"),
@@ -27,6 +26,7 @@ MAGIC = (
 )
 # What is known and cannot be read, and what to do.
 REFUSED = (
+    (b"FEA1", 0, "a Feather file of the old version 1; save it as Parquet"),
     (b"BZh", 0, "a bzip2 archive; unpack it"),
     (b"\xfd7zXZ", 0, "an xz archive; unpack it"),
     (b"\x28\xb5\x2f\xfd", 0, "a zstd archive; unpack it"),

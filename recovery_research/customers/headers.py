@@ -51,7 +51,10 @@ def find_header(name: str, rows: list[list[str]], rule: SourceRule) -> Header:
     CustomerFileError
         If there is none.
     """
-    n_above = count_titles(rows) if rule.skip_rows < 0 else rule.skip_rows
+    n_above = max(rule.skip_rows, 0)
+    if rule.skip_rows < 0 and rule.header_rows == 1:
+        # Names that stand above several columns look like a title.
+        n_above = count_titles(rows)
     told = []
     if rule.skip_rows < 0:
         while n_above < len(rows) and not any(map(str.strip, rows[n_above])):

@@ -40,7 +40,7 @@ def read_labelled(kind: str) -> Callable:
             refuse_size(path.name, "the table", 60.0 * n_rows * len(wanted))
             picked = {} if columns is None or not wanted else {"usecols": wanted}
             table, about = reader(
-                str(path), row_limit=limit or 0, apply_value_formats=False,
+                str(path), row_limit=limit or 0,
                 **picked, **more,
             )  # fmt: skip
         except CustomerFileError:

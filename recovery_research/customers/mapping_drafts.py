@@ -4,62 +4,27 @@ from __future__ import annotations
 
 import json
 import re
-from contextlib import suppress
-from dataclasses import dataclass, replace
+import tomllib
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
-from recovery_research.analyses.covariates import MOST_LEVELS
-from recovery_research.customers.cells import (
-    ColumnRefusedError,
-    number_texts,
-    plain,
-    read_cells,
-)
+from recovery_research.analyses.covariates import AFTERWARDS
+from recovery_research.customers.column_guesses import ColumnGuess, guess_column
 from recovery_research.customers.doubts import LESS_IS_BETTER
-from recovery_research.customers.mapping_rules import (
-    ROLES,
-    SHAPES,
-    FileMapping,
-    SourceRule,
-    TimeRule,
+from recovery_research.customers.draft_words import (
+    AFTER,
+    BEFORE,
+    CLUES,
+    IN_WEEKS,
+    PER_TIME,
+    RATINGS,
+    fold,
 )
+from recovery_research.customers.mapping_rules import ROLES, SHAPES, SourceRule
+from recovery_research.customers.mappings import TAKEN, TAKEN_IN_ORDERS, check_mapping
 from recovery_research.customers.sources import RawTable, read_source
 
 ROWS_LOOKED_AT = 5_000
-# A few negative amounts are slips; they are set aside and told.
-MOSTLY = 0.98
-BLANK = FileMapping("draft", "customers", {})
-# What fits two of them is said to: a month is tried before a day.
-WAYS_TO_DATE = (
-    "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%Y/%m/%d", "%m/%d/%Y %H:%M", "%d/%m/%Y %H:%M",
-    "%d.%m.%Y %H:%M", "%d-%m-%Y",
-)  # fmt: skip
-WHEN = "(_on|_at|date|time)$"
-# Words that a column's name holds, for each part of a table; the first that fits wins.
-CLUES = {
-    "complaint": r"(complaint|case|ticket).*(id|no|number)$|^(case|ticket)$",
-    "order": r"(order|invoice|transaction).*(id|no|number)$|^order$",
-    "customer": r"(customer|client|user|member|person|buyer)(_unique)?"
-    r"(_?(id|no|number))?$",
-    "amount": r"^(amount|price|total|value|order_value|revenue|sales|paid|payment"
-    r"(_value)?|order_(amount|total))$",
-    "failed": r"problem|fail|late_or|^late|defect|incident|went_wrong|delayed|"
-    r"^returned$",
-    "complained": r"^complain(ed|t)?$|raised",
-    "resolved": r"resolved|made_good|recovered|solved|fixed",
-    "response": r"^(answered|responded|replied)$",
-    "answer": r"^(answer|response|relief|resolution|outcome_of_complaint)$",
-    "severity": r"severity|loss_share",
-    "quality": r"(rating|satisfaction|quality)_?(of|with).*(answer|recovery|complaint)",
-    "left": r"^(last_order|left|churned)$",
-    "complaint_time": rf"(complained|complaint).*{WHEN}|^received$|date_received",
-    "left_time": rf"(left|closed_account|churn|cancel).*{WHEN}",
-    "answer_time": rf"(answered|sent|closed).*{WHEN}|date_sent",
-    "resolved_time": rf"resolved.*{WHEN}",
-    "time": r"placed|ordered|purchase|^date$|^time$|order_?(date|time)|week$|timestamp",
-}  # fmt: skip
 # How the same part is called in a table of another shape.
 ALIASES = {"customers": {"failed": "problem", "time": "order_time"}}
 UNALIASED = {ours: theirs for theirs, ours in ALIASES["customers"].items()}
@@ -68,14 +33,14 @@ SURELY = {
     "orders": ("customer", "time", "amount", "failed", "resolved"),
     "complaints": ("answer",),
 }
-# Points of a scale: they are never below 0 either, but nobody spends them.
-RATINGS = r"satisf|rating|score|nps|trust|stars|recommend"
 # What a mapping can say besides; shown at the end of every draft.
 FURTHER = """
 # If you need them (see the examples in data/mappings/):
 # unreadable = "set aside"   at the very top: do so with rows that cannot be read
-# [values] yes = ["solved"], no = ["open"], blank = ["?"], decimal = ","
+# [values] yes = ["solved"], no = ["open"], blank = ["?"], thousands = ","
+# [values."a column"] the same of one column, and order = ["bad", "good"] of a scale
 # [time] format = "%d/%m/%Y", timezone = "UTC", start = "2024-01-01", end = "2024-12-31"
+# [source] skip_rows = 2, header_rows = 2, encoding = "cp1252", sheet = "Orders"
 # [groups] no_failure = ["none"], recovered = ["solved"], not_recovered = ["open"]
 #          with group = "its column" among [columns], in place of problem and resolved
 # severity, quality (how good the recovery was) and left_time among [columns]
@@ -97,45 +62,32 @@ MORE = (
     "# May further say bounds = 2.0 (the largest difference not worth naming),",
     '# before = "column" (the same, measured before), limits = [1, 7], unit = "points"',
 )
-BEFORE = r"before|prior|previous|tenure|known|age$|region|segment|channel|product|goods"
-AFTER = (
-    r"spend|spent|stay|churn|exit|attrit|turnover|retain|satisf|trust|nps|recommend|"
-    r"disput|repeat|rating|cancel"
-)
 
 
-@dataclass(frozen=True, slots=True)
-class ColumnGuess:
-    """What one column looks like.
-
-    Attributes
-    ----------
-    name : str
-        In the file.
-    kind : str
-        ``yes_no``, ``amount``, ``number``, ``time``, ``category``, ``key`` or
-        ``text``.
-    n_levels : int
-        Different values among the rows looked at.
-    format : str
-        How dates are written, if not as 2024-12-31.
-    """
-
-    name: str
-    kind: str
-    n_levels: int
-    format: str = ""
-
-
-def draft_mapping(source: str | Path, *, sheet: str = "", table: str = "") -> str:
+def draft_mapping(
+    source: str | Path,
+    *,
+    sheet: str = "",
+    table: str = "",
+    encoding: str = "",
+    member: str = "",
+    skip_rows: int = -1,
+) -> str:
     """Draft a mapping of a file from the names and contents of its columns.
 
     Parameters
     ----------
     source : path or str
-        As in `reading.read_customers`; only its first rows are looked at.
+        As in `reading.read_customers`; its first rows are looked at, and whole columns
+        of dates of which the first rows leave open where the day stands.
     sheet, table : str, optional
         Of a workbook or database that has several.
+    encoding : str, optional
+        Of a text file; by default found out.
+    member : str, optional
+        Of a zip archive that has several files.
+    skip_rows : int, optional
+        Rows above the header; by default found out.
 
     Returns
     -------
@@ -154,45 +106,29 @@ def draft_mapping(source: str | Path, *, sheet: str = "", table: str = "") -> st
     >>> print(draft_mapping("example-complaints").splitlines()[5])
     shape = "complaints"
     """
-    rule = SourceRule(sheet=sheet, table=table)
+    rule = SourceRule(
+        sheet=sheet, table=table, encoding=encoding, member=member, skip_rows=skip_rows
+    )
     raw = read_source(source, rule, limit=ROWS_LOOKED_AT)
-    guesses = [guess_column(raw, name) for name in raw.table.column_names]
+    guesses = [
+        settle_dates(source, rule, raw, guess_column(raw, name))
+        for name in raw.table.column_names
+    ]
     every = dict.fromkeys(role for roles in ROLES.values() for role in roles)
     shape = guess_shape(guess_roles(guesses, [*every, "failed"]))
     roles = guess_roles(guesses, [UNALIASED.get(r, r) for r in ROLES[shape]])
-    return write_draft(raw.name, shape, roles, guesses, rule)
+    return check_draft(write_draft(raw, shape, roles, guesses, rule))
 
 
-def guess_column(raw: RawTable, name: str) -> ColumnGuess:
-    """Return the kind that all of a column's values fit."""
-    try:
-        column = plain(raw.table.column(name))
-        code, levels = number_texts(column, BLANK)
-    except (ColumnRefusedError, ValueError):
-        return ColumnGuess(name, "text", 0)
-    n_levels = len(levels)
-    if not (code >= 0).any():
-        return ColumnGuess(name, "text", 0)
-    for kind in ("yes_no", "number", "time"):
-        try:
-            cells = read_cells(column, kind, BLANK)
-        except ColumnRefusedError:
-            continue
-        if len(cells.unreadable):
-            continue
-        if kind == "number":
-            known = cells.content[~np.isnan(cells.content)]
-            kind = "amount" if (known >= 0.0).mean() > MOSTLY else "number"
-        return ColumnGuess(name, kind, n_levels)
-    for way in WAYS_TO_DATE:
-        rule = replace(BLANK, time=TimeRule(format=way))
-        with suppress(ColumnRefusedError):
-            if not len(read_cells(column, "time", rule).unreadable):
-                return ColumnGuess(name, "time", n_levels, way)
-    if n_levels <= MOST_LEVELS:
-        return ColumnGuess(name, "category", n_levels)
-    longest = max(map(len, levels))
-    return ColumnGuess(name, "key" if longest <= 40 else "text", n_levels)
+def settle_dates(
+    source: str | Path, rule: SourceRule, raw: RawTable, guess: ColumnGuess
+) -> ColumnGuess:
+    """Return the guess of a column of dates after a look at all of them."""
+    if len(guess.formats) < 2 or raw.table.num_rows < ROWS_LOOKED_AT:
+        return guess
+    whole = read_source(source, rule, columns=[guess.name])
+    again = guess_column(whole, guess.name)
+    return again if again.kind == "time" else replace(guess, formats=guess.formats)
 
 
 def guess_roles(guesses: list[ColumnGuess], wanted: list[str]) -> dict[str, str]:
@@ -204,10 +140,11 @@ def guess_roles(guesses: list[ColumnGuess], wanted: list[str]) -> dict[str, str]
         for guess in guesses:
             if guess.name in roles.values() or not fits(guess, kinds[role]):
                 continue
-            name = re.sub(r"[^a-z0-9]+", "_", guess.name.lower())
-            if re.search(CLUES[role], name):
+            if re.search(CLUES[role], fold(guess.name)):
                 roles[role] = guess.name
                 break
+    if "weeks_observed" in roles and "left" not in roles:
+        del roles["weeks_observed"]
     return roles
 
 
@@ -217,7 +154,12 @@ def fits(guess: ColumnGuess, kind: str) -> bool:
         return guess.kind in ("key", "amount", "number", "category", "text")
     if kind in ("share", "number"):
         return guess.kind in ("amount", "number")
-    return guess.kind == kind or (kind == "time" and guess.kind == "amount")
+    if kind == "time" and guess.kind == "amount":
+        # A number is a moment only if its name or its size says so.
+        name = fold(guess.name)
+        named = re.search(IN_WEEKS, name) and not re.search(PER_TIME, name)
+        return bool(named) or bool(guess.unit)
+    return guess.kind == kind
 
 
 def guess_shape(roles: dict[str, str]) -> str:
@@ -230,7 +172,7 @@ def guess_shape(roles: dict[str, str]) -> str:
 
 
 def write_draft(
-    name: str,
+    raw: RawTable,
     shape: str,
     roles: dict[str, str],
     guesses: list[ColumnGuess],
@@ -242,72 +184,151 @@ def write_draft(
     }
     columns = {role: column for role, column in named.items() if role in ROLES[shape]}
     lines = [
-        f"# A draft for {name}, guessed from its first rows. Before you use it,",
+        f"# A draft for {show(raw.name)}, guessed from its first rows. "
+        "Before you use it,",
         '# check what each column means, and replace every "?".',
         *(f"# Shape {key!r}: {text}." for key, text in SHAPES.items()),
         f"shape = {json.dumps(shape)}",
         "",
     ]
-    given = {"sheet": rule.sheet, "table": rule.table}
-    if any(given.values()):
-        lines += ["[source]", *(f"{k} = {quote(v)}" for k, v in given.items() if v), ""]
+    lines += [f"# Note: {show(str(each.message))}" for each in raw.told]
+    given = [
+        f"{key} = {quote(value) if isinstance(value, str) else value}"
+        for key in ("sheet", "table", "member", "encoding", "skip_rows")
+        if (value := getattr(rule, key)) not in ("", -1)
+    ]
+    lines += ["[source]", *given, ""] if given else []
     lines.append("[columns]")
     for needed in SURELY[shape]:
         columns.setdefault(needed, "?")
     lines += [f"{role} = {quote(column)}" for role, column in columns.items()]
     rest = [guess for guess in guesses if guess.name not in columns.values()]
-    lines += write_fields(shape, rest)
-    ways = {guess.format for guess in guesses if guess.format}
-    if ways:
-        lines += ["", "[time]", "# If days come before months, say so here."]
-        lines += [f"format = {quote(way)}" for way in sorted(ways)[:1]]
+    fields, used = write_fields(shape, rest)
+    lines += fields
+    kinds = {column: ROLES[shape][role] for role, column in columns.items()}
+    kinds |= {guess.name: guess.kind for guess in guesses if guess.name in used}
+    lines += write_values(guesses, kinds)
     lines += CHOICES.get(shape, [])
     return "\n".join(lines) + "\n" + FURTHER
 
 
-def write_fields(shape: str, rest: list[ColumnGuess]) -> list[str]:
-    """Return the outcomes, the covariates and, as comments, what is left."""
+def write_values(guesses: list[ColumnGuess], kinds: dict[str, str]) -> list[str]:
+    """Return how the values of the columns used are written; names stay as they are."""
+    lines: list[str] = []
+    for guess in guesses:
+        kind = kinds.get(guess.name, "key")
+        said: list[str] = []
+        if kind == "time":
+            said = write_moments(guess)
+        elif kind not in ("key", "category"):
+            said = [f"{key} = {toml(value)}" for key, value in guess.values.items()]
+        if said:
+            lines += ["", f"[values.{quote(guess.name)}]", *said]
+    return lines
+
+
+def write_moments(guess: ColumnGuess) -> list[str]:
+    """Return how a column of dates, or of what counts them, is written."""
+    if len(guess.formats) > 1:
+        ways = " or ".join(map(quote, guess.formats[:2]))
+        open_ = f"# The dates leave open where the day stands: {ways}."
+        return [open_, 'format = "?"']
+    if guess.formats:
+        return [f"format = {quote(guess.formats[0])}"]
+    if guess.unit:
+        return [f"unit = {quote(guess.unit)}"]
+    return ['unit = "weeks"'] if guess.kind == "amount" else []
+
+
+def write_fields(shape: str, rest: list[ColumnGuess]) -> tuple[list[str], set[str]]:
+    """Return the outcomes, the covariates and what is left, and the columns used."""
     outcomes, covariates, unused = [], [], []
+    used: set[str] = set()
+    taken = set((*TAKEN, *TAKEN_IN_ORDERS, *AFTERWARDS) if shape == "orders" else TAKEN)
     for guess in rest:
-        name = re.sub(r"[^a-z0-9]+", "_", guess.name.lower()).strip("_")
-        is_before = re.search(BEFORE, name)
+        folded = fold(guess.name)
+        is_before = re.search(BEFORE, folded)
         countable = guess.kind in ("yes_no", "amount", "number")
-        line = (
-            f"{name} = {{ column = {quote(guess.name)}, kind = {quote(guess.kind)} }}"
-        )
-        if not name.isidentifier() or guess.n_levels < 2:
+        after = re.search(AFTER, folded) and not is_before and shape != "orders"
+        as_outcome = countable and after
+        as_covariate = is_before and (countable or guess.kind == "category")
+        if guess.n_levels < 2 or not (as_outcome or as_covariate):
             unused.append(guess)
-        elif (
-            countable and not is_before and re.search(AFTER, name) and shape != "orders"
-        ):
-            if guess.kind == "amount" and re.search(RATINGS, name):
-                line = line.replace('kind = "amount"', 'kind = "number"')
-            worse = re.search(LESS_IS_BETTER, name)
+            continue
+        kind = guess.kind
+        if kind == "amount" and re.search(RATINGS, folded):
+            kind = "number"
+        name = name_field(folded, len(used), taken, covariate=not as_outcome)
+        taken |= {name, f"{name}_before"}
+        used.add(guess.name)
+        line = f"{name} = {{ column = {quote(guess.name)}, kind = {quote(kind)} }}"
+        if as_outcome:
+            worse = re.search(LESS_IS_BETTER, folded)
             outcomes.append(line[:-2] + ', better = "low" }' if worse else line)
-        elif is_before and (countable or guess.kind == "category"):
-            covariates.append(line)
         else:
-            unused.append(guess)
+            covariates.append(line)
     lines: list[str] = []
     if shape != "orders":
-        lines += [
-            "",
-            "[outcomes]",
-            *MORE,
-            *(outcomes or ["# none recognised: name one"]),
-        ]
-    lines += [
-        "",
-        "[covariates]",
-        "# Only what was known before the problem.",
-        *covariates,
-    ]
+        none = ["# none recognised: name one"]
+        lines += ["", "[outcomes]", *MORE, *(outcomes or none)]
+    known = "# Only what was known before the problem."
+    lines += ["", "[covariates]", known, *covariates]
     if unused:
         lines += ["", "# Not used (what they look like, and different values seen):"]
-        lines += [f"# {guess.name}: {guess.kind}, {guess.n_levels}" for guess in unused]
-    return lines
+        lines += [f"# {show(g.name)}: {g.kind}, {g.n_levels}" for g in unused]
+    return lines, used
+
+
+def name_field(folded: str, place: int, taken: set[str], *, covariate: bool) -> str:
+    """Return a name that a mapping may give to a column, and that nobody has."""
+    name = folded or f"column_{place + 1}"
+    name = f"x_{name}" if name[0].isdigit() or not name.isidentifier() else name
+    if covariate and name in AFTERWARDS:
+        name = f"prior_{name}"
+    while name in taken:
+        name += "_in_file"
+    return name
+
+
+def check_draft(draft: str) -> str:
+    """Return a draft after it has been read back; raise if it is no mapping at all."""
+    content = tomllib.loads(draft)
+
+    def fill(part: object) -> object:
+        if isinstance(part, dict):
+            return {key: fill(each) for key, each in part.items()}
+        return part
+
+    content = fill(content)
+    if content.get("orders", {}).get("design") == "?":
+        content["orders"]["design"] = "order-based"
+    content["columns"] = {
+        role: f"open {role}" if column == "?" else column
+        for role, column in content["columns"].items()
+    }
+    for said in content.get("values", {}).values():
+        if said.get("format") == "?":
+            said["format"] = "%d/%m/%Y"
+    if content["shape"] != "orders" and not content.get("outcomes"):
+        content["outcomes"] = {"open": {"column": "open", "kind": "number"}}
+    check_mapping("the draft", content)
+    return draft
+
+
+def show(text: str) -> str:
+    """Return a text for a comment: as it is, in quotes if it has more than words."""
+    return text if text.isprintable() else quote(text)
+
+
+def toml(value: object) -> str:
+    """Return a text or a list of texts as TOML writes it."""
+    if isinstance(value, list):
+        return "[" + ", ".join(map(quote, value)) + "]"
+    return quote(str(value))
 
 
 def quote(text: str) -> str:
     """Return a text as TOML writes it."""
-    return json.dumps(text, ensure_ascii=False)
+    written = json.dumps(text, ensure_ascii=False)
+    # TOML wants these escaped too, JSON does not.
+    return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in written)

@@ -105,7 +105,15 @@ def read_mapping(mapping: str | Path | Mapping | FileMapping) -> FileMapping:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise MappingError(f"cannot read the mapping {path}: {error}") from None
+        quoted = (
+            " A name on the left with letters other than a-z, with blanks or points "
+            'stands in quotes, such as "Größe" = ...'
+            if isinstance(error, tomllib.TOMLDecodeError)
+            else ""
+        )
+        raise MappingError(
+            f"cannot read the mapping {path}: {error}.{quoted}"
+        ) from None
     return check_mapping(path.name, content)
 
 

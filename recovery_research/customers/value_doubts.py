@@ -45,35 +45,49 @@ def doubt_values(reading: Reading) -> None:
 
 
 def doubt_code(reading: Reading, column: str, values: NDArray[np.float64]) -> None:
-    """Tell a value that stands far from all others and is a usual code for unknown."""
+    """Tell values that stand far from all others and are usual codes for unknown."""
     known = reading.kept & np.isfinite(values)
-    if not known.any():
+    codes = find_code(values[known])
+    if not codes:
         return
-    for most, extreme in ((True, values[known].max()), (False, values[known].min())):
+    wrong = known & np.isin(values, codes)
+    others = values[known & ~wrong]
+    shown = ", ".join(f"{each:g}" for each in codes)
+    quoted = ", ".join(f'"{each:g}"' for each in codes)
+    reading.add_doubt(
+        column,
+        f"{shown} in {count_rows(int(wrong.sum()))}, others from {others.min():g} to "
+        f"{others.max():g}: is it a code for unknown? It is counted as a number; if it "
+        f'is one, write blank = [{quoted}] in [values."{column}"]',
+        place=int(np.argmax(wrong)),
+        n_rows=int(wrong.sum()),
+    )
+
+
+def find_code(known: NDArray[np.float64]) -> list[float]:
+    """Return the values of a column that look like codes for unknown.
+
+    The largest or the least value, if it is a usual code and further from all others
+    than these are from one another; or a usual code below 0 where none else is.
+    """
+    if not len(known):
+        return []
+    for most, extreme in ((True, known.max()), (False, known.min())):
         code = float(extreme)
-        others = values[known & (values != code)]
+        if code not in CODES:
+            continue
         # A second code may stand beside the first, such as 98 beside 99.
-        others = others[~np.isin(others, CODES)] if len(others) else others
-        if code not in CODES or not len(others):
+        beside = [each for each in CODES if abs(each - code) <= 3.0]
+        others = known[~np.isin(known, beside)]
+        if not len(others):
             continue
         low, high = float(others.min()), float(others.max())
         gap = code - high if most else low - code
         below = not most and code < 0.0 <= low and low == np.floor(low)
-        apart = gap > max(high - low, 1.0) and (most or code < 0.0)
-        if not (apart or below):
-            continue
-        wrong = known & np.isin(values, CODES) & ((values > high) | (values < low))
-        codes = sorted(set(values[wrong].tolist()))
-        shown = ", ".join(f'"{each:g}"' for each in codes)
-        reading.add_doubt(
-            column,
-            f"{shown.replace(chr(34), '')} in {count_rows(int(wrong.sum()))}, others "
-            f"from {low:g} to {high:g}: is it a code for unknown? It is counted as a "
-            f'number; if it is one, write blank = [{shown}] in [values."{column}"]',
-            place=int(np.argmax(wrong)),
-            n_rows=int(wrong.sum()),
-        )
-        return
+        if (gap > max(high - low, 1.0) and (most or code < 0.0)) or below:
+            found = known[np.isin(known, beside) & ((known > high) | (known < low))]
+            return sorted(set(found.tolist()))
+    return []
 
 
 def doubt_gap(reading: Reading, column: str, weeks: NDArray[np.float64]) -> None:

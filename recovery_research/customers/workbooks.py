@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import io
 import re
 import zipfile
 from collections.abc import Iterable, Iterator
@@ -74,7 +75,9 @@ def read_by_calamine(kind: str) -> object:
         import python_calamine
 
         try:
-            book = python_calamine.CalamineWorkbook.from_path(str(path))
+            # By its bytes: a path is judged by its ending.
+            content = io.BytesIO(path.read_bytes())
+            book = python_calamine.CalamineWorkbook.from_filelike(content)
             names = book.sheet_names
             chosen = choose_sheet(path.name, names, names, rule)
             rows = book.get_sheet_by_name(chosen).to_python(skip_empty_area=False)
