@@ -54,7 +54,7 @@ READING = frozenset(
 
 
 def check_query(name: str, query: str) -> str:
-    """Return a query without its last semicolon; raise unless it is one select.
+    """Return a query, comments and last semicolon gone; raise unless it is one select.
 
     Parameters
     ----------
@@ -68,13 +68,14 @@ def check_query(name: str, query: str) -> str:
     CustomerFileError
         If it is several statements, or does anything but read.
     """
-    words, marks = [], []
-    follows = ""
+    words, marks, kept = [], [], []
     for found in TOKEN.finditer(query):
         if found["comment"] is not None:
             if found["comment"].startswith(("/*!", "/*+", "#")):
                 raise refuse(name, f"it holds {found['comment'][:20]!r}")
+            kept.append(" ")
             continue
+        kept.append(found.group())
         if found["quoted"] is not None:
             if "\\" in found["quoted"]:
                 raise refuse(name, "a text in it holds a backslash")
@@ -83,11 +84,10 @@ def check_query(name: str, query: str) -> str:
             words.append((found["word"].lower(), found.end()))
         elif found["mark"] is not None and not found["mark"].isspace():
             marks.append(found["mark"])
-            follows = found["mark"]
     if any(mark in marks for mark in "'\"`"):
         raise refuse(name, "a quote in it is not closed")
-    body = query.strip()
-    if marks.count(";") > (1 if follows == ";" and ends_there(query) else 0):
+    body = "".join(kept).strip()
+    if marks.count(";") > body.endswith(";"):
         raise refuse(name, "it is several statements")
     first = words[0][0] if words else ""
     if first not in ("select", "with"):
@@ -98,16 +98,7 @@ def check_query(name: str, query: str) -> str:
             raise refuse(name, f"it says {word!r}")
         if is_call and REACHING.fullmatch(word):
             raise refuse(name, f"it calls {word}(...)")
-    return body.rstrip().removesuffix(";").rstrip() if ends_there(query) else body
-
-
-def ends_there(query: str) -> bool:
-    """Return whether a semicolon is the last mark of a query, comments left out."""
-    last = ""
-    for found in TOKEN.finditer(query):
-        if found["comment"] is None and not (found["mark"] or "x").isspace():
-            last = found.group()
-    return last == ";"
+    return body.removesuffix(";").rstrip()
 
 
 def refuse(name: str, why: str) -> CustomerFileError:
