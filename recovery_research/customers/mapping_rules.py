@@ -26,6 +26,7 @@ ROLES = {
         "complained": "yes_no", "resolved": "yes_no", "response": "yes_no",
         "severity": "share", "quality": "number", "order_time": "time",
         "complaint_time": "time", "resolved_time": "time", "left_time": "time",
+        "weeks_observed": "number", "observed_until": "time", "left": "yes_no",
     },
     "orders": {
         "customer": "key", "order": "key", "time": "time", "amount": "amount",

@@ -235,9 +235,26 @@ def check_shape(mapping: FileMapping) -> None:
             f"{mapping.name}: the outcomes of an order log are counted from it "
             "(followup_spend, bought_again ...); take [outcomes] out."
         )
+    check_observed(mapping)
     if mapping.shape != "orders" and not mapping.outcomes:
         raise MappingError(
             f"{mapping.name}: name at least one outcome, such as\n[outcomes]\n"
             'spend = { column = "spend_90_days", kind = "amount" }'
         )
     check_writing(mapping)
+
+
+def check_observed(mapping: FileMapping) -> None:
+    """Raise unless how long customers were observed and who left go together."""
+    if mapping.shape != "customers":
+        return
+    columns = mapping.columns
+    long = "weeks_observed" in columns or {"observed_until", "order_time"} <= {*columns}
+    named = [k for k in ("left", "weeks_observed", "observed_until") if k in columns]
+    both = {"weeks_observed", "observed_until"} <= {*columns}
+    if named and (not long or "left" not in columns or both or "left_time" in columns):
+        raise MappingError(
+            f"{mapping.name}, [columns]: left (yes or no) goes with weeks_observed, or "
+            "with order_time and observed_until, dates; where the day of leaving is "
+            f"known, left_time with order_time says all. It names {list(columns)}."
+        )

@@ -19,6 +19,7 @@ from recovery_research.customers.index_outcomes import (
 from recovery_research.customers.keys import name_keys
 from recovery_research.customers.mapping_rules import Field, FileMapping
 from recovery_research.customers.moments import COUNTED, read_moment
+from recovery_research.customers.observed_weeks import count_observed
 from recovery_research.customers.order_customers import (
     COVARIATES,
     OUTCOMES,
@@ -73,6 +74,7 @@ def make_from_customers(reading: Reading) -> Made:
         np.ones(len(code), bool) if problem is None else problem != UNKNOWN
     )
     reading.set_aside(left_out, column, f"{what} is unknown")
+    weeks, end_week = read_weeks(reading)
     columns = start_columns(reading, "customer")
     kept = reading.kept
     columns["index_outcome"] = pd.Categorical.from_codes(
@@ -84,7 +86,6 @@ def make_from_customers(reading: Reading) -> Made:
         columns[QUALITY] = reading.part("quality")[kept]
     if "complained" in reading.parts:
         columns["index_complained"] = as_yes_no(reading.part("complained")[kept])
-    weeks, end_week = read_weeks(reading)
     columns |= weeks | read_fields(reading)
     return pd.DataFrame(columns, copy=False), None, end_week
 
@@ -248,6 +249,8 @@ def shift_weeks(
 
 def read_weeks(reading: Reading) -> tuple[dict[str, object], float | None]:
     """Return index week and leaving week of a customer table, if it has them."""
+    if "left" in reading.parts:
+        return count_observed(reading)
     order, left = reading.part("order_time"), reading.part("left_time")
     if order is None:
         return {}, None
