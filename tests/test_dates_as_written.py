@@ -124,3 +124,11 @@ def test_one_placeholder_is_doubted(tmp_path):
     assert "row 9, column 'time': 1 row 54 years away" in told(path, ORDERS)
     blank = ORDERS | {"values": {"time": {"blank": ["1970-01-01"]}}}
     assert read_customers(path, mapping=blank).excluded["row"].tolist() == [9]
+
+
+def test_a_serial_number_is_the_day_that_a_spreadsheet_shows():
+    # Excel shows 45292 as 2024-01-01, and 45292.75 as six in the evening of it.
+    rules = FileMapping("none", "customers", {}, time=TimeRule(unit="excel"))
+    weeks = read_cells(pa.chunked_array([[45292.0, 45292.75]]), "time", rules).content
+    days = pd.Timestamp(0) + pd.to_timedelta(weeks * 7.0, unit="D").round("s")
+    assert [str(day) for day in days] == ["2024-01-01 00:00:00", "2024-01-01 18:00:00"]

@@ -157,6 +157,12 @@ def test_ids_are_ids_whatever_they_look_like(tmp_path):
     assert "values" not in tomllib.loads(draft_mapping(tmp_path / "i.parquet"))
 
 
+def test_ids_have_no_code_for_unknown(tmp_path):
+    rows = [f"{k if k < 8 else 99},no,,{k}" for k in range(9)]
+    path = write_rows(tmp_path / "i.csv", rows, HEADER)
+    assert "values" not in tomllib.loads(draft_mapping(path))
+
+
 def test_a_draft_is_read_back(tmp_path):
     with pytest.raises(MappingError, match="the draft"):
         check_draft('shape = "customers"\n[columns]\nproblem = "a"\n')

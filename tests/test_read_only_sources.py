@@ -161,3 +161,12 @@ def test_decimals_of_a_database_stay_what_they_are(tmp_path):
         )
     raw = read_source(tmp_path / "d.duckdb", SourceRule())
     assert len(set(raw.table.column("id").to_pylist())) == 30
+
+
+@pytest.mark.parametrize(
+    "query", [q for q in BAD if not q.endswith("from '/etc/passwd'")]
+)
+def test_the_query_alone_says_that_it_is_not_asked(query):
+    # As of a database that does not guard itself.
+    with pytest.raises(CustomerFileError, match="query is not asked"):
+        check_query("t", query)
