@@ -15,7 +15,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "analyses.designs": ["group_by_exposure"],
         "analyses.event_study": ["study_event", "tabulate_panel"],
         "analyses.index_study": ["study_index"],
-        "analyses.leaving": ["fit_leaving", "tabulate_spells"],
+        "analyses.leaving": ["fit_leaving"],
+        "analyses.spells": ["tabulate_spells"],
         "analyses.mediation": ["mediate"],
         "analyses.performance": ["Measure", "Truth", "measure_performance"],
         "analyses.policy_effects": [
