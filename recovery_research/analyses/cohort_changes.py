@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from recovery_research.analyses.contrasts import choose_method, compare
-from recovery_research.analyses.groups import TwoGroups, require_column
+from recovery_research.analyses.groups import require_column
+from recovery_research.analyses.influences import compare_numbers
 from recovery_research.analyses.intervals import Interval
 
 # Differences of sums are rounded in the last of some sixteen digits.
@@ -176,21 +176,6 @@ def changes_at(
 def compare_period(cohorts: Cohorts, k: int, *, confidence: float) -> Interval:
     """Compare the two groups' changes to one period after (or before) the event."""
     return compare_numbers(*changes_at(cohorts, k), confidence=confidence)
-
-
-def compare_numbers(
-    own: NDArray[np.float64], other: NDArray[np.float64], *, confidence: float
-) -> Interval:
-    """Compare two means by the law of `paradox`, as numbers even if all are 0 or 1.
-
-    Changes that happen to be 0 and 1 are no shares: limits for shares depend on the
-    unit and would give 50 customers who all spent nothing an interval in dollars.
-    """
-    groups = TwoGroups(own, other, 0)
-    method = choose_method(groups)
-    if method == "newcombe":
-        method = "welch"
-    return compare(groups, method=method, confidence=confidence)
 
 
 def tabulate_periods(
