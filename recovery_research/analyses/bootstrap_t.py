@@ -200,10 +200,11 @@ def borrowed_skewness(
     """
     small, large = sorted((treated, control), key=lambda values: values.size)
     centred = large - large.mean()
-    spread = math.sqrt(float(np.mean(centred**2)))
+    squares = centred * centred
+    spread = math.sqrt(float(squares.mean()))
     if spread == 0.0:
         return 0.0
-    skewness = float(np.mean((centred / spread) ** 3))
+    skewness = float(squares @ centred) / large.size / spread**3
     ratio = max(float(small.std()) / spread, 1.0)
     variance = ratio**2 / small.size + 1.0 / large.size
     third = ratio**3 / small.size**2 - 1.0 / large.size**2

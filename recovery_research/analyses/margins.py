@@ -14,6 +14,8 @@ from recovery_research.analyses.rounding import ROUNDING
 
 # Of so many values other than the common one, or fewer, a t statistic makes too much.
 FEW_EVENTS = 5
+# Among the first so many it mostly shows at once that there are more.
+SOME = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,8 @@ def few_events(
     >>> few_events(np.arange(9.0), np.zeros(4)) is None
     True
     """
+    if _many_differ(values[:SOME]):
+        return None
     middle = values.size // 2
     common = float(np.partition(values, middle)[middle])
     # What differs by rounding alone is no event, in the other group neither.
@@ -116,3 +120,11 @@ def few_events(
         steps.append(max((float(b.mean()) for b in beyond if b.size), default=0.0))
         shares.append(ExactShare(beyond[0].size / values.size, size or values.size))
     return FewEvents(*shares, *steps, common, own.size)
+
+
+def _many_differ(some: NDArray[np.float64]) -> bool:
+    """Say whether more than a few differ whichever value is the common one."""
+    ordered = np.sort(some)
+    step = ROUNDING * float(np.abs(ordered[[0, -1]]).max())
+    edges = np.flatnonzero(np.diff(ordered, prepend=-np.inf, append=np.inf) > step)
+    return ordered.size - int(np.diff(edges).max()) > FEW_EVENTS

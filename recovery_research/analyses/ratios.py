@@ -217,9 +217,11 @@ def ratio_of_means(
     # spread that a treated group of few lacks is lent by the control.
     unit = max(ratio, 1.0)
     scaled = _Pair(treated, unit * control, unit * covariance)
-    error = scaled.variance(ratio / unit)
+    parts = scaled.parts()
+    share = ratio / unit
+    error = parts[0] + share**2 * parts[1] - 2.0 * share * scaled.covariance
     std_error = math.sqrt(max(error, 0.0)) / abs(bottom)
-    low, high, note = _invert(scaled, ratio / unit, confidence)
+    low, high, note = _invert(scaled, parts, share, confidence)
     if not math.isfinite(low + high):
         return (
             ratio, std_error, nan, nan,
@@ -237,16 +239,12 @@ class _Pair(NamedTuple):
         """Return the squared errors of the two means."""
         return [float(v.var(ddof=1)) / v.size for v in (self.treated, self.control)]
 
-    def variance(self, ratio: float) -> float:
-        """Return the variance of mean(treated) - ratio * mean(control)."""
-        own, other = self.parts()
-        return own + ratio**2 * other - 2.0 * ratio * self.covariance
 
-
-def _invert(pair: _Pair, ratio: float, confidence: float) -> tuple[float, float, str]:
+def _invert(
+    pair: _Pair, parts: list[float], ratio: float, confidence: float
+) -> tuple[float, float, str]:
     """Find the ratios that the test of the two groups does not reject."""
     means = (float(pair.treated.mean()), float(pair.control.mean()))
-    parts = pair.parts()
     groups = TwoGroups(pair.treated, pair.control, 0)
     sizes = (pair.treated.size, pair.control.size)
     if choose_method(groups) == "welch":
