@@ -82,7 +82,9 @@ class Interval:
             return math.nan
         if self.ci_low == self.ci_high:
             return 0.0 if low <= self.estimate <= high else 1.0
-        return max(self.curve.tail(low), 1.0 - self.curve.tail(high))
+        # Bounds are included, and a limit may rest on one however sure one wants to be.
+        below, above = math.nextafter(low, -math.inf), math.nextafter(high, math.inf)
+        return max(self.curve.tail(below), 1.0 - self.curve.tail(above))
 
     def to_frame(self) -> pd.DataFrame:
         """Return the interval as one row, one column per field."""

@@ -27,12 +27,18 @@ class ExactShare:
 
     def reach(self, z: float) -> tuple[float, float]:
         """Return both distances at a normal score of 0 or more."""
-        tail, yes, no = ndtr(-z), self.share * self.size, (1.0 - self.share) * self.size
-        low = 0.0 if self.share <= 0.0 else float(betaincinv(yes, no + 1.0, tail))
-        high = 1.0 if self.share >= 1.0 else 1.0 - float(
-            betaincinv(no, yes + 1.0, tail)
-        )  # fmt: skip
+        yes, no = self.share * self.size, (1.0 - self.share) * self.size
+        low = _exact_limit(yes, no, z)
+        high = 1.0 - _exact_limit(no, yes, z)
         return max(self.share - low, 0.0), max(high - self.share, 0.0)
+
+
+def _exact_limit(yes: float, no: float, z: float) -> float:
+    """Return the lower Clopper-Pearson limit of the share of yes."""
+    if yes <= 0.0:
+        return 0.0
+    limit = float(betaincinv(yes, no + 1.0, ndtr(-z)))
+    return 0.0 if math.isnan(limit) else limit  # NaN where it underflows
 
 
 @dataclass(frozen=True, slots=True)
