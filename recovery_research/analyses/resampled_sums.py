@@ -72,7 +72,7 @@ def _draw_near(
 def mirrored(
     points: NDArray[np.float64], ranks: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Look up drawn ranks of sorted points, and the ranks counted from the other end."""
+    """Look up ranks of sorted points, then the same ranks from the other end."""
     return np.concatenate([points[ranks], points[points.size - 1 - ranks]])
 
 
