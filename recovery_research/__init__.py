@@ -40,6 +40,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "analyses.worst_cases": ["bound_worst_case"],
         "calibration": ["Calibration", "calibrate"],
         "claims": ["list_targets", "load_claims"],
+        "customers.draw_averages": ["average_draws"],
+        "customers.drawn_paradoxes": ["paradox_over_draws"],
         "customers.order_customers": ["customers_from_orders"],
         "customers.findings": ["CustomerFileError"],
         "customers.mapping_drafts": ["draft_mapping"],

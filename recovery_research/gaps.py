@@ -5,6 +5,7 @@ import pandas as pd
 
 from .experiments import Experiment, check_choice
 from .outcomes import INDEX_OUTCOMES, OUTCOME_NAMES, tabulate_customers
+from .policies import require_recovery
 from .simulation import simulate
 
 PARTS = ("gap", "recovery", "who")
@@ -50,7 +51,8 @@ def decompose_gap(
     ------
     ValueError
         If the outcome or group is unknown, the experiment has several policies or is
-        forked already, or a group has fewer than two customers.
+        forked already, nobody can be recovered under its policy, or a group has fewer
+        than two customers.
 
     Examples
     --------
@@ -70,6 +72,8 @@ def decompose_gap(
     if not 0.0 < confidence < 1.0:
         raise ValueError(f"confidence lies strictly between 0 and 1; got {confidence}.")
     check_unforked(experiment)
+    if group == "recovered":
+        require_recovery(experiment.policies[0])
     actual = tabulate_customers(simulate(experiment, threads=threads))
     other = tabulate_customers(
         simulate(experiment.but(first_order="no_failure"), threads=threads)

@@ -13,7 +13,7 @@ import recovery_research as rr
 from recovery_research.command_line import main
 from recovery_research.customers import group_answers, questions, sentences
 from recovery_research.customers.mapping_drafts import draft_mapping
-from recovery_research.figures_customers import plot_against_bounds
+from recovery_research.figures_customers import plot_against_bounds, say_against_bounds
 
 N = 600
 
@@ -61,17 +61,53 @@ def test_leaving_less_is_a_paradox_only_if_less_is_better(churners):
         table = group_answers.adjust_groups(read(churners, churned=given))
         assert (table["ci_high"] < -0.02).all()
         verdicts[better] = set(table["verdict"])
-    assert verdicts == {"": {"no paradox"}, "high": {"no paradox"}, "low": {"paradox"}}
+    # Of an outcome whose direction nobody says there is no paradox either way.
+    assert verdicts == {"": {"lower"}, "high": {"no paradox"}, "low": {"paradox"}}
     table = questions.contrast_groups(read(churners, churned=CHURN | {"better": "low"}))
     assert table["verdict"][0] == "paradox"
 
 
-def test_the_figure_puts_the_better_to_the_right():
+def test_the_figure_puts_the_better_to_the_right_and_says_so():
     row = {"outcome": "churn", "estimate": -4.0, "ci_low": -9.0, "ci_high": -1.0}
     table = pd.DataFrame([row | {"equivalence_high": 2.0, "better": "low"}])
-    (line,) = plot_against_bounds(table, label="outcome").containers
+    ax = plot_against_bounds(table, label="outcome")
+    (line,) = ax.containers
     assert_allclose(line.lines[0].get_xdata(orig=False), [2.0])
     assert_allclose(line.lines[2][0].get_segments()[0][:, 0], [0.5, 4.5])
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["churn (less is better)"]
+    assert "for the better" in ax.get_xlabel()
+
+
+@pytest.mark.parametrize(
+    ("better", "axis", "caption", "alt"),
+    [
+        (["high", "high"], "for the better", "", "right is better."),
+        (["high", "low"], "for the better", "turned round", "right is better."),
+        (["", ""], "right is higher)", "", "right is higher."),
+        (["low", ""], "better where it is said", "turned round", "says which way is,"),
+        ([np.nan, None], "right is higher)", "", "right is higher."),
+    ],
+)
+def test_no_axis_says_for_the_better_where_nobody_said_what_is(
+    better, axis, caption, alt
+):
+    table = pd.DataFrame(
+        {"outcome": ["a", "b"], "estimate": [1.0, -1.0], "ci_low": [0.5, -4.0],
+         "ci_high": [1.5, 3.0], "equivalence_low": [-2.0, -1.0],
+         "equivalence_high": [4.0, 1.0], "better": better}
+    )  # fmt: skip
+    ax = plot_against_bounds(table, label="outcome")
+    assert axis in ax.get_xlabel()
+    assert ("for the better" in ax.get_xlabel()) == (set(better) <= {"high", "low"})
+    said = say_against_bounds(table)
+    assert caption in said[0]
+    assert ("turned" in said[0]) == ("low" in better)
+    assert alt in said[1]
+    # Each side is measured by its own bound; turned, they change places.
+    (line,) = ax.containers
+    first = line.lines[2][0].get_segments()[0][:, 0]
+    ends = [0.5 / 4.0, 1.5 / 4.0]
+    assert_allclose(first, [-ends[1], -ends[0]] if better[0] == "low" else ends)
 
 
 def test_an_outcome_that_sounds_bad_is_doubted_until_somebody_says(churners):
@@ -81,6 +117,7 @@ def test_an_outcome_that_sounds_bad_is_doubted_until_somebody_says(churners):
 
     assert len(doubts()) == 1
     assert 'better = "low"' in doubts()[0]
+    assert "it sounds as if less were" in doubts()[0]
     assert doubts(better="low") == doubts(better="high") == []
 
 
@@ -101,8 +138,9 @@ def test_a_draft_proposes_which_way_is_better(churners):
 
 def test_a_draft_takes_points_of_a_scale_for_no_amounts():
     draft = draft_mapping("example")
-    assert 'satisfaction = { column = "satisfaction", kind = "number" }' in draft
-    assert 'spend_13_weeks = { column = "spend_13_weeks", kind = "amount" }' in draft
+    for name, kind in (("satisfaction", "number"), ("spend_13_weeks", "amount")):
+        line = f'{name} = {{ column = "{name}", kind = "{kind}", better = "high" }}'
+        assert line in draft
 
 
 def check(*arguments):

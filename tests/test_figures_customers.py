@@ -38,6 +38,16 @@ def test_differences_are_drawn_in_units_of_their_bounds():
     assert [t.get_text() for t in ax.get_yticklabels()] == ["spend", "stayed"]
 
 
+def test_an_interval_beside_its_estimate_is_drawn_where_it_is():
+    # A corrected interval at a level of 1 % need not hold the estimate.
+    table = TABLE.assign(ci_low=[5.0, -0.05, np.nan])
+    ax = plot_against_bounds(table, label="outcome")
+    (line,) = ax.containers
+    assert_allclose(line.lines[0].get_xdata(orig=False), [2.0, -3.0])
+    lines = [each for each in ax.collections if each not in line.lines[2]]
+    assert_allclose(lines[0].get_segments()[0], [[2.5, 0.0], [4.5, 0.0]])
+
+
 def test_nothing_to_draw_is_refused():
     with pytest.raises(ValueError, match="no rows"):
         plot_against_bounds(TABLE.iloc[2:], label="outcome")

@@ -272,10 +272,11 @@ def list_fields(
     """Return outcomes and covariates, those counted from an order log included."""
     if mapping.shape != "orders":
         return mapping.outcomes, mapping.covariates
+    # Of each of them more is better: spending, ordering, being there still.
     outcomes = tuple(
-        Field(name, name, "yes_no", limits=(0.0, 1.0))
+        Field(name, name, "yes_no", limits=(0.0, 1.0), better="high")
         if name != "followup_spend"
-        else Field(name, name, "amount", before=f"{name}_before")
+        else Field(name, name, "amount", before=f"{name}_before", better="high")
         for name in OUTCOMES
         if name in customers
     )

@@ -15,6 +15,7 @@ from recovery_research.reporting.parameters import (
     ParameterError,
     ParameterTypeError,
 )
+from recovery_research.reporting.vocabularies import explain_absence
 
 _WHOLE = re.compile(r"[-+]?(0|[1-9][0-9]*(_[0-9]+)*)")
 _NUMBER = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
@@ -195,6 +196,9 @@ def _check_no_password(parameter: Parameter, value: object) -> None:
 
 def _describe_choice(parameter: Parameter, value: object, allowed: tuple) -> str:
     words = [str(word) for word in allowed]
+    why = explain_absence(parameter.vocabulary, value) if parameter.vocabulary else ""
+    if why:
+        return f"{parameter.name}: {why}; allowed are {', '.join(words)}."
     return (
         f"{parameter.name}: {value!r} is not allowed; allowed are "
         f"{', '.join(words)}.{did_you_mean(value, words)}"

@@ -72,7 +72,7 @@ def count_announcements(said: pd.DataFrame) -> pd.DataFrame:
 def count_shares(part: pd.DataFrame) -> dict[str, object]:
     """Count one analysis's rows; the columns of `count_announcements` but the keys."""
     announced = part["above"] | part["below"] | part["rejected"]
-    answered = part[part["answered"]].assign(announced=announced)
+    answered = part.assign(announced=announced)[part["answered"]]
     n, false = len(answered), answered[answered["announced"]]
     known = part["promised"].dropna()
     promised = float(known.max()) if len(known) else math.nan
