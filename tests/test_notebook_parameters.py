@@ -24,6 +24,11 @@ SETTINGS = {
         {"bounds": ["satisfaction:1e9", "followup_spend:0.0"]},
         {"through": "satisfaction"},
         {"through": "followup_spend", **FILES[1]},
+        # Refused before a kernel is started.
+        {"bounds": ["satisfaction:-1"]},
+        {"bounds": ["satisfied:1"]},
+        {"through": "satisfied"},
+        {"through": "satisfaction", **FILES[1]},
     ),
 }
 NOTEBOOKS = [path.stem for path in list_notebooks(notebooks_folder())]
@@ -57,6 +62,29 @@ def test_every_corner_runs_or_is_refused_before_a_kernel(name, values):
         assert ";" in refused
     else:
         assert run_cells(order).tables
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"bounds": ["satisfied:1"]}, "names no outcome; outcomes are"),
+        ({"bounds": ["satisfaction:nan"]}, "a finite number of 0 or more"),
+        ({"bounds": ["stayed:few"]}, "no number behind the colon"),
+        ({"through": "satisfied"}, "Did you mean 'satisfaction'"),
+        ({"through": "satisfaction", **FILES[1]}, "is no outcome; write none or one"),
+        ({"confidence": 1.0}, "allowed is 0.01 to 0.9999"),
+    ],
+)
+def test_what_no_file_can_be_asked_is_refused_before_a_kernel(values, said):
+    with pytest.raises(ParameterError, match=said):
+        order_report("10-your-customers", values)
+
+
+@pytest.mark.parametrize("policy", ["silence", "zero_defects"])
+def test_what_nobody_answers_or_fails_is_not_asked_for_the_paradox(policy):
+    with pytest.raises(ParameterError, match="delight_sometimes") as refused:
+        order_report("03-recovery-paradox", {"policy": policy})
+    assert "answers nobody" in str(refused.value) or "never fails" in str(refused.value)
 
 
 def test_corners_are_those_of_what_is_declared():
