@@ -30,8 +30,9 @@ def test_yes_no_is_newcombe_on_the_tables_filled_in():
     counts = [(0, 3, 2), (3, 0, 2), (2, 2, 1), (0, 0, 4), (5, 0, 0), (1, 0, 0)]
     for treated, control in itertools.product(counts, counts):
         found = rr.bound_worst_case(
-            table(treated, control), outcome="stayed", lowest=0, highest=1
-        )
+            table(treated, control), outcome="stayed", lowest=0, highest=1,
+            method="newcombe",
+        )  # fmt: skip
         n, m = sum(treated), sum(control)
         worst = (treated[0], n, control[0] + control[2], m)
         best = (treated[0] + treated[2], n, control[0], m)
@@ -47,6 +48,21 @@ def test_yes_no_is_newcombe_on_the_tables_filled_in():
         assert (found.n_treated, found.n_control) == (n, m)
         assert found.n_missing_treated == treated[2]
         assert found.n_missing_control == control[2]
+
+
+def test_by_default_it_is_the_paradox_of_the_tables_filled_in():
+    treated, control = (21, 9, 6), (300, 200, 40)
+    found = rr.bound_worst_case(
+        table(treated, control), outcome="stayed", lowest=0, highest=1
+    )
+    low = rr.paradox(table((21, 15, 0), (340, 200, 0)), outcome="stayed")
+    high = rr.paradox(table((27, 9, 0), (300, 240, 0)), outcome="stayed")
+    assert (found.bound_low, found.bound_high) == (low.estimate, high.estimate)
+    assert (found.ci_low, found.ci_high) == (low.ci_low, high.ci_high)
+    assert (found.std_error_low, found.std_error_high) == (
+        low.std_error,
+        high.std_error,
+    )
 
 
 @pytest.mark.parametrize("unknown", [0, 1, 5])
