@@ -13,6 +13,7 @@ from recovery_research.customers.questions import (
     read_bounds,
 )
 from recovery_research.customers.reading import Customers
+from recovery_research.customers.unknown_outcomes import probe_unknown, say_unknown
 
 NO_FAILURE = "no_failure"
 EXPOSURE = ("n_orders", "n_failures", "n_recovered", "spend")
@@ -85,8 +86,13 @@ def contrast_outcomes(read: Customers | None) -> pd.DataFrame:
     if not list_outcomes(read):
         return pd.DataFrame()
     bounds = read_bounds(["mapping"], read)
-    table = contrast_groups(read, questions=main_questions(read), bounds=bounds)
-    return table.drop(columns=["question", "better"])
+    return contrast_groups(read, questions=main_questions(read), bounds=bounds)
+
+
+def tell_unknown(read: Customers | None) -> list[str]:
+    """Say where outcomes that nobody knows would turn a file's verdicts, one a line."""
+    table = contrast_outcomes(read)
+    return say_unknown(read, probe_unknown(read, table)) if len(table) else []
 
 
 def count_exposure(read: Customers | None) -> pd.DataFrame | None:
