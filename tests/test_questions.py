@@ -86,6 +86,16 @@ def test_given_bounds_win_and_strange_ones_are_refused(example):
             questions.read_bounds([f"stayed:{never}"], example)
 
 
+def test_what_a_mapping_can_be_asked_is_known_before_the_file_is_read(example, orders):
+    for read, name in ((example, "satisfaction"), (orders, "bought_again")):
+        asked = {"bounds": ["mapping", f"{name}:1"], "through": name}
+        questions.check_asked(read.mapping, **asked)
+        with pytest.raises(ValueError, match="names no outcome"):
+            questions.check_asked(read.mapping, bounds=["x:1"], through="none")
+        with pytest.raises(ValueError, match="is no outcome"):
+            questions.check_asked(read.mapping, bounds=["mapping"], through="x")
+
+
 def test_an_empty_group_cannot_be_asked_about(tmp_path):
     path = write_rows(tmp_path / "mine.csv", ROWS[:4])  # nobody complained
     read = read_customers(path, mapping=MAPPING)
