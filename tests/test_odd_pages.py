@@ -14,6 +14,7 @@ from recovery_research.customers.sentences import (
     say_found,
     say_notes,
     say_number,
+    say_p,
     say_verdicts,
 )
 
@@ -191,6 +192,12 @@ def test_a_note_stands_beside_the_sentence_it_is_about():
     assert say_found(row, "once alike", "euros") == (
         "once alike **higher** (+2, no interval: skewed: it \\*may\\* cover less)", "",
     )  # fmt: skip
+
+
+def test_a_p_value_is_never_zero():
+    assert [say_p(p) for p in (0.0, 0.0009, 0.0421, 1.0)] == [
+        "below 0.001", "below 0.001", "= 0.042", "= 1.000",
+    ]  # fmt: skip
 
 
 def test_notes_of_a_table_are_told_once_each():

@@ -155,6 +155,11 @@ def say_number(number: float) -> str:
     return f"{number:+.3g}"
 
 
+def say_p(p_value: float) -> str:
+    """Return a p-value in words: ``= 0.042``, and never that it is zero."""
+    return "below 0.001" if p_value < 0.001 else f"= {p_value:.3f}"
+
+
 def say_design(read: Customers) -> str:
     """Return in words who is in which group, and over what time outcomes count."""
     rule = read.mapping.orders
