@@ -11,6 +11,7 @@ from parameter_cells import CELL, one
 
 from recovery_research.places import notebooks_folder
 from recovery_research.reporting.catalogue import list_notebooks, read_notebook
+from recovery_research.reporting.parameter_files import read_profiles
 from recovery_research.reporting.parameters import ParameterError, read_declarations
 
 SHIPPED = ("example", "example-orders", "example-complaints")
@@ -85,6 +86,22 @@ def test_what_nobody_answers_or_fails_is_not_asked_for_the_paradox(policy):
     with pytest.raises(ParameterError, match="delight_sometimes") as refused:
         order_report("03-recovery-paradox", {"policy": policy})
     assert "answers nobody" in str(refused.value) or "never fails" in str(refused.value)
+
+
+# Full profiles that take an hour are run by hand before a release.
+FULL = ("03-recovery-paradox", "10-your-customers")
+PROFILES = [
+    (name, profile)
+    for name in HELD
+    for profile in read_profiles(notebooks_folder() / f"{name}.ipynb")
+    if profile != "full" or name in FULL
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "profile"), PROFILES)
+def test_every_profile_runs(name, profile):
+    assert run_cells(order_report(name, profile=profile)).tables
 
 
 def test_corners_are_those_of_what_is_declared():
