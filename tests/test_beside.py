@@ -50,7 +50,7 @@ def test_a_file_is_told_with_what_it_cannot_say(tmp_path):
     assert "everybody in a file of complaints had a problem" in said
     path = write_rows(tmp_path / "mine.csv", ROWS[:4])  # nobody complained
     said = beside.tell_file(rr.read_customers(path, mapping=MAPPING))
-    assert "cannot be asked of it:** nobody in it is both" in said
+    assert "cannot be asked of it:** nobody is recovered." in said
 
 
 def few_orders(tmp_path, **columns):

@@ -9,6 +9,7 @@ from recovery_research.analyses.groups import FAILED
 from recovery_research.analyses.ratios import paradox_ratio
 from recovery_research.customers.questions import (
     contrast_groups,
+    list_questions,
     main_questions,
     read_bounds,
 )
@@ -125,7 +126,5 @@ def tell_file(read: Customers | None) -> str:
         if left_out:
             said += f" No ratio of means can be had of {', '.join(left_out)}."
         return said
-    why = "nobody in it is both failed and recovered, or nobody went without a problem"
-    if read.shape == "complaints":
-        why = "everybody in a file of complaints had a problem"
+    why = list_questions(read)["note"].iloc[0]
     return f"{said} **The paradox cannot be asked of it:** {why}."
