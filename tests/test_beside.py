@@ -1,5 +1,7 @@
 """What of a file can be set beside simulated customers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +9,7 @@ from customer_files import MAPPING, ROWS, write_rows
 
 import recovery_research as rr
 from recovery_research.customers import beside
+from recovery_research.customers.drawn_answers import contrast_over_draws, find_start
 
 
 def read(name):
@@ -97,3 +100,13 @@ def test_exposure_is_not_asked_of_a_log_without_one_of_its_groups(tmp_path):
     log = few_orders(tmp_path, failed=failed, resolved=resolved)
     assert beside.list_outcomes(log) != []
     assert beside.count_exposure(log) is None
+
+
+def test_many_draws_are_of_the_time_that_the_mapping_says(tmp_path):
+    log = few_orders(tmp_path)
+    assert log.orders["week"].min() == 12.0
+    assert find_start(log) == 0.0
+    assert find_start(read("example-orders")) == 0.0
+    unsaid = replace(log.mapping, time=replace(log.mapping.time, start=None))
+    assert find_start(replace(log, mapping=unsaid)) == 12.0
+    assert contrast_over_draws(log)["n_draws"].dropna().eq(200).all()
