@@ -1,4 +1,4 @@
-"""Under which values of unknown outcomes a verdict turns."""
+"""Under which values of unknown outcomes what is found turns."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from recovery_research.analyses.contrasts import paradox
+from recovery_research.analyses.contrasts import ParadoxEstimate, paradox
 from recovery_research.analyses.groups import GROUP_COLUMN, two_groups
 from recovery_research.analyses.tilts import Pair
 from recovery_research.analyses.tipping_points import NOWHERE, MissingProbe, tip
@@ -32,7 +32,7 @@ def probe_missing(
     method: str = "auto",
     confidence: float = 0.95,
 ) -> MissingProbe:
-    """Ask how unlike the known the unknown outcomes must be to turn the verdict.
+    """Ask how unlike the known the unknown outcomes must be to turn what is found.
 
     A comparison that leaves unknown outcomes out takes them to be, on average, what
     the known ones of the same group are. Where the dissatisfied do not answer they
@@ -85,24 +85,37 @@ def probe_missing(
     >>> found.verdict, found.turns, round(found.tipping_mean_treated, 2)
     ('paradox', True, 0.29)
     """
-    groups = {"treated": treated, "control": control}
     known = paradox(
-        customers, outcome=outcome, policy=policy, bounds=bounds, method=method,
-        confidence=confidence, **groups,
+        customers, outcome=outcome, policy=policy, treated=treated, control=control,
+        bounds=bounds, method=method, confidence=confidence,
     )  # fmt: skip
-    rows, unknown = find_unknown(customers, outcome=outcome, policy=policy, **groups)
-    values = rows[outcome].to_numpy()
-    limits, source = find_range(values, lowest, highest)
+    return probe_contrast(customers, known, (lowest, highest), method)
+
+
+def probe_contrast(
+    customers: pd.DataFrame,
+    known: ParadoxEstimate,
+    limits: tuple[float | None, float | None],
+    method: str,
+) -> MissingProbe:
+    """Probe a contrast that has been made of these customers."""
+    groups = (known.treated, known.control)
+    rows, unknown = find_unknown(
+        customers, outcome=known.outcome, policy=known.policy, treated=groups[0],
+        control=groups[1],
+    )  # fmt: skip
+    values = rows[known.outcome].to_numpy()
+    found, source = find_range(values, *limits)
     ends, note = None, known.note
     if any(unknown):
-        if limits[0] < limits[1]:
+        if found[0] < found[1]:
             ends = fill_extremes(
-                rows, outcome, (treated, control), limits, method, confidence
+                rows, known.outcome, groups, found, method, known.confidence
             )
-        elif not note:
+        else:
             note = "what an unknown outcome can be is not known: name lowest, highest"
-    parts = [values[(rows[GROUP_COLUMN] == n).to_numpy()] for n in (treated, control)]
-    return tip(known, parts, limits, source, ends, note)
+    parts = [values[(rows[GROUP_COLUMN] == name).to_numpy()] for name in groups]
+    return tip(known, parts, found, source, ends, note)
 
 
 def find_range(

@@ -6,17 +6,21 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from recovery_research.analyses.verdicts import CANNOT_TELL, Bounds, decide
+from recovery_research.analyses.verdicts import CANNOT_TELL, Bounds, place_interval
 
 Pair = tuple[float, float]
 # How the unknown of (treated, control) are moved: apart, which moves the contrast
 # most, or both the same way.
 APART_DOWN, APART_UP = (-1, 1), (1, -1)
 ALIKE_DOWN, ALIKE_UP = (-1, -1), (1, 1)
-# The verdict is looked up this often between no tilt and the largest one possible; a
+# What is found is looked up this often between no tilt and the largest one possible; a
 # turn is then found by halving the step in which it lies.
 STEPS = 64
 HALVINGS = 48
+# What it turns to is looked up a hair further, off the point at which a limit equals 0.
+PAST = 1e-6
+# Half of the way the end is felt by a sixteenth.
+LATE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +35,6 @@ class Tilting:
         The contrast of those known.
     z : float
         Normal quantile of the interval's level.
-    below, above : (float, float)
-        Squares of the interval's two arms, divided between the groups.
     means : (float, float)
         Of those known.
     sizes, unknown : (float, float)
@@ -48,8 +50,6 @@ class Tilting:
     ci_low: float
     ci_high: float
     z: float
-    below: Pair
-    above: Pair
     means: Pair
     sizes: Pair
     unknown: Pair
@@ -83,50 +83,38 @@ class Tilting:
         """Return limits of the contrast of everybody.
 
         A group's mean is m + u d, with m of the known, u the share unknown and d the
-        shift. The shift ends at what is possible: towards a limit L, s of the way, it
-        is s (L - m), so that m counts 1 - s u times. The share unknown has its own
-        error, u (1 - u) / N. Untilted the limits are the contrast's own; with the
-        unknown at an extreme they are those of the table filled in, if they are known.
+        shift; m has the error it had, and u its own, u (1 - u) / N. Untilted the
+        limits are the contrast's own. Where the shift has come to what is possible it
+        is no longer what it was said to be but ends there, so that towards the end
+        the limits become those of the table filled in, if these are known.
         """
         middle = self.contrast(way, far)
         low, high = self._arms(way, far)
-        end = self.worst[0 if middle < self.estimate else 1]
+        moved = middle - self.estimate
+        end = self.worst[0 if moved < 0.0 or (moved == 0.0 and way[0] < 0) else 1]
         if not math.isnan(end[0]):
-            # The shape of what is filled in comes in as far as it is filled in.
             last, arms = self.contrast(way, 1.0), self._arms(way, 1.0)
             low *= _blend(last - end[0], arms[0], far)
             high *= _blend(end[1] - last, arms[1], far)
         return middle - low, middle + high
 
     def _arms(self, way: tuple[int, int], far: float) -> Pair:
-        rooms, shifts = self.rooms(way), self.shifts(way, far)
-        # A group that lies at the limit itself has no room, and goes along.
-        gone = [
-            abs(shift) / room if room else far
-            for shift, room in zip(shifts, rooms, strict=True)
-        ]
-        slopes = [
-            1.0 - part * unknown
-            for part, unknown in zip(gone, self.unknown, strict=True)
-        ]
         of_shares = sum(
             shift**2 * unknown * (1.0 - unknown) / size
             for shift, unknown, size in zip(
-                shifts, self.unknown, self.sizes, strict=True
+                self.shifts(way, far), self.unknown, self.sizes, strict=True
             )
         )
-        return tuple(
-            math.sqrt(
-                sum(s**2 * arm for s, arm in zip(slopes, arms, strict=True))
-                + self.z**2 * of_shares
-            )
-            for arms in (self.below, self.above)
+        below, above = (
+            math.hypot(arm, self.z * math.sqrt(of_shares))
+            for arm in (self.estimate - self.ci_low, self.ci_high - self.estimate)
         )
+        return below, above
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Where a verdict turns, and to what.
+    """Where a finding turns, and to what.
 
     `tilt` is how far the treated's unknown lie off, with sign; `shifts` is how far
     each group's do, which is less where no more is possible.
@@ -134,29 +122,39 @@ class Turn:
 
     shifts: Pair
     tilt: float
-    verdict: str
+    place: str
 
 
 def find_turn(
     tilting: Tilting, bounds: Bounds, ways: tuple[tuple[int, int], ...]
 ) -> Turn | None:
-    """Return the smallest tilt of some kinds that turns the verdict; None if none does.
+    """Return the smallest tilt of some kinds that turns what is found; None if none.
 
-    A verdict that one cannot tell announces nothing that could turn.
+    What is found is where the interval lies (`verdicts.place_interval`), which is finer
+    than any verdict. That one cannot tell announces nothing that could turn.
     """
-    now = decide(tilting.ci_low, tilting.ci_high, bounds)
+    now = place_interval(tilting.ci_low, tilting.ci_high, bounds)
     if now == CANNOT_TELL:
         return None
     turns = []
     for way in ways:
-        far = _first_turn(
-            lambda part, way=way: decide(*tilting.limits(way, part), bounds) != now
+        if max(tilting.rooms(way)) == 0.0:
+            continue
+
+        def place(part: float, way: tuple[int, int] = way) -> str:
+            return place_interval(*tilting.limits(way, part), bounds)
+
+        # What all unknown outcomes at their worst do not turn, no milder ones do.
+        apart = way in (APART_DOWN, APART_UP)
+        far = (
+            None
+            if apart and place(1.0) == now
+            else _first_turn(lambda part, place=place: place(part) != now)
         )
         if far is not None:
             shifts = tilting.shifts(way, far)
-            verdict = decide(*tilting.limits(way, far), bounds)
             tilt = way[0] * max(abs(shift) for shift in shifts)
-            turns.append(Turn(shifts, tilt, verdict))
+            turns.append(Turn(shifts, tilt, place(min(1.0, far + PAST))))
     return min(turns, key=lambda turn: abs(turn.tilt), default=None)
 
 
@@ -176,4 +174,4 @@ def _first_turn(turned: Callable[[float], bool]) -> float | None:
 
 def _blend(end: float, arm: float, far: float) -> float:
     """Return what an arm is multiplied by on the way to its length at the end."""
-    return 1.0 + far * (end / arm - 1.0) if arm > 0.0 else 1.0
+    return 1.0 + far**LATE * (end / arm - 1.0) if arm > 0.0 else 1.0

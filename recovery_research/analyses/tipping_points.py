@@ -1,4 +1,4 @@
-"""How far unknown outcomes must lie from known ones to turn a verdict."""
+"""How far unknown outcomes must lie from known ones to turn what is found."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from recovery_research.analyses.contrasts import ParadoxEstimate
-from recovery_research.analyses.curves import wilson_limits
-from recovery_research.analyses.groups import two_groups
 from recovery_research.analyses.tilts import (
     ALIKE_DOWN,
     ALIKE_UP,
@@ -23,14 +21,14 @@ from recovery_research.analyses.tilts import (
     Tilting,
     find_turn,
 )
-from recovery_research.analyses.verdicts import CANNOT_TELL, Bounds
+from recovery_research.analyses.verdicts import CANNOT_TELL, Bounds, place_interval
 
 NOWHERE = (math.nan, math.nan)
 
 
 @dataclass(frozen=True, slots=True)
 class MissingProbe:
-    """A verdict on those whose outcome is known, and where the others turn it.
+    """What is found of those whose outcome is known, and where the others turn it.
 
     Attributes
     ----------
@@ -40,6 +38,10 @@ class MissingProbe:
         Treated minus control, of those known, with its interval.
     verdict : str
         See `verdicts.decide`.
+    place : str
+        Where the interval lies against its bounds: ``higher``, ``lower``, ``not
+        higher``, ``not lower``, ``no difference worth naming`` or ``cannot tell``
+        (`verdicts.place_interval`). Verdicts rest on it.
     n_treated, n_control : int
         Customers whose outcome is known.
     n_missing_treated, n_missing_control : int
@@ -56,13 +58,13 @@ class MissingProbe:
     worst_ci_low, worst_ci_high : float
         Outer limits of the two.
     turns : bool
-        Whether the verdict is another for some values of the unknown outcomes: then
-        more than a few are unknown, however many they are.
+        Whether `place` is another for some values of the unknown outcomes: then more
+        than a few are unknown, however many they are.
     turns_to : str
-        The verdict just past the turning point; empty if it does not turn.
+        The place just past the turning point; empty if it does not turn.
     tipping_point : float
         How far the unknown must lie from the known, on average and in the outcome's
-        unit, for the verdict to turn: the treated's by this much (with sign), the
+        unit, for the place to turn: the treated's by this much (with sign), the
         control's by as much the other way. NaN if it never turns.
     tipping_spread : float
         The same in standard deviations of the known outcomes.
@@ -71,7 +73,7 @@ class MissingProbe:
         none is unknown.
     tipping_alike : float
         How far, with sign, if those of both groups lie off the same way; NaN if the
-        verdict never turns so.
+        place never turns so.
     note : str
         What could not be done; empty otherwise.
     """
@@ -85,6 +87,7 @@ class MissingProbe:
     ci_high: float
     confidence: float
     verdict: str
+    place: str
     n_treated: int
     n_control: int
     n_missing_treated: int
@@ -108,7 +111,7 @@ class MissingProbe:
     note: str
 
     def __str__(self) -> str:
-        return f"{self.outcome}: {self.verdict}; {say_tipping(self)}"
+        return f"{self.outcome}: {self.place}; {say_tipping(self)}"
 
     def to_frame(self) -> pd.DataFrame:
         """Return the probe as one row, one column per field."""
@@ -123,7 +126,7 @@ def tip(
     ends: Sequence[ParadoxEstimate] | None,
     note: str,
 ) -> MissingProbe:
-    """Tilt a contrast until its verdict turns.
+    """Tilt a contrast until what is found turns.
 
     Parameters
     ----------
@@ -159,6 +162,7 @@ def tip(
              "confidence", "verdict")  # fmt: skip
     return MissingProbe(
         **{name: getattr(known, name) for name in names},
+        place=place_interval(known.ci_low, known.ci_high, bounds),
         n_treated=parts[0].size - unknown[0],
         n_control=parts[1].size - unknown[1],
         n_missing_treated=unknown[0],
@@ -170,7 +174,7 @@ def tip(
         limits_source=source,
         **bound_worst(known, tilting, limits, ends),
         turns=apart is not None,
-        turns_to=apart.verdict if apart else "",
+        turns_to=apart.place if apart else "",
         tipping_point=apart.tilt if apart else math.nan,
         tipping_spread=apart.tilt / spread if apart and spread > 0.0 else math.nan,
         tipping_mean_treated=tipped[0],
@@ -192,15 +196,12 @@ def start_tilting(
         return None
     z = float(ndtri(0.5 + known.confidence / 2.0))
     present = [values[~np.isnan(values)] for values in parts]
-    below, above = divide_arms(known, present, z)
     worst = tuple((end.ci_low, end.ci_high) for end in ends) if ends else (NOWHERE,) * 2
     return Tilting(
         estimate=known.estimate,
         ci_low=known.ci_low,
         ci_high=known.ci_high,
         z=z,
-        below=below,
-        above=above,
         means=tuple(float(values.mean()) for values in present),
         sizes=tuple(float(values.size) for values in parts),
         unknown=unknown,
@@ -208,34 +209,6 @@ def start_tilting(
         highest=limits[1],
         worst=worst,
     )
-
-
-def divide_arms(
-    known: ParadoxEstimate, present: Sequence[NDArray[np.float64]], z: float
-) -> tuple[Pair, Pair]:
-    """Divide the squares of an interval's arms between the two groups.
-
-    By their variances; for yes/no by the squares of Wilson's arms, of which Newcombe's
-    interval is made, so that a group without an event has its part.
-    """
-    if two_groups(*present).yes_no:
-        shares = [float(values.mean()) for values in present]
-        (p_low, p_high), (q_low, q_high) = (
-            wilson_limits(share, values.size, z)
-            for share, values in zip(shares, present, strict=True)
-        )
-        parts = [(shares[0] - p_low, q_high - shares[1]),
-                 (p_high - shares[0], shares[1] - q_low)]  # fmt: skip
-    else:
-        parts = [tuple(float(values.std()) / math.sqrt(values.size)
-                       for values in present)] * 2  # fmt: skip
-    arms = (known.estimate - known.ci_low, known.ci_high - known.estimate)
-    divided = []
-    for (one, other), arm in zip(parts, arms, strict=True):
-        whole = one**2 + other**2
-        share = one**2 / whole if whole > 0.0 else 0.5
-        divided.append((share * arm**2, (1.0 - share) * arm**2))
-    return divided[0], divided[1]
 
 
 def bound_worst(
@@ -292,28 +265,25 @@ def say_tipping(row: object, *, unit: str = "") -> str:
         for name, known, missing, _, _ in groups
     )
     said = f"the outcome is unknown for {counts}"
+    if row.place == CANNOT_TELL:
+        return said
     if not row.turns:
-        if row.verdict == CANNOT_TELL:
-            return said
-        return f"{said}; whatever it is, the verdict stays"
+        return f"{said}; whatever it is, '{row.place}' stays"
     unit = f" {unit}" if unit else ""
-    sides = " and ".join(
-        f"{abs(there - mean):.3g}{unit} {'below' if there < mean else 'above'} the "
-        f"known {name} ({there:.3g} on average)"
-        for name, _, _, mean, there in groups
+    there = " and ".join(
+        f"{tipped:.3g} ({name}: {abs(tipped - mean):.3g} "
+        f"{'below' if tipped < mean else 'above'} the known)"
+        for name, _, _, mean, tipped in groups
     )
-    said += (
-        f"; the verdict turns to '{row.turns_to}' once the unknown lie {sides}, "
-        f"{abs(row.tipping_spread):.2g} standard deviations"
-    )
-    if len(groups) == 2:
-        alike = row.tipping_alike
-        said += (
-            "; were they off the same way in both, it would not turn"
-            if math.isnan(alike)
-            else f"; were they off the same way in both, at {alike:+.3g}{unit}"
-        )
-    return said
+    there = f"{there}{unit}"
+    said += f"; '{row.place}' turns to '{row.turns_to}' once these average {there}"
+    if not math.isnan(row.tipping_spread):
+        said += f", {abs(row.tipping_spread):.2g} standard deviations off"
+    if len(groups) < 2:
+        return said
+    if math.isnan(row.tipping_alike):
+        return f"{said}; off the same way in both groups, it does not turn"
+    return f"{said}; off the same way in both groups, at {row.tipping_alike:+.3g}{unit}"
 
 
 def pooled_spread(parts: Sequence[NDArray[np.float64]]) -> float:

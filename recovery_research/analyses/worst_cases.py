@@ -179,8 +179,8 @@ def find_unknown(
     require_column(customers, GROUP_COLUMN)
     check_outcome(customers, outcome)
     names = [GROUP_COLUMN, *(["customer"] if "customer" in customers else [])]
-    chosen = rows_of_policy(customers, policy)
-    chosen &= customers[GROUP_COLUMN].isin([treated, control]).to_numpy()
+    compared = customers[GROUP_COLUMN].isin([treated, control]).to_numpy()
+    chosen = compared & rows_of_policy(customers, policy)
     rows = customers.loc[chosen, names].assign(
         **{outcome: read_outcome(customers.loc[chosen, outcome])}
     )
