@@ -83,7 +83,7 @@ def probe_missing(
     ...                        [True] * 34 + [False] * 26, "boolean")})
     >>> found = probe_missing(customers, outcome="stayed", bounds=0)
     >>> found.verdict, found.turns, round(found.tipping_mean_treated, 2)
-    ('paradox', True, 0.29)
+    ('paradox', True, 0.33)
     """
     known = paradox(
         customers, outcome=outcome, policy=policy, treated=treated, control=control,
