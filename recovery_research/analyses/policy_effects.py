@@ -27,6 +27,7 @@ from recovery_research.analyses.intervals import (
     paired_difference,
     without_interval,
 )
+from recovery_research.analyses.paired_shares import paired_shares
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,8 @@ class PolicyContrast:
     failed_only : bool
         Whether only customers whose index order failed were compared.
     method : str
-        ``"paired_t"``, ``"welch"``, ``"newcombe"`` or ``"bca"``.
+        ``"paired_t"``, ``"tango"`` (pairs of yes and no), ``"welch"``,
+        ``"newcombe"`` or ``"bca"``.
     estimate, std_error : float
         Mean under treated minus mean under control, in the outcome's unit.
     ci_low, ci_high, confidence : float
@@ -329,7 +331,9 @@ def _compare_pairs(
             pair,
             n_missing,
         )
-    return paired_difference(*pair, confidence=confidence), pair, n_missing
+    shares = all(bool(np.isin(values, (0.0, 1.0)).all()) for values in pair)
+    compare_pairs = paired_shares if shares else paired_difference
+    return compare_pairs(*pair, confidence=confidence), pair, n_missing
 
 
 def _correlation(treated: NDArray[np.float64], control: NDArray[np.float64]) -> float:
