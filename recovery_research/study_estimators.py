@@ -10,7 +10,7 @@ import pandas as pd
 from .analyses.adjustment import METHODS as ADJUSTMENTS
 from .analyses.adjustment import adjust
 from .analyses.comparisons import METHODS
-from .analyses.contrasts import paradox
+from .analyses.contrasts import contrast_known
 from .experiments import check_choice
 from .studies import Study
 
@@ -63,5 +63,5 @@ def apply_estimator(
         "confidence": confidence,
     }
     if estimator in COMPARISONS:
-        return paradox(customers, method=COMPARISONS[estimator], **asked)
+        return contrast_known(customers, method=COMPARISONS[estimator], **asked)
     return adjust(customers, covariates=study.adjusts_for, method=estimator, **asked)

@@ -24,6 +24,7 @@ from recovery_research.analyses.groups import (
 )
 from recovery_research.analyses.intervals import Interval, check_level, without_interval
 from recovery_research.analyses.paired_intervals import paired_difference
+from recovery_research.analyses.paired_shares import paired_shares
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,8 @@ class PolicyContrast:
     failed_only : bool
         Whether only customers whose index order failed were compared.
     method : str
-        ``"paired_t"``, ``"welch"``, ``"bootstrap_t"`` or ``"clopper_pearson"``.
+        ``"paired_t"``, ``"tango"`` (pairs of yes and no), ``"welch"``,
+        ``"bootstrap_t"`` or ``"clopper_pearson"``.
     estimate, std_error : float
         Mean under treated minus mean under control, in the outcome's unit.
     ci_low, ci_high, confidence : float
@@ -321,14 +323,11 @@ def _align(
             f"pairing needs the same customers under both policies; {alone} appear "
             "under one only. For different people write paired=False."
         )
-    kept = treated["kept"].to_numpy() & control["kept"].to_numpy()
-    either = treated["kept"].to_numpy() | control["kept"].to_numpy()
-    lost = int(either.sum() - kept.sum())
-    remark = ""
-    if failed_only and lost:
-        remark = f"{lost} customers failed under one policy only are left out"
-    values = (treated["value"].to_numpy()[kept], control["value"].to_numpy()[kept])
-    return values, remark
+    asked = [frame["kept"].to_numpy() for frame in (treated, control)]
+    kept, lost = asked[0] & asked[1], int((asked[0] ^ asked[1]).sum())
+    said = f"{lost} customers failed under one policy only are left out"
+    first, second = (f["value"].to_numpy()[kept] for f in (treated, control))
+    return (first, second), said if failed_only and lost else ""
 
 
 def _compare_pairs(
@@ -341,7 +340,8 @@ def _compare_pairs(
         note = f"no pair with both outcomes known ({n_missing} missing)"
         nothing = without_interval("none", math.nan, (0, 0), confidence, note)
         return nothing, pair, n_missing
-    return paired_difference(*pair, confidence=confidence), pair, n_missing
+    compare_pairs = paired_shares if two_groups(*pair).yes_no else paired_difference
+    return compare_pairs(*pair, confidence=confidence), pair, n_missing
 
 
 def _correlation(treated: NDArray[np.float64], control: NDArray[np.float64]) -> float:

@@ -51,7 +51,7 @@ BEGINNINGS = {
     ASKS_PARADOX: {
         BETTER_OFF: "a paradox: ", WORSE_OFF: "no paradox: ",
         NOT_BETTER_OFF: "no paradox: ",
-        NOT_WORSE_OFF: "these data cannot tell of a paradox: ",
+        NOT_WORSE_OFF: "these data cannot tell a paradox from none: ",
     },
     ASKS_MADE_GOOD: {
         **dict.fromkeys(SURE, "whether it was made good matters: "),

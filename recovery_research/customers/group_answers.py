@@ -78,7 +78,7 @@ def adjust_groups(
                 "outcome": each.name, "treated": row.treated, "control": row.control,
                 "bounds": (bounds or {}).get(each.name), "confidence": confidence,
             }  # fmt: skip
-            naive = paradox(read.customers, **common)
+            naive = paradox(read.customers, limits=each.limits, **common)
             start = {"question": row.question, "view": AS_THEY_COME}
             rows.append(naive.to_frame().iloc[0].to_dict() | start)
             for method in methods:
@@ -106,7 +106,7 @@ def say_in_short(read: Customers, adjusted: pd.DataFrame) -> list[str]:
     read : Customers
         The file.
     adjusted : DataFrame
-        From `adjust_groups`, by one method.
+        From `adjust_groups`, by one method; rows of further views may be added.
 
     Returns
     -------
@@ -139,8 +139,8 @@ def say_in_short(read: Customers, adjusted: pd.DataFrame) -> list[str]:
 
 def name_view(row: object, naive: pd.DataFrame) -> str:
     """Return how a row compares, and how many of those as they come it leaves out."""
-    if row.view == AS_THEY_COME:
-        return AS_THEY_COME
+    if not str(row.view).startswith("adjusted"):
+        return str(row.view)
     counts = (row.n_treated, row.n_control)
     if not len(naive) or pd.isna(row.ci_low) or any(pd.isna(n) for n in counts):
         return ONCE_ALIKE

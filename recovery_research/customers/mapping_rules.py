@@ -32,8 +32,8 @@ ROLES = {
         "left": "yes_no",
     },
     "complaints": {
-        "complaint": "key", "answer": "category", "complaint_time": "time",
-        "answer_time": "time",
+        "complaint": "key", "customer": "key", "answer": "category",
+        "complaint_time": "time", "answer_time": "time",
     },
 }  # fmt: skip
 NEEDED = {

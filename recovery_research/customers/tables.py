@@ -85,7 +85,10 @@ def make_from_customers(reading: Reading) -> Made:
 def make_from_complaints(reading: Reading) -> Made:
     """Put a complaint table together: the answer is the group."""
     answer = reading.parts["answer"]
-    columns = start_columns(reading, "complaint")
+    # Who complained, where the file says it: several complaints of one customer are
+    # no several customers. Else each complaint is a customer of its own.
+    role = "customer" if "customer" in reading.parts else "complaint"
+    columns = start_columns(reading, role)
     control = reading.mapping.control
     order = [control, *(level for level in answer.levels if level != control)]
     columns["index_outcome"] = pd.Categorical(
