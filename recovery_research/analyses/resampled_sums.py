@@ -82,7 +82,11 @@ def _split_by_distance(
     """Part sorted values into the nearest to zero and about `wanted` furthest."""
     n_far = min(max(1, round(wanted)), shape.size - 1)
     distance = np.abs(shape)
-    edge = np.partition(distance, shape.size - n_far)[shape.size - n_far]
+    # Of sorted values the furthest stand at the two ends.
+    ends = distance
+    if 2 * n_far < shape.size:
+        ends = np.concatenate([distance[:n_far], distance[-n_far:]])
+    edge = np.partition(ends, ends.size - n_far)[ends.size - n_far]
     far = distance >= edge
     if np.count_nonzero(far) > 2 * n_far:  # many at one distance: they are near
         far = distance > edge
