@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from recovery_research.analyses.comparisons import METHODS, compare
+from recovery_research.analyses.comparisons import METHODS, compare, compare_means
 from recovery_research.analyses.groups import TwoGroups
 from recovery_research.analyses.intervals import METHODS_FOR_SHARES, difference_of_means
 from recovery_research.analyses.verdicts import NO_DIFFERENCE, Bounds, decide
@@ -88,3 +88,14 @@ def test_a_limit_that_rests_on_a_bound_is_within_it():
         found = compare(groups, method=method, confidence=0.5)
         assert found.ci_high == 1.0
         assert found.equivalence_p_value(-1.0, 1.0) == 0.0
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_an_empty_group_is_compared_with_nothing(method):
+    for groups in (
+        TwoGroups(np.array([]), np.ones(3), 2),
+        TwoGroups(np.zeros(2), np.array([]), 0),
+    ):
+        found = compare(groups, method=method, confidence=0.9)
+        assert "nothing to compare" in found.note
+        assert math.isnan(compare_means(groups, confidence=0.9).p_value)
