@@ -19,6 +19,8 @@ from recovery_research.analyses.resampled_sums import (
 # With so many customers a group speaks for half of its own shape. Of 100 and 400 the
 # second came nearer to 95 % with heavy tails in groups of 100 to 1,000.
 OWN_SHAPE = 400.0
+# And so many where its shape is seen to be another, with rarer and larger extremes.
+ODD_OWN_SHAPE = 40.0
 SEED = 1993
 # Quantiles are kept at these normal scores. Beyond +-2.7 (10 of 3,000 resamples) the
 # curve goes on as Student's t does.
@@ -144,7 +146,8 @@ def bootstrap_t(
 
     That rests on the two groups being distributed alike but for place and scale. Where
     the smaller group's skewness is outside of what resamples of the larger one show,
-    each limit is the further of this one and Welch's.
+    each limit is the further of this one and Welch's; where it is above, also of one
+    that draws n / (n + 40) of the smaller group's resamples from its own values.
 
     Nothing depends on the order of the rows or on an outer seed: resamples are drawn
     from sorted values by one fixed sequence.
@@ -179,6 +182,10 @@ def bootstrap_t(
     shapes = "alike" if len(drawn) == 2 else _compare_shapes(small, large)
     student = None if shapes == "alike" else stats.t.ppf(ndtr(SCORES), freedom)
     quantiles = _quantiles(np.concatenate(drawn), student)
+    if shapes == "more skewed":
+        own = _resample_t(small, large, own_shape=ODD_OWN_SHAPE)
+        sign = 1.0 if small is pair[0] else -1.0
+        quantiles = _furthest(quantiles, _quantiles(sign * own, student))
     estimate = float(treated.mean() - control.mean())
     return BootstrapT(estimate, error, quantiles, freedom, shapes)
 
@@ -227,12 +234,14 @@ def _describe(values: NDArray[np.float64]) -> Sample:
     return Sample(centred / math.sqrt(float(np.mean(centred**2))), spread, values.size)
 
 
-def _resample_t(first: Sample, last: Sample) -> NDArray[np.float64]:
+def _resample_t(
+    first: Sample, last: Sample, own_shape: float = OWN_SHAPE
+) -> NDArray[np.float64]:
     """Draw t for the first group's mean less the last one's."""
     rng = np.random.default_rng(SEED)
     difference = variance = nominal = 0.0
     for own, other, sign in ((first, last, 1.0), (last, first, -1.0)):
-        weight = max(own.size / (own.size + OWN_SHAPE),
+        weight = max(own.size / (own.size + own_shape),
                      own.size / (own.size + other.size))  # fmt: skip
         mean, square = _resample_moments(own, other, weight, rng)
         scale = own.spread
@@ -295,3 +304,11 @@ def _quantiles(
     found[middle + 1 :] = np.maximum(found, least)[middle + 1 :]
     # A step in the distribution is a flat stretch here; the curve must have an inverse.
     return np.maximum.accumulate(found) + 1e-9 * SCORES
+
+
+def _furthest(
+    first: NDArray[np.float64], second: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Take the further of two laws' quantiles on each side of zero."""
+    low, high = np.minimum(first, second), np.maximum(first, second)
+    return np.where(SCORES < 0.0, low, np.where(SCORES > 0.0, high, first))
