@@ -108,7 +108,7 @@ def test_limits_begin_with_the_known_and_end_with_the_tables_filled_in():
 
 def test_it_turns_exactly_where_the_worst_case_does():
     # All of the small tables of two groups of which some are unknown.
-    shapes = [(a, b, c) for a in (0, 4, 20) for b in (0, 4, 20) for c in (0, 1, 9)
+    shapes = [(a, b, c) for a in (0, 15) for b in (0, 4, 20) for c in (0, 1, 9)
               if a + b]  # fmt: skip
     turned = 0
     for one, other in itertools.product(shapes, shapes):
@@ -211,6 +211,33 @@ def test_the_sentence():
         f"once these average {found.tipping_mean_treated:.3g} (recovered: "
         f"{-found.tipping_point:.3g} below the known) points, "
     )
+
+
+def test_a_paradox_says_by_default_where_unknown_outcomes_turn_it():
+    # 34 % unknown because dissatisfied: no announcement without its tilt.
+    rng = np.random.default_rng(10)
+    announced = 0
+    for _ in range(25):
+        frame, _ = dissatisfied(rng)
+        found = rr.paradox(frame, outcome="y", bounds=0, limits=(1, 7))
+        probe = rr.probe_missing(frame, outcome="y", bounds=0, lowest=1, highest=7)
+        assert (found.ci_low, found.verdict) == (probe.ci_low, probe.verdict)
+        if found.verdict != CANNOT_TELL:
+            announced += 1
+            assert say_tipping(probe) in found.note
+            assert "'higher' turns to 'cannot tell' once these average" in found.note
+        else:
+            assert "unknown" not in found.note
+    assert announced > 10
+    table = rr.paradox_by_outcome(frame, outcomes=["y"], limits={"y": (1, 7)},
+                                  bounds={"y": 0})  # fmt: skip
+    assert table["note"].item() == found.note
+
+
+def test_few_unknown_outcomes_need_no_word():
+    few = draw(n=(1000, 3000), missing=(0.002, 0.002), gap=1.5)
+    assert "unknown" not in rr.paradox(few, outcome="y", bounds=0).note
+    assert "unknown" not in rr.paradox(draw(missing=(0, 0)), outcome="y").note
 
 
 @pytest.mark.slow

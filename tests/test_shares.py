@@ -254,3 +254,28 @@ def test_what_cannot_be_done_is_said():
         tabulate_shares(odd, outcome="disputed", control="nil")
     with pytest.raises(ValueError, match="not yes/no"):
         tabulate_shares(odd.assign(x=2.0), outcome="x", control="none")
+
+
+@pytest.mark.slow
+def test_shares_of_customers_with_several_complaints_cover_what_they_say():
+    # 400 tables each of a share the same for both answers; Monte Carlo error of .95 is
+    # 1.1 points. Taken for different customers they covered 77 to 88 %.
+    rng = np.random.default_rng(9)
+    for n_customers, share, alike in ((150, 0.3, 0.3), (40, 0.3, 0.5), (200, 0.9, 0.2)):
+        prior = (1.0 - alike) / alike
+        hits = np.zeros(3)
+        for _ in range(400):
+            who = np.repeat(np.arange(n_customers), rng.integers(1, 6, n_customers))
+            own = rng.beta(share * prior, (1.0 - share) * prior, n_customers)
+            rows = pd.DataFrame({
+                "customer": who, "disputed": rng.random(who.size) < own[who],
+                "index_outcome": np.where(who % 3 == 0, "money", "none"),
+            })  # fmt: skip
+            found = tabulate_shares(rows, outcome="disputed", control="none").iloc[1]
+            hits += (
+                found["ci_low"] <= share <= found["ci_high"],
+                found["difference_ci_low"] <= 0.0 <= found["difference_ci_high"],
+                found["ratio_ci_low"] <= 1.0 <= found["ratio_ci_high"],
+            )
+        assert (hits / 400 > 0.95 - 3 * 0.011).all()
+        assert (hits / 400 < 0.985).all()

@@ -8,10 +8,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from recovery_research.analyses.contrasts import ParadoxEstimate, paradox
+from recovery_research.analyses.contrasts import ParadoxEstimate, contrast_known
 from recovery_research.analyses.groups import GROUP_COLUMN, two_groups
 from recovery_research.analyses.tilts import Pair
-from recovery_research.analyses.tipping_points import NOWHERE, MissingProbe, tip
+from recovery_research.analyses.tipping_points import (
+    NOWHERE,
+    MissingProbe,
+    say_tipping,
+    tip,
+)
+from recovery_research.analyses.verdicts import CANNOT_TELL, Bounds, place_interval
 from recovery_research.analyses.worst_cases import (
     check_range,
     fill_extremes,
@@ -83,9 +89,9 @@ def probe_missing(
     ...                        [True] * 34 + [False] * 26, "boolean")})
     >>> found = probe_missing(customers, outcome="stayed", bounds=0)
     >>> found.verdict, found.turns, round(found.tipping_mean_treated, 2)
-    ('paradox', True, 0.29)
+    ('paradox', True, 0.33)
     """
-    known = paradox(
+    known = contrast_known(
         customers, outcome=outcome, policy=policy, treated=treated, control=control,
         bounds=bounds, method=method, confidence=confidence,
     )  # fmt: skip
@@ -116,6 +122,23 @@ def probe_contrast(
             note = "what an unknown outcome can be is not known: name lowest, highest"
     parts = [values[(rows[GROUP_COLUMN] == name).to_numpy()] for name in groups]
     return tip(known, parts, found, source, ends, note)
+
+
+def tell_missing(
+    customers: pd.DataFrame,
+    known: ParadoxEstimate,
+    limits: tuple[float | None, float | None],
+    method: str,
+) -> str:
+    """Say where unknown outcomes turn a contrast; empty where they cannot.
+
+    Then few enough are unknown, or nothing was found that could turn.
+    """
+    bounds = Bounds(known.equivalence_low, known.equivalence_high, "")
+    if place_interval(known.ci_low, known.ci_high, bounds) == CANNOT_TELL:
+        return ""
+    found = probe_contrast(customers, known, limits, method)
+    return say_tipping(found) if found.turns else ""
 
 
 def find_range(

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from recovery_research.analyses.groups import (
     check_outcome,
-    observed_levels,
     read_outcome,
     require_column,
 )
@@ -56,25 +56,32 @@ def find_leader(customers: pd.DataFrame, *, outcome: str) -> PolicyContrast:
     for column in ("policy", "customer"):
         require_column(customers, column)
     check_outcome(customers, outcome)
-    policies = observed_levels(customers["policy"])
-    values = read_outcome(customers[outcome])
-    known = ~np.isnan(values)
-    ever = set(customers["policy"][known].astype(str))
-    empty = [name for name in policies if name not in ever]
-    if len(policies) - len(empty) < 2:
+    values = _by_policy(customers, read_outcome(customers[outcome]))
+    known = [name for name in values if not np.isnan(values[name]).all()]
+    empty = [name for name in values if name not in known]
+    if len(known) < 2:
         raise ValueError(
             "a lead is of one policy over another; the table holds "
-            f"{policies}{f', and of {empty} nothing is known' if empty else ''}."
+            f"{list(values)}{f', and of {empty} nothing is known' if empty else ''}."
         )
-    compared = customers["policy"].astype(str).isin(ever).to_numpy()
-    complete, n_missing = _mark_complete(customers, compared, known, len(ever))
-    rows = customers.loc[complete]
-    means = pd.Series(values[complete]).groupby(rows["policy"].astype(str).to_numpy())
-    ranked = means.mean().sort_values(ascending=False, kind="stable").index
+    complete = ~np.isnan([values[name] for name in known]).any(axis=0)
+    if not complete.any():
+        raise ValueError(
+            "no customer's outcome is known under every policy: nobody to compare."
+        )
+    means = {name: float(values[name][complete].mean()) for name in known}
+    # Sorted by name before; sorting keeps that order among equals.
+    first, second = sorted(known, key=lambda name: -means[name])[:2]
+    rows = pd.DataFrame({
+        "policy": np.repeat([first, second], complete.sum()),
+        "customer": np.tile(np.flatnonzero(complete), 2),
+        outcome: np.r_[values[first][complete], values[second][complete]],
+    })  # fmt: skip
     found = policy_contrast(
-        rows, outcome=outcome, treated=ranked[0], control=ranked[1], paired=True
+        rows, outcome=outcome, treated=first, control=second, paired=True
     )
     remarks = [found.note] if found.note else []
+    n_missing = int((~complete).sum())
     if n_missing:
         remarks.append(
             f"{n_missing} customers whose outcome is unknown under some policy are "
@@ -85,39 +92,35 @@ def find_leader(customers: pd.DataFrame, *, outcome: str) -> PolicyContrast:
     return replace(found, n_missing=n_missing, note="; ".join(remarks))
 
 
-def _mark_complete(
-    customers: pd.DataFrame,
-    compared: np.ndarray,
-    known: np.ndarray,
-    n_policies: int,
-) -> tuple[np.ndarray, int]:
-    """Mark the rows of customers known under every policy, and count the others."""
+def _by_policy(
+    customers: pd.DataFrame, values: NDArray[np.float64]
+) -> dict[str, NDArray[np.float64]]:
+    """Return each policy's outcomes by name, all in one order of customers."""
+    policy, names = pd.factorize(customers["policy"], sort=True)
     who, ids = pd.factorize(customers["customer"].to_numpy())
-    if (who[compared] < 0).any():
+    named = policy >= 0
+    if (who[named] < 0).any():
         raise ValueError(
-            f"{int((who[compared] < 0).sum())} rows name no customer; pairing needs to "
+            f"{int((who[named] < 0).sum())} rows name no customer; pairing needs to "
             "know whose each is."
         )
-    pairs = customers.loc[compared, ["policy", "customer"]]
-    twice = pairs.duplicated()
-    if twice.any():
-        policy, customer = pairs[twice].iloc[0]
+    cell = (policy * len(ids) + who)[named]
+    times = np.bincount(cell, minlength=len(names) * len(ids))
+    times = times.reshape(len(names), len(ids))
+    if times.max(initial=0) > 1:
+        which, customer = np.argwhere(times > 1)[0]
         raise ValueError(
             "pairing needs each customer once per policy; "
-            f"{int(twice.sum())} appear more often, for example {customer} under "
-            f"{policy!r}."
+            f"{int((times > 1).sum())} appear more often, for example {ids[customer]} "
+            f"under {str(names[which])!r}."
         )
-    times = np.bincount(who[compared], minlength=len(ids))
-    some = (times > 0) & (times < n_policies)
+    some = times.any(axis=0) & ~times.all(axis=0)
     if some.any():
         raise ValueError(
             f"pairing needs the same customers under every policy; {int(some.sum())} "
             f"appear under some only, for example {ids[int(np.argmax(some))]}."
         )
-    seen = np.bincount(who[compared & known], minlength=len(ids)) == n_policies
-    seen &= times > 0
-    if not seen.any():
-        raise ValueError(
-            "no customer's outcome is known under every policy: nobody to compare."
-        )
-    return compared & seen[who], int((times > 0).sum() - seen.sum())
+    table = np.full(times.size, np.nan)
+    table[cell] = values[named]
+    table = table.reshape(times.shape)[:, times.any(axis=0)]
+    return {str(name): row for name, row in zip(names, table, strict=True)}

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 
-from recovery_research.analyses.contrasts import ParadoxEstimate, paradox
+from recovery_research.analyses.contrasts import ParadoxEstimate, contrast_known
 from recovery_research.analyses.groups import (
     GROUP_COLUMN,
     check_outcome,
@@ -219,7 +219,7 @@ def fill_extremes(
         filling = np.where(treated, float(for_treated), float(for_control))
         filled = np.where(np.isnan(values), filling, values)
         ends.append(
-            paradox(
+            contrast_known(
                 rows.assign(**{outcome: filled}), outcome=outcome, treated=groups[0],
                 control=groups[1], bounds=0.0, method=method, confidence=confidence,
             )

@@ -78,7 +78,7 @@ def adjust_groups(
                 "outcome": each.name, "treated": row.treated, "control": row.control,
                 "bounds": (bounds or {}).get(each.name), "confidence": confidence,
             }  # fmt: skip
-            naive = paradox(read.customers, **common)
+            naive = paradox(read.customers, limits=each.limits, **common)
             start = {"question": row.question, "view": AS_THEY_COME}
             rows.append(naive.to_frame().iloc[0].to_dict() | start)
             for method in methods:

@@ -247,6 +247,7 @@ def contrast_groups(
         found = paradox_by_outcome(
             read.customers, outcomes=names, treated=row.treated, control=row.control,
             bounds={k: v for k, v in (bounds or {}).items() if k in names},
+            limits={each.name: each.limits for each in read.outcomes},
             confidence=confidence,
         )  # fmt: skip
         frames.append(judge(read, found.assign(question=row.question)))
