@@ -24,9 +24,7 @@ def table(treated, control):
 def sums_of_cents(rng, size):
     """The same sum of 3,000 amounts, added up in another order for everybody."""
     amounts = rng.random(3_000)
-    return np.array(
-        [sum(rng.permutation(amounts).tolist()) for _ in range(size)]
-    )
+    return np.array([sum(rng.permutation(amounts).tolist()) for _ in range(size)])
 
 
 CONSTANT = {
