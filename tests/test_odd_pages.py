@@ -11,6 +11,8 @@ from true_words import allowed_words, untrue_words
 
 from recovery_research.analyses.verdicts import Bounds
 from recovery_research.customers.sentences import (
+    UNKNOWN_FOR,
+    find_untold,
     say_found,
     say_notes,
     say_number,
@@ -192,6 +194,25 @@ def test_a_note_stands_beside_the_sentence_it_is_about():
     assert say_found(row, "once alike", "euros") == (
         "once alike **higher** (+2, no interval: skewed: it \\*may\\* cover less)", "",
     )  # fmt: skip
+
+
+def test_where_unknown_outcomes_turn_a_verdict_is_told_once(tmp_path):
+    k = np.arange(N)
+    table = sound()
+    table["spend"] = np.where(table["resolved"] == "yes", 15.0, 10.0) + k % 9
+    table["mood"] = table["spend"].where(k % 3 < 2)
+    table["spend"] = table["spend"].where(k % 3 > 0)
+    page = make_page(tmp_path, table, MAPPING)
+    for name in ("spend", "mood"):
+        lines = page.texts["cell-05"].splitlines()
+        about = "\n".join(line for line in lines if line.startswith(f"- **{name}**"))
+        assert about.count(UNKNOWN_FOR) == 1, about
+    assert len(page.tables["unknown-outcomes"]) == 4
+    probes = page.names["unknown"]
+    silent = page.names["adjusted"].assign(note="")
+    assert len(find_untold(probes, silent)) == 2
+    assert find_untold(probes, silent.assign(note=UNKNOWN_FOR)).empty
+    assert find_untold(probes.head(0), silent).empty
 
 
 def test_a_p_value_is_never_zero():

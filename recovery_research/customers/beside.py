@@ -14,6 +14,7 @@ from recovery_research.customers.questions import (
     read_bounds,
 )
 from recovery_research.customers.reading import Customers
+from recovery_research.customers.sentences import find_untold
 from recovery_research.customers.unknown_outcomes import probe_unknown, say_unknown
 
 NO_FAILURE = "no_failure"
@@ -93,7 +94,9 @@ def contrast_outcomes(read: Customers | None) -> pd.DataFrame:
 def tell_unknown(read: Customers | None) -> list[str]:
     """Say where outcomes that nobody knows would turn a file's verdicts, one a line."""
     table = contrast_outcomes(read)
-    return say_unknown(read, probe_unknown(read, table)) if len(table) else []
+    if not len(table):
+        return []
+    return say_unknown(read, find_untold(probe_unknown(read, table), table))
 
 
 def count_exposure(read: Customers | None) -> pd.DataFrame | None:

@@ -16,6 +16,8 @@ from recovery_research.customers.questions import (
 )
 from recovery_research.customers.reading import Customers
 
+# How a note begins that says under which unknown outcomes a verdict turns.
+UNKNOWN_FOR = "the outcome is unknown for"
 NOTHING_BEFORE = (
     "The mapping names no outcome measured before (`before`), so this cannot be asked."
 )
@@ -66,6 +68,30 @@ def say_found(row: object, view: str, unit: str) -> tuple[str, str]:
     start = view.partition(",")[0]
     note = f"{start}: {note}" if start and note else note
     return said, escape(note[:1].upper() + note[1:])
+
+
+def find_untold(probes: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """Return probes of unknown outcomes that turn and that no note speaks of.
+
+    Parameters
+    ----------
+    probes : DataFrame
+        From `unknown_outcomes.probe_unknown`.
+    table : DataFrame
+        What was probed, with its ``note``.
+
+    Returns
+    -------
+    DataFrame
+        One row for each outcome and group.
+    """
+    keys = ["outcome", "treated"]
+    speaks = [UNKNOWN_FOR in str(note) for note in table["note"]]
+    told = table[pd.Series(speaks, index=table.index, dtype=bool)]
+    pairs = set(zip(*(told[key] for key in keys), strict=True))
+    turns = probes[probes["turns"].astype(bool)].drop_duplicates(keys)
+    new = [pair not in pairs for pair in zip(*(turns[k] for k in keys), strict=True)]
+    return turns[pd.Series(new, index=turns.index, dtype=bool)]
 
 
 def say_notes(table: pd.DataFrame, *names: str) -> list[str]:
