@@ -17,6 +17,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "analyses.index_study": ["study_index"],
         "analyses.leaving": ["fit_leaving", "tabulate_spells"],
         "analyses.mediation": ["mediate"],
+        "analyses.missing_outcomes": ["probe_missing"],
         "analyses.performance": ["Measure", "Truth", "measure_performance"],
         "analyses.policy_effects": [
             "PolicyContrast",
@@ -35,6 +36,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "analyses.spending": ["divide_spending"],
         "analyses.staying": ["compare_staying", "tabulate_staying"],
         "analyses.thresholds": ["find_parity"],
+        "analyses.tipping_points": ["MissingProbe"],
         "analyses.worst_cases": ["bound_worst_case"],
         "calibration": ["Calibration", "calibrate"],
         "claims": ["list_targets", "load_claims"],

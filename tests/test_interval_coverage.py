@@ -7,12 +7,12 @@ sqrt(.95 * .05 / 2000) = 0.0049; four of them are allowed, 0.02.
 import numpy as np
 import pytest
 
-from recovery_research.analyses.contrasts import compare
+from recovery_research.analyses.comparisons import compare
 from recovery_research.analyses.groups import TwoGroups
 from recovery_research.analyses.intervals import (
     difference_of_proportions,
-    paired_difference,
 )
+from recovery_research.analyses.paired_intervals import paired_difference
 
 REPLICATIONS = 2_000
 ALLOWED = 4 * np.sqrt(0.95 * 0.05 / REPLICATIONS)
