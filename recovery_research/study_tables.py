@@ -82,7 +82,7 @@ def tabulate_diagnoses(diagnoses: Iterable[Diagnosis]) -> pd.DataFrame:
 
 
 def say_bias(one: Diagnosis) -> str:
-    """Say in words how a study's bias lies to the truth, given its Monte Carlo error."""
+    """Say in words how a study's bias lies to the truth, given its luck."""
     bias = one.bias
     said = f"{bias.estimate:+.2f} dollars, {bias.ci_low:+.2f} to {bias.ci_high:+.2f}"
     if bias.ci_low > 0.0:
