@@ -17,6 +17,7 @@ from recovery_research.analyses.comparisons import choose_method
 from recovery_research.analyses.groups import TwoGroups, select_groups
 from recovery_research.analyses.interval_notes import note_on_skewness
 from recovery_research.analyses.intervals import check_level
+from recovery_research.analyses.likeness import tell_unlike
 from recovery_research.analyses.repeated_rows import gather_rows
 from recovery_research.analyses.resampled_laws import find_laws
 from recovery_research.analyses.rounding import varies
@@ -135,6 +136,7 @@ def paradox_ratio(
         confidence=confidence,
         covariance=gathered.covariance,
     )
+    unlike = tell_unlike(customers, policy=policy, treated=treated, control=control)
     means = [v.mean() if v.size else math.nan for v in (groups.treated, groups.control)]
     return RatioEstimate(
         outcome=outcome,
@@ -152,7 +154,7 @@ def paradox_ratio(
         mean_treated=float(means[0]),
         mean_control=float(means[1]),
         n_missing=groups.n_missing,
-        note="; ".join(part for part in (gathered.note, note) if part),
+        note="; ".join(part for part in (gathered.note, note, unlike) if part),
     )
 
 

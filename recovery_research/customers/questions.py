@@ -19,6 +19,7 @@ from recovery_research.analyses.wordings import (
     word_verdict,
 )
 from recovery_research.customers.doubts import LEAK
+from recovery_research.customers.group_doubts import add_doubts
 from recovery_research.customers.mapping_rules import FileMapping
 from recovery_research.customers.order_customers import OUTCOMES
 from recovery_research.customers.reading import Customers
@@ -288,12 +289,12 @@ def judge(read: Customers, table: pd.DataFrame) -> pd.DataFrame:
             word_verdict(topic, low, high, bounds_of(row), fields[row.outcome].better)
         )
         notes.append(note)
-    return table.assign(
+    table = table.assign(note=notes)
+    return add_doubts(read, table).assign(
         better=[fields[name].better for name in table["outcome"]],
         verdict=[each.verdict for each in worded],
         reading=[each.reading for each in worded],
         answer=[each.answer for each in worded],
-        note=notes,
     )
 
 
