@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from recovery_research.analyses.groups import GROUP_COLUMN, rows_of_policy
 
-# What a table made of an order log knows of its customers beforehand.
+# What a table made of an order log knows of its customers beforehand; not the failures
+# before, which on a day are the groups by another name.
 KNOWN_BEFORE = (
     "weeks_known", "weeks_since_order", "prior_orders", "prior_spend",
-    "prior_failures", "followup_spend_before",
+    "followup_spend_before",
 )  # fmt: skip
 # Standardised differences up to this are called balance (Austin 2009).
 ALIKE = 0.1

@@ -135,13 +135,9 @@ def divide_spending(
     """
     check_level(confidence)
     groups = select_groups(
-        customers,
-        outcome=outcome,
-        policy=policy,
-        treated=treated,
-        control=control,
+        customers, outcome=outcome, policy=policy, treated=treated, control=control,
         clusters=clusters,
-    )
+    )  # fmt: skip
     pair = _check_amounts(groups, outcome)
     buying = [values > 0.0 for values in pair]
     share = compare(

@@ -45,7 +45,6 @@ def doubt_groups(
     # What a table made of an order log knows, the analyses look at by themselves.
     names = [each.name for each in read.covariates if each.name not in KNOWN_BEFORE]
     names += [each.name_before for each in read.outcomes if each.before]
-    names = [name for name in names if name not in KNOWN_BEFORE]
     said = [HEAVY_FAILED] if design == "customer-based" else []
     if read.shape != "orders":
         said.append(
