@@ -15,6 +15,7 @@ from recovery_research.analyses.staying import (
     compare_staying,
     staying_times,
 )
+from recovery_research.customers.group_doubts import add_doubts
 from recovery_research.customers.mapping_rules import Field
 from recovery_research.customers.questions import (
     count_whole,
@@ -192,7 +193,7 @@ def divide_spends(read: Customers, *, confidence: float = 0.95) -> pd.DataFrame:
                     "control": row.control, "note": str(error),
                 }])  # fmt: skip
             frames.append(found)
-    return join(frames, SpendingParts)
+    return add_doubts(read, join(frames, SpendingParts))
 
 
 def join(frames: Sequence[pd.DataFrame], result: type) -> pd.DataFrame:
@@ -242,4 +243,4 @@ def compare_stays(
             found = pd.DataFrame([dict(zip(("treated", "control"), groups, strict=True))
                                   | {"note": str(error)}])  # fmt: skip
         frames.append(found)
-    return join(frames, StayingContrast)
+    return add_doubts(read, join(frames, StayingContrast))

@@ -11,6 +11,9 @@ NEVER_FAIR = (
     "in the ever-failed design those who order more are failed more, which nothing "
     "makes up for: no difference here says what failure or recovery did"
 )
+NO_PAST = (
+    "a first order has no past: nobody can say whether the groups were alike beforehand"
+)
 HEAVY_FAILED = (
     "in the customer-based design those who order more are failed more: as they come "
     "the groups differ for that alone"
@@ -42,17 +45,19 @@ def doubt_groups(
         return NEVER_FAIR
     if adjusted:
         return ""
-    # What a table made of an order log knows, the analyses look at by themselves.
-    names = [each.name for each in read.covariates if each.name not in KNOWN_BEFORE]
-    names += [each.name_before for each in read.outcomes if each.before]
+    # What a table made of an order log knows; what the mapping of another names.
+    names = list(KNOWN_BEFORE)
+    if read.mapping.orders is None:
+        names = [each.name for each in read.covariates]
+        names += [each.name_before for each in read.outcomes if each.before]
     said = [HEAVY_FAILED] if design == "customer-based" else []
-    if read.shape != "orders":
-        said.append(
-            tell_unlike(
-                read.customers, policy=None, treated=treated, control=control,
-                columns=names,
-            )
-        )  # fmt: skip
+    if design == "order-based" and read.mapping.orders.index == "first":
+        said.append(NO_PAST)
+    said.append(
+        tell_unlike(
+            read.customers, policy=None, treated=treated, control=control, columns=names
+        )
+    )
     return "; ".join(part for part in said if part)
 
 
@@ -71,14 +76,18 @@ def add_doubts(
     adjusted : bool, optional
         Whether the rows are, where no ``view`` tells.
     """
-    if not len(table) or "estimate" not in table:
-        return table
     notes = []
     for row in table.to_dict("records"):
         note = row["note"] if isinstance(row.get("note"), str) else ""
-        if not pd.isna(row["estimate"]):
+        answered = any(
+            not pd.isna(row.get(name, float("nan")))
+            for name in ("estimate", "bound_low")
+        )
+        if answered:
             alike = str(row.get("view", "")).startswith("adjusted") or adjusted
             doubt = doubt_groups(read, row["treated"], row["control"], adjusted=alike)
-            note = "; ".join(part for part in (note, doubt) if part)
+            # The analyses of groups as they come may have said a part of it already.
+            parts = [each for each in doubt.split("; ") if each not in note]
+            note = "; ".join(part for part in (note, *parts) if part)
         notes.append(note)
-    return table.assign(note=notes)
+    return table.assign(note=notes) if notes else table
