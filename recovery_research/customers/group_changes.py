@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 
 from recovery_research.analyses.before_after import compare_before_after
@@ -12,6 +14,7 @@ from recovery_research.analyses.mediation import Mediation, mediate
 from recovery_research.analyses.spells import tabulate_spells
 from recovery_research.analyses.thresholds import find_parity
 from recovery_research.customers.group_answers import usable_covariates
+from recovery_research.customers.group_doubts import doubt_groups
 from recovery_research.customers.group_probes import answer, list_pairs
 from recovery_research.customers.index_outcomes import UNKNOWN
 from recovery_research.customers.questions import (
@@ -184,7 +187,11 @@ def explain_through(
         except ValueError as error:
             notes.append(f"{each.name}: {str(error).rstrip('.')}")
         else:
-            found.append(one)
+            doubt = doubt_groups(
+                read, known["treated"], known["control"], adjusted=True
+            )
+            told = "; ".join(part for part in (one.note, doubt) if part)
+            found.append(replace(one, note=told))
     return found, notes
 
 
