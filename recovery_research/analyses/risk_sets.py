@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from recovery_research.analyses.times import tie_times
@@ -83,7 +84,7 @@ def form_risk_sets(
         )
     block = np.zeros(start.size, np.int64) if stratum is None else stratum
     # Strata follow one another on one axis of whole numbers.
-    moments, place = np.unique(np.concatenate([start, stop]), return_inverse=True)
+    place, moments = pd.factorize(np.concatenate([start, stop]), sort=True)
     from_place, to_place = place[: start.size], place[start.size :]
     opened, closed = (block * moments.size + each for each in (from_place, to_place))
     spell = np.flatnonzero(event)
@@ -114,12 +115,14 @@ def merge_spells(sets: RiskSets) -> RiskSets:
     code = sets.enters * (int(sets.leaves.max()) + 1) + sets.leaves
     size = float(sets.leaves.max() + 1) ** 2
     for column in (*sets.values.T, sets.offset):
-        levels, place = np.unique(column, return_inverse=True)
+        place, levels = pd.factorize(column, sort=True)
         size *= levels.size
         if size > 2.0**62 or levels.size > len(column) / 4:
             return sets
         code = code * levels.size + place
-    _, first, group = np.unique(code, return_index=True, return_inverse=True)
+    group, held = pd.factorize(code, sort=True)
+    first = np.empty(held.size, dtype=np.int64)
+    first[group[::-1]] = np.arange(code.size - 1, -1, -1)
     return RiskSets(
         enters=sets.enters[first],
         leaves=sets.leaves[first],

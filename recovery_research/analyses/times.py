@@ -7,6 +7,7 @@ after another differ in the sixteenth digit, and so would sixty less thirty.
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 # Relative, so that days, weeks and years give the same: the square root of the
@@ -52,7 +53,8 @@ def tie_times(
     """
     arrays = [np.asarray(each, dtype=np.float64) for each in times]
     every = np.concatenate([each.ravel() for each in arrays])
-    held = np.unique(every[np.isfinite(every)])
+    # Hashed first: a log has a million times, but often few different ones.
+    held = np.sort(pd.unique(every[np.isfinite(every)]))
     if not held.size:
         return tuple(arrays)
     largest = max(float(np.abs(held[[0, -1]]).max()), abs(scale or 0.0))
