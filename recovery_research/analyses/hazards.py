@@ -128,14 +128,14 @@ def fit_hazards(
     expected = np.column_stack(
         [(np.bincount(sets.tie, m) / counts)[sets.tie] for m in found.mean.T]
     )
-    residual = (sets.values[sets.spell] - expected) * spread
+    residual = (sets.covariates[sets.spell] - expected) * spread
     return HazardFit(beta / spread, covariance, found.value, sets.time, residual)
 
 
 def climb(sets: RiskSets) -> NDArray[np.float64]:
     """Return the coefficients at which the partial likelihood is greatest."""
-    beta = np.zeros(sets.values.shape[1])
-    inside = sets.values[sets.spell].sum(axis=0)
+    beta = np.zeros(sets.covariates.shape[1])
+    inside = sets.covariates[sets.spell].sum(axis=0)
     found = weigh(beta, sets)
     information = inform(found, sets)
     _refuse_repetition(information)
@@ -225,8 +225,8 @@ def cluster_covariance(
     Lin, D. Y. and Wei, L. J. (1989). The robust inference for the Cox proportional
     hazards model. JASA 84, 1074-1078.
     """
-    values = sets.values - sets.values.mean(axis=0)
-    found = weigh(fit.coefficient, replace(sets, values=values))
+    values = sets.covariates - sets.covariates.mean(axis=0)
+    found = weigh(fit.coefficient, replace(sets, covariates=values))
     each = 1.0 / found.total
     risk = found.weight
     summed = _sum_over_time(each, sets)

@@ -24,8 +24,8 @@ class RiskSets:
         `leaves`.
     weight : float64 array, shape (n_spells,)
         How many spells it stands for.
-    values : float64 array, shape (n_spells, n_terms)
-        Covariates.
+    covariates : float64 array, shape (n_spells, n_terms)
+        Their values.
     offset : float64 array, shape (n_spells,)
         Logarithm of a hazard ratio that is given.
     spell : int64 array, shape (n_events,)
@@ -41,7 +41,7 @@ class RiskSets:
     enters: NDArray[np.int64]
     leaves: NDArray[np.int64]
     weight: NDArray[np.float64]
-    values: NDArray[np.float64]
+    covariates: NDArray[np.float64]
     offset: NDArray[np.float64]
     spell: NDArray[np.int64]
     tie: NDArray[np.int64]
@@ -97,7 +97,7 @@ def form_risk_sets(
         enters=np.searchsorted(distinct, opened, side="right"),
         leaves=np.searchsorted(distinct, closed, side="right"),
         weight=np.ones(start.size),
-        values=values,
+        covariates=values,
         offset=np.zeros(start.size) if offset is None else offset,
         spell=spell,
         tie=tie,
@@ -114,7 +114,7 @@ def merge_spells(sets: RiskSets) -> RiskSets:
     """
     code = sets.enters * (int(sets.leaves.max()) + 1) + sets.leaves
     size = float(sets.leaves.max() + 1) ** 2
-    for column in (*sets.values.T, sets.offset):
+    for column in (*sets.covariates.T, sets.offset):
         place, levels = pd.factorize(column, sort=True)
         size *= levels.size
         if size > 2.0**62 or levels.size > len(column) / 4:
@@ -127,7 +127,7 @@ def merge_spells(sets: RiskSets) -> RiskSets:
         enters=sets.enters[first],
         leaves=sets.leaves[first],
         weight=np.bincount(group, sets.weight),
-        values=sets.values[first],
+        covariates=sets.covariates[first],
         offset=sets.offset[first],
         spell=group[sets.spell],
         tie=sets.tie,
@@ -171,14 +171,14 @@ class Likelihood:
 
 def weigh(beta: NDArray[np.float64], sets: RiskSets) -> Likelihood:
     """Work out the partial likelihood, and what is expected of those who leave."""
-    score = sets.values @ beta + sets.offset
+    score = sets.covariates @ beta + sets.offset
     weight = np.exp(score)
     total = sum_at_risk(weight, sets)
     mean = (
         np.column_stack(
-            [sum_at_risk(weight * column, sets) / total for column in sets.values.T]
+            [sum_at_risk(weight * column, sets) / total for column in sets.covariates.T]
         )
-        if sets.values.shape[1]
+        if sets.covariates.shape[1]
         else np.zeros((total.size, 0))
     )
     value = float((score[sets.spell] - np.log(total)).sum())
@@ -187,11 +187,11 @@ def weigh(beta: NDArray[np.float64], sets: RiskSets) -> Likelihood:
 
 def inform(found: Likelihood, sets: RiskSets) -> NDArray[np.float64]:
     """Return the information at the coefficients a likelihood was worked out for."""
-    n_terms = sets.values.shape[1]
+    n_terms = sets.covariates.shape[1]
     information = np.empty((n_terms, n_terms))
     for i in range(n_terms):
         for j in range(i, n_terms):
-            product = found.weight * sets.values[:, i] * sets.values[:, j]
+            product = found.weight * sets.covariates[:, i] * sets.covariates[:, j]
             second = sum_at_risk(product, sets) / found.total
             information[i, j] = information[j, i] = float(
                 (second - found.mean[:, i] * found.mean[:, j]).sum()

@@ -94,7 +94,7 @@ def fit_states(spells: Spells, names: list[str], confidence: float) -> StateFit:
     sets = merge_spells(_form_sets(spells, values, ties="breslow"))
     # Alike spells are merged: whether one is in a state is read off its values.
     states = [
-        sets.values[:, j] > 0.0 if np.isin(column, (0.0, 1.0)).all() else None
+        sets.covariates[:, j] > 0.0 if np.isin(column, (0.0, 1.0)).all() else None
         for j, column in enumerate(spells.values.T)
     ]
     varies = _find_varying(sets)
@@ -140,8 +140,8 @@ def _form_sets(
 
 def _find_varying(sets: RiskSets) -> NDArray[np.bool_]:
     """Mark the terms that differ between customers at risk when somebody leaves."""
-    information = np.diag(inform(weigh(np.zeros(sets.values.shape[1]), sets), sets))
-    spread = np.abs(sets.values).max(axis=0) ** 2
+    information = np.diag(inform(weigh(np.zeros(sets.covariates.shape[1]), sets), sets))
+    spread = np.abs(sets.covariates).max(axis=0) ** 2
     return information > SMALLEST_VARIANCE * spread * sets.spell.size
 
 
@@ -159,7 +159,7 @@ def _without(sets: RiskSets, estimate: Floats, j: int) -> RiskSets:
     """Return the risk sets with what all terms but one do to each spell."""
     given = np.nan_to_num(estimate)
     given[j] = 0.0
-    return replace(sets, offset=sets.values @ given)
+    return replace(sets, offset=sets.covariates @ given)
 
 
 def _fit_rest(

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from recovery_research.analyses.groups import check_outcome, read_outcome
+from recovery_research.analyses.times import at_most
 from recovery_research.customers.id_luck import draw_by_id, hash_ids
 from recovery_research.customers.index_orders import (
     IndexOrders,
@@ -18,7 +19,6 @@ from recovery_research.customers.index_orders import (
 )
 from recovery_research.customers.index_outcomes import INDEX_OUTCOMES
 from recovery_research.customers.order_customers import (
-    TICK,
     count_after,
     count_by_customer,
     count_staying,
@@ -84,7 +84,7 @@ def read_draw(
     keep: Sequence[str],
 ) -> NDArray[np.float64]:
     """Return one outcome of every customer in one draw, NaN where unknown."""
-    followed = chosen.week + followup_weeks <= log.end + TICK
+    followed = at_most(chosen.week + followup_weeks, log.end)
     if outcome in ("followup_spend", "followup_orders", "bought_again"):
         columns = count_after(log, chosen.place, chosen.week, followed, followup_weeks)
     elif outcome in ("alive_13w", "alive_52w") and log.left is not None:
