@@ -12,7 +12,7 @@ from .analyses.ratios import paradox_ratio
 from .analyses.verdicts import Bounds
 from .analyses.wordings import ASKS_PARADOX, word_verdict
 from .experiments import Experiment
-from .gaps import decompose_gap
+from .gaps import check_unforked, divide_gap, replay_gap
 
 CANNOT_ASK = "cannot be asked"
 # Normal intervals of fewer customers than this cover less often than they say.
@@ -118,9 +118,11 @@ def split_gaps(
     """
     frames = []
     for world, experiment in experiments.items():
+        check_unforked(experiment)
+        tables = replay_gap(experiment)
         for group in groups:
             try:
-                found = decompose_gap(experiment, outcome=outcome, group=group)
+                found = divide_gap(*tables, outcome=outcome, group=group)
             except ValueError as error:
                 why = str(error).rstrip(".")
                 found = pd.DataFrame([{"group": group, "part": "gap", "note": why}])

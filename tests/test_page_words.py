@@ -8,7 +8,9 @@ import pytest
 from notebook_cells import order_report, run_cells
 from true_words import allowed_words, untrue_words
 
+import recovery_research as rr
 from recovery_research.analyses.verdicts import Bounds
+from recovery_research.customers.questions import contrast_groups, main_questions
 
 EACH = 150
 # By group: the share of yes or the mean, so that treated minus control is ...
@@ -160,3 +162,36 @@ def test_no_axis_speaks_of_better_where_some_direction_is_not_said(page):
     figure = page.figures["against-bounds"]
     assert "to the right is better where the mapping says which way" in figure.alt
     assert "turned round where less is better" in figure.caption
+
+
+@pytest.mark.parametrize("shift", [-2.0, -0.4, -0.05, 0.0, 0.3, 1.5])
+def test_turned_round_with_its_direction_an_outcome_comes_to_the_same(tmp_path, shift):
+    # Contentment where more is better, and discontent, its negative, where less is.
+    rng = np.random.default_rng(17)
+    problem = np.arange(240) % 3 == 0
+    mood = rng.normal(0.0, 1.0, 240) + shift * problem
+    said = np.array(["no", "yes"])[problem.astype(int)]
+    frame = pd.DataFrame({"problem": said, "resolved": said, "up": mood, "down": -mood})
+    frame.to_csv(tmp_path / "mine.csv", index=False)
+    outcomes = {
+        name: {"kind": "number", "better": way, "bounds": 0.25}
+        for name, way in (("up", "high"), ("down", "low"))
+    }
+    read = rr.read_customers(
+        tmp_path / "mine.csv",
+        mapping={
+            "shape": "customers",
+            "columns": {"problem": "problem", "resolved": "resolved"},
+            "outcomes": outcomes,
+        },
+    )
+    for bounds in ({"up": 0.25, "down": 0.25}, {"up": 0.0, "down": 0.0}):
+        table = contrast_groups(read, questions=main_questions(read), bounds=bounds)
+        up, down = (table.set_index("outcome").loc[name] for name in ("up", "down"))
+        assert (up["verdict"], up["reading"]) == (down["verdict"], down["reading"])
+        assert up["p_value"] == pytest.approx(down["p_value"], rel=1e-9)
+        assert up["estimate"] == pytest.approx(-down["estimate"], rel=1e-9)
+        assert up["ci_low"] == pytest.approx(-down["ci_high"], rel=1e-9)
+        assert up["ci_high"] == pytest.approx(-down["ci_low"], rel=1e-9)
+    # Asked for the direction alone, word and p-value agree.
+    assert (up["reading"] in ("better off", "worse off")) == (up["p_value"] < 0.05)

@@ -72,3 +72,12 @@ def test_a_parameter_refuses_before_anything_runs_and_says_why():
         check_value(declared, "zero_defects")
     with pytest.raises(ParameterError, match=r"'serv' is not allowed.*Did you mean"):
         check_value(declared, "serv")
+
+
+def test_a_list_may_ask_for_two_names_or_more():
+    line = 'policies = ["service", "silence"]  # compared {2 or more policy names}'
+    declared = read_declarations(line)["policies"]
+    assert check_value(declared, ["service", "silence"]) == ["service", "silence"]
+    for given in (["service"], ["service", "silence", "service"]):
+        with pytest.raises(ParameterError, match="2 or more names, each once; got"):
+            check_value(declared, given)

@@ -117,6 +117,20 @@ def test_a_group_of_hardly_anybody_is_noted_and_stops_nothing(rare):
     assert flat["note"].str.contains("the same for all").all()
 
 
+def test_what_is_the_same_for_all_has_no_interval():
+    # Twelve customers whose spend no failure changed say little of the thirteenth.
+    parts = make_parts("less", "more", "more").assign(std_error=[1.0, 0.0, 1.0])
+    for n, few in ((12, True), (40, False)):
+        table = surveys.doubt_parts(parts.assign(n_group=n))
+        assert table["ci_low"].isna().tolist() == [False, True, False]
+        assert table["ci_high"].isna().tolist() == [False, True, False]
+        assert table["note"].str.contains("the same for all").tolist()[1]
+        assert table["note"].str.contains(f"only {n} customers").all() == few
+        assert (table["note"] == "").tolist() == (
+            [False] * 3 if few else [True, False, True]
+        )
+
+
 def test_nobody_recovered_is_an_answer(rare):
     customers = rr.tabulate_customers(rr.simulate(rare))
     customers = customers[customers["index_outcome"] != "recovered"]

@@ -66,20 +66,14 @@ def compare(groups: TwoGroups, *, method: str, confidence: float) -> Interval:
             f"{did_you_mean(method, METHODS)}"
         )
     check_level(confidence)
-    sizes = (groups.treated.size, groups.control.size)
-    if min(sizes) == 0:
-        note = (
-            f"no known outcome in a group ({sizes[0]} treated, {sizes[1]} control, "
-            f"{groups.n_missing} missing): nothing to compare"
-        )
-        return without_interval("none", math.nan, sizes, confidence, note)
     shares = method in METHODS_FOR_SHARES
     if shares and not groups.yes_no:
         raise ValueError(
             f"method={method!r} is for outcomes of zeros and ones (yes/no); use "
             f"'auto' or one of {list(METHODS_FOR_MEANS)} for other numbers."
         )
-    if shares or (method == "auto" and groups.yes_no):
+    known = min(groups.treated.size, groups.control.size) > 0
+    if known and (shares or (method == "auto" and groups.yes_no)):
         return _compare_shares(groups, method, confidence)
     return compare_means(groups, confidence=confidence, method=method)
 
@@ -92,7 +86,7 @@ def compare_means(
     Parameters
     ----------
     groups : TwoGroups
-        At least one value each.
+        Where it says whose rows they are, errors are clustered by customer.
     confidence : float
         Level of the interval, strictly between 0 and 1.
     method : str, optional
@@ -104,6 +98,13 @@ def compare_means(
         Amounts that happen to be 0 or 1 have no interval where nothing varies; shares
         would.
     """
+    sizes = (groups.treated.size, groups.control.size)
+    if min(sizes) == 0:
+        note = (
+            f"no known outcome in a group ({sizes[0]} treated, {sizes[1]} control, "
+            f"{groups.n_missing} missing): nothing to compare"
+        )
+        return without_interval("none", math.nan, sizes, confidence, note)
     gathered = gather_rows(groups)
     if method == "bca" and gathered.covariance:
         raise ValueError(
@@ -119,7 +120,7 @@ def compare_means(
         method="bootstrap_t" if method in METHODS_FOR_SHARES else method,
         covariance=gathered.covariance,
     )
-    return _with_rows(found, (groups.treated.size, groups.control.size), gathered.note)
+    return _with_rows(found, sizes, gathered.note)
 
 
 def choose_method(groups: TwoGroups) -> str:

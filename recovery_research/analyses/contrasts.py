@@ -11,6 +11,7 @@ import pandas as pd
 
 from recovery_research.analyses.comparisons import compare
 from recovery_research.analyses.groups import select_groups
+from recovery_research.analyses.likeness import tell_unlike
 from recovery_research.analyses.verdicts import decide, set_bounds
 
 
@@ -108,7 +109,9 @@ def paradox(
     """Compare recovered customers with never-failed ones on one outcome.
 
     It compares groups as they come. Who is failed, complains or is recovered may
-    differ beforehand; whether that explains the difference is for `adjust`.
+    differ beforehand; whether that explains the difference is for `adjust`. Where the
+    table holds what was known beforehand (as `customers_from_orders` makes it) and the
+    groups were unlike, the note says so.
 
     Parameters
     ----------
@@ -193,6 +196,7 @@ def contrast_known(
     )
     limits = set_bounds(bounds, groups)
     interval = compare(groups, method=method, confidence=confidence)
+    unlike = tell_unlike(customers, policy=policy, treated=treated, control=control)
     return ParadoxEstimate(
         outcome=outcome,
         policy=policy,
@@ -215,7 +219,7 @@ def contrast_known(
         verdict=decide(interval.ci_low, interval.ci_high, limits),
         p_value=interval.p_value,
         bounds_source=limits.source,
-        note=interval.note,
+        note="; ".join(part for part in (interval.note, unlike) if part),
     )
 
 

@@ -12,6 +12,10 @@ from recovery_research.analyses.rounding import varies
 # mean of skewed spend covered 68 to 93 % instead of 95 %, below it 93 % and more.
 SKEWNESS_TO_MENTION = 0.2
 FEW_CUSTOMERS = 30
+NEARLY_CONSTANT = (
+    "nearly everybody of a group has the same value: the interval by this method is "
+    "too narrow, use method='auto'"
+)
 
 
 def why_no_interval(

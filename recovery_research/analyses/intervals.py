@@ -22,10 +22,11 @@ from recovery_research.analyses.curves import (
     WidestCurve,
 )
 from recovery_research.analyses.interval_notes import (
+    NEARLY_CONSTANT,
     note_on_skewness,
     why_no_interval,
 )
-from recovery_research.analyses.margins import ExactShare
+from recovery_research.analyses.margins import ExactShare, few_events
 from recovery_research.analyses.resampled_laws import find_laws
 from recovery_research.analyses.rounding import difference_of_averages
 
@@ -144,6 +145,8 @@ def difference_of_means(
     std_error = math.sqrt(sum(parts) - 2.0 * covariance)
     skewness = skewness_of_estimate(treated, control)
     note = note_on_skewness(skewness, min(sizes))
+    if few_events(treated, control) or few_events(control, treated):
+        note = NEARLY_CONSTANT
     curve: Curve
     if method == "welch":
         curve = StudentCurve(estimate, std_error, welch_freedom(parts, sizes))

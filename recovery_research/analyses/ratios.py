@@ -17,6 +17,7 @@ from recovery_research.analyses.comparisons import choose_method
 from recovery_research.analyses.groups import TwoGroups, select_groups
 from recovery_research.analyses.interval_notes import note_on_skewness
 from recovery_research.analyses.intervals import check_level
+from recovery_research.analyses.likeness import tell_unlike
 from recovery_research.analyses.repeated_rows import gather_rows
 from recovery_research.analyses.resampled_laws import find_laws
 from recovery_research.analyses.rounding import varies
@@ -135,6 +136,7 @@ def paradox_ratio(
         confidence=confidence,
         covariance=gathered.covariance,
     )
+    unlike = tell_unlike(customers, policy=policy, treated=treated, control=control)
     means = [v.mean() if v.size else math.nan for v in (groups.treated, groups.control)]
     return RatioEstimate(
         outcome=outcome,
@@ -152,7 +154,7 @@ def paradox_ratio(
         mean_treated=float(means[0]),
         mean_control=float(means[1]),
         n_missing=groups.n_missing,
-        note="; ".join(part for part in (gathered.note, note) if part),
+        note="; ".join(part for part in (gathered.note, note, unlike) if part),
     )
 
 
@@ -257,7 +259,11 @@ def _invert(
     limits = []
     if laws.resampled is not None:
         reaches = laws.resampled.reaches(confidence)
-        limits.append(_fieller(means, parts, reaches, pair.covariance))
+        found = _fieller(means, parts, reaches, pair.covariance)
+        if not math.isfinite(sum(found)):
+            t = float(stats.t.ppf(0.5 + confidence / 2.0, sizes[1] - 1))
+            found = _fieller_apart(means, parts, reaches, (-t, t))
+        limits.append(found)
     if laws.margins is not None:
         z = float(stats.norm.ppf(0.5 + confidence / 2.0))
         own, other = (margin.reach(z) for margin in laws.margins)
@@ -276,10 +282,30 @@ def _fieller(
 ) -> tuple[float, float]:
     """Solve for where t, falling in the ratio, is at each of its two quantiles."""
     own, other = (math.sqrt(part) for part in parts)
-    below, above = reaches
-    return (
-        _root(means, above * own, above * other, -1.0, above**2 * covariance),
-        _root(means, below * own, below * other, 1.0, below**2 * covariance),
+    return tuple(
+        _root(means, abs(reach) * own, abs(reach) * other, side, reach**2 * covariance)
+        for reach, side in ((reaches[1], -1.0), (reaches[0], 1.0))
+    )
+
+
+def _fieller_apart(
+    means: tuple[float, float],
+    parts: list[float],
+    reaches: tuple[float, float],
+    students: tuple[float, float],
+) -> tuple[float, float]:
+    """Solve with the quantiles of t for the whole error, and Student's for control.
+
+    Where a small group's shape makes a quantile of t extreme, it is not the control's
+    mean that is so uncertain.
+    """
+    whole, other = math.sqrt(sum(parts)), math.sqrt(parts[1])
+    return tuple(
+        _root(means, abs(reach) * whole, abs(student) * other, side)
+        for reach, student, side in (
+            (reaches[1], students[1], -1.0),
+            (reaches[0], students[0], 1.0),
+        )
     )
 
 

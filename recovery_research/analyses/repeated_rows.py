@@ -104,5 +104,6 @@ def _worth(values: NDArray[np.float64], gathered: NDArray[np.float64]) -> float:
     share = float(values.mean())
     if gathered.size < 2 or not varies(gathered):
         return float(gathered.size)
-    variance = float(gathered.var(ddof=1)) / gathered.size
+    # As a share's own variance has n below it: all rows twice are worth once.
+    variance = float(gathered.var()) / gathered.size
     return min(share * (1.0 - share) / variance, float(values.size))

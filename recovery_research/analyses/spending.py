@@ -19,6 +19,7 @@ from recovery_research.analyses.groups import (
     select_groups,
 )
 from recovery_research.analyses.intervals import check_level
+from recovery_research.analyses.likeness import tell_unlike
 
 FEW_CLUSTERS = 40
 
@@ -134,13 +135,9 @@ def divide_spending(
     """
     check_level(confidence)
     groups = select_groups(
-        customers,
-        outcome=outcome,
-        policy=policy,
-        treated=treated,
-        control=control,
+        customers, outcome=outcome, policy=policy, treated=treated, control=control,
         clusters=clusters,
-    )
+    )  # fmt: skip
     pair = _check_amounts(groups, outcome)
     buying = [values > 0.0 for values in pair]
     share = compare(
@@ -153,7 +150,8 @@ def divide_spending(
     amount, amounts, note = _compare_amounts(spenders, confidence)
     which = (policy, treated, control)
     total = _compare_totals(customers, outcome, groups, which, clusters, confidence)
-    note = "; ".join(part for part in (note, total.pop("note")) if part)
+    unlike = tell_unlike(customers, policy=policy, treated=treated, control=control)
+    note = "; ".join(part for part in (note, total.pop("note"), unlike) if part)
     shares = [float((values > 0.0).mean()) for values in pair]
     known = [0.0 if math.isnan(value) else value for value in amounts]
     return SpendingParts(

@@ -15,6 +15,7 @@ from recovery_research.analyses.staying import (
     compare_staying,
     staying_times,
 )
+from recovery_research.customers.group_doubts import add_doubts
 from recovery_research.customers.mapping_rules import Field
 from recovery_research.customers.questions import (
     count_whole,
@@ -107,7 +108,7 @@ def say_in_short(read: Customers, adjusted: pd.DataFrame) -> list[str]:
     read : Customers
         The file.
     adjusted : DataFrame
-        From `adjust_groups`, by one method.
+        From `adjust_groups`, by one method; rows of further views may be added.
 
     Returns
     -------
@@ -140,8 +141,8 @@ def say_in_short(read: Customers, adjusted: pd.DataFrame) -> list[str]:
 
 def name_view(row: object, naive: pd.DataFrame) -> str:
     """Return how a row compares, and how many of those as they come it leaves out."""
-    if row.view == AS_THEY_COME:
-        return AS_THEY_COME
+    if not str(row.view).startswith("adjusted"):
+        return str(row.view)
     counts = (row.n_treated, row.n_control)
     if not len(naive) or pd.isna(row.ci_low) or any(pd.isna(n) for n in counts):
         return ONCE_ALIKE
@@ -193,7 +194,7 @@ def divide_spends(read: Customers, *, confidence: float = 0.95) -> pd.DataFrame:
                     "control": row.control, "note": str(error),
                 }])  # fmt: skip
             frames.append(found)
-    return join(frames, SpendingParts)
+    return add_doubts(read, join(frames, SpendingParts))
 
 
 def join(frames: Sequence[pd.DataFrame], result: type) -> pd.DataFrame:
@@ -243,4 +244,4 @@ def compare_stays(
             found = pd.DataFrame([dict(zip(("treated", "control"), groups, strict=True))
                                   | {"note": str(error)}])  # fmt: skip
         frames.append(found)
-    return join(frames, StayingContrast)
+    return add_doubts(read, join(frames, StayingContrast))

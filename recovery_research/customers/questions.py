@@ -19,6 +19,9 @@ from recovery_research.analyses.wordings import (
     word_verdict,
 )
 from recovery_research.customers.doubts import LEAK
+from recovery_research.customers.group_doubts import add_doubts
+from recovery_research.customers.mapping_rules import FileMapping
+from recovery_research.customers.order_customers import OUTCOMES
 from recovery_research.customers.reading import Customers
 from recovery_research.near_names import did_you_mean
 
@@ -130,18 +133,46 @@ def read_bounds(texts: Sequence[str], read: Customers) -> dict[str, float]:
         If a text is neither, or names no outcome.
     """
     bounds = {e.name: e.bounds for e in read.outcomes if e.bounds is not None}
-    names = [each.name for each in read.outcomes]
+    return bounds | read_given([each.name for each in read.outcomes], texts)
+
+
+def read_given(names: Sequence[str], texts: Sequence[str]) -> dict[str, float]:
+    """Return the bounds that texts give to outcomes of these names."""
+    bounds = {}
     for text in texts:
         if text == "mapping":
             continue
         name, _, number = text.partition(":")
         if name.strip() not in names:
             raise ValueError(
-                f"bounds: {text!r} names no outcome; outcomes are {names}. Write "
-                f"{names[0]}:1.5.{did_you_mean(name, names)}"
+                f"bounds: {text!r} names no outcome; outcomes are {list(names)}. Write "
+                f"{[*names, 'satisfaction'][0]}:1.5.{did_you_mean(name, names)}"
             )
         bounds[name.strip()] = read_reach(text, name.strip(), number)
     return bounds
+
+
+def check_asked(mapping: FileMapping, *, bounds: Sequence[str], through: str) -> None:
+    """Refuse bounds, or an outcome to go through, that no file so mapped can have.
+
+    Parameters
+    ----------
+    mapping : FileMapping
+        What is known before the file is read.
+    bounds : sequence of str
+        As for `read_bounds`.
+    through : str
+        As for `check_through`.
+
+    Raises
+    ------
+    ValueError
+        If one names no outcome, or a bound is no number of 0 or more.
+    """
+    names = [each.name for each in mapping.outcomes]
+    names = list(OUTCOMES) if mapping.shape == "orders" else names
+    read_given(names, bounds)
+    check_name(through, names)
 
 
 def read_reach(text: str, name: str, number: str) -> float:
@@ -163,10 +194,14 @@ def read_reach(text: str, name: str, number: str) -> float:
 
 def check_through(through: str, read: Customers) -> None:
     """Raise unless a text is ``none`` or names an outcome that others go through."""
-    names = [each.name for each in read.outcomes]
+    check_name(through, [each.name for each in read.outcomes])
+
+
+def check_name(through: str, names: Sequence[str]) -> None:
+    """Raise unless a text is ``none`` or one of these outcomes."""
     if through != "none" and through not in names:
         raise ValueError(
-            f"through: {through!r} is no outcome; write none or one of {names}."
+            f"through: {through!r} is no outcome; write none or one of {list(names)}."
             f"{did_you_mean(through, names)}"
         )
 
@@ -253,12 +288,12 @@ def judge(read: Customers, table: pd.DataFrame) -> pd.DataFrame:
             word_verdict(topic, low, high, bounds_of(row), fields[row.outcome].better)
         )
         notes.append(note)
-    return table.assign(
+    table = table.assign(note=notes)
+    return add_doubts(read, table).assign(
         better=[fields[name].better for name in table["outcome"]],
         verdict=[each.verdict for each in worded],
         reading=[each.reading for each in worded],
         answer=[each.answer for each in worded],
-        note=notes,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 
 from recovery_research.customers.index_outcomes import OUTCOMES_OF_ORDERS
@@ -15,6 +16,8 @@ from recovery_research.customers.questions import (
 )
 from recovery_research.customers.reading import Customers
 
+# How a note begins that says under which unknown outcomes a verdict turns.
+UNKNOWN_FOR = "the outcome is unknown for"
 NOTHING_BEFORE = (
     "The mapping names no outcome measured before (`before`), so this cannot be asked."
 )
@@ -65,6 +68,51 @@ def say_found(row: object, view: str, unit: str) -> tuple[str, str]:
     start = view.partition(",")[0]
     note = f"{start}: {note}" if start and note else note
     return said, escape(note[:1].upper() + note[1:])
+
+
+def find_untold(probes: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """Return probes of unknown outcomes that turn and that no note speaks of.
+
+    Parameters
+    ----------
+    probes : DataFrame
+        From `unknown_outcomes.probe_unknown`.
+    table : DataFrame
+        What was probed, with its ``note``.
+
+    Returns
+    -------
+    DataFrame
+        One row for each outcome and group.
+    """
+    keys = ["outcome", "treated"]
+    speaks = [UNKNOWN_FOR in str(note) for note in table["note"]]
+    told = table[pd.Series(speaks, index=table.index, dtype=bool)]
+    pairs = set(zip(*(told[key] for key in keys), strict=True))
+    turns = probes[probes["turns"].astype(bool)].drop_duplicates(keys)
+    new = [pair not in pairs for pair in zip(*(turns[k] for k in keys), strict=True)]
+    return turns[pd.Series(new, index=turns.index, dtype=bool)]
+
+
+def say_notes(table: pd.DataFrame, *names: str) -> list[str]:
+    """Return what is doubtful in a table's rows, one line of Markdown each.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With a ``note``, empty where nothing is doubtful.
+    *names : str
+        Columns that say which row it is.
+    """
+    if "note" not in table:
+        return []
+    told = table[table["note"].fillna("") != ""]
+    lines = [
+        f"- {', '.join(say_name(row[name]) for name in names)}: "
+        f"{escape(str(row['note']).rstrip('.'))}."
+        for _, row in told.iterrows()
+    ]
+    return list(dict.fromkeys(lines))
 
 
 def say_absent(
@@ -123,7 +171,19 @@ def say_interval(row: object, unit: str = "") -> str:
 
 def say_number(number: float) -> str:
     """Return a signed number with three digits that count, and never as a power."""
-    return f"{number:+,.0f}" if abs(number) >= 1000.0 else f"{number:+.3g}"
+    # 999.7 to three digits would be a power.
+    if abs(number) >= 999.5:
+        return f"{number:+,.0f}"
+    if 0.0 < abs(number) < 1e-4:
+        return np.format_float_positional(
+            number, precision=3, unique=False, fractional=False, trim="-", sign=True
+        )
+    return f"{number:+.3g}"
+
+
+def say_p(p_value: float) -> str:
+    """Return a p-value in words: ``= 0.042``, and never that it is zero."""
+    return "below 0.001" if p_value < 0.001 else f"= {p_value:.3f}"
 
 
 def say_design(read: Customers) -> str:

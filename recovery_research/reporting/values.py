@@ -97,7 +97,19 @@ def check_value(parameter: Parameter, value: object) -> object:
         raise _mistyped(parameter, value)
     if not value:
         raise ParameterError(f"{parameter.name}: the list is empty; give at least one.")
-    return [_check_element(parameter, element) for element in value]
+    plain = [_check_element(parameter, element) for element in value]
+    _check_count(parameter, plain)
+    return plain
+
+
+def _check_count(parameter: Parameter, plain: list) -> None:
+    """Refuse a list of too few names, or one that repeats a name."""
+    different = list(dict.fromkeys(plain))
+    if parameter.at_least and len(different) < max(parameter.at_least, len(plain)):
+        raise ParameterError(
+            f"{parameter.name}: needs {parameter.at_least} or more names, each once; "
+            f"got {plain}. Allowed are {', '.join(map(str, parameter.allowed()))}."
+        )
 
 
 def _read_element(parameter: Parameter, text: str) -> object:
