@@ -233,6 +233,7 @@ def paradox_by_outcome(
     treated: str = "recovered",
     control: str = "no_failure",
     method: str = "auto",
+    tell_unknown: bool = True,
     confidence: float = 0.95,
 ) -> pd.DataFrame:
     """Ask for the paradox on several outcomes, with p-values by Holm.
@@ -247,6 +248,9 @@ def paradox_by_outcome(
         Bounds for the outcomes named; the others get the default.
     limits : mapping of str to pair, optional
         By outcome, the least and the most an unknown value can be.
+    tell_unknown : bool, optional
+        Whether the notes say what unknown outcomes would turn; False for those who
+        ask `probe_missing` anyway.
 
     Returns
     -------
@@ -274,20 +278,17 @@ def paradox_by_outcome(
     from statsmodels.stats.multitest import multipletests
 
     names = _check_outcomes(outcomes, bounds or {})
-    frames = [
-        paradox(
-            customers,
-            outcome=name,
-            policy=policy,
-            treated=treated,
-            control=control,
-            bounds=(bounds or {}).get(name),
-            limits=(limits or {}).get(name),
-            method=method,
-            confidence=confidence,
-        ).to_frame()
-        for name in names
-    ]
+    options = {"policy": policy, "treated": treated, "control": control,
+               "method": method, "confidence": confidence}  # fmt: skip
+    frames = []
+    for name in names:
+        asked = options | {"outcome": name, "bounds": (bounds or {}).get(name)}
+        found = (
+            paradox(customers, limits=(limits or {}).get(name), **asked)
+            if tell_unknown
+            else contrast_known(customers, **asked)
+        )
+        frames.append(found.to_frame())
     table = pd.concat(frames, ignore_index=True)
     known = table["p_value"].notna().to_numpy()
     table["p_value_holm"] = np.nan

@@ -8,7 +8,7 @@ from dataclasses import fields
 import pandas as pd
 
 from recovery_research.analyses.adjustment import adjust
-from recovery_research.analyses.contrasts import paradox
+from recovery_research.analyses.contrasts import contrast_known
 from recovery_research.analyses.spending import SpendingParts, divide_spending
 from recovery_research.analyses.staying import (
     StayingContrast,
@@ -79,7 +79,8 @@ def adjust_groups(
                 "outcome": each.name, "treated": row.treated, "control": row.control,
                 "bounds": (bounds or {}).get(each.name), "confidence": confidence,
             }  # fmt: skip
-            naive = paradox(read.customers, limits=each.limits, **common)
+            # What unknown outcomes would turn is for `unknown_outcomes`.
+            naive = contrast_known(read.customers, **common)
             start = {"question": row.question, "view": AS_THEY_COME}
             rows.append(naive.to_frame().iloc[0].to_dict() | start)
             for method in methods:

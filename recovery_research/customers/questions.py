@@ -248,8 +248,7 @@ def contrast_groups(
         found = paradox_by_outcome(
             read.customers, outcomes=names, treated=row.treated, control=row.control,
             bounds={k: v for k, v in (bounds or {}).items() if k in names},
-            limits={each.name: each.limits for each in read.outcomes},
-            confidence=confidence,
+            tell_unknown=False, confidence=confidence,
         )  # fmt: skip
         frames.append(judge(read, found.assign(question=row.question)))
     table = pd.concat([f for f in frames[1:] if len(f)] or frames, ignore_index=True)
