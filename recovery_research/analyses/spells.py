@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from recovery_research.analyses.groups import FAILED, observed_levels, require_column
 from recovery_research.analyses.times import at_most
 
+ENDINGS = ("no_failure", *FAILED)
 CLOCKS = ("orders", "weeks")
 # Weeks (ten minutes). Somebody who leaves with an order leaves just after it, in the
 # state it ended in.
@@ -79,33 +80,30 @@ def tabulate_spells(
     [[0.0, 1.0, False, 0], [1.0, 2.0, False, 1], [2.0, 3.0, True, 1]]
     """
     _check_log(orders, customers, end_week)
-    log = _sort_orders(orders, end_week)
-    opening = ~log["customer"].duplicated().to_numpy()
-    last = ~log["customer"].duplicated(keep="last").to_numpy()
-    week = log["week"].to_numpy(np.float64)
+    log, ids = _sort_orders(orders, end_week)
+    code, week = log["code"].to_numpy(), log["week"].to_numpy(np.float64)
+    opening = np.diff(code, prepend=-1) != 0
+    last = np.diff(code, append=-1) != 0
     first = np.maximum.accumulate(np.where(opening, np.arange(len(log)), 0))
-    ends = customers.set_index("customer")["left_week"].reindex(log["customer"])
-    leaving = pd.to_numeric(ends).to_numpy(np.float64, na_value=np.nan)
+    leaving = _find_leaving(ids, customers)[code]
     gone = at_most(leaving, end_week)
-    _refuse_return(log["customer"], week, leaving)
+    _refuse_return(ids, code, week, leaving)
     between = gone & last & ~at_most(leaving, week)
     number = np.arange(len(log)) - first + 1
-    spells = pd.DataFrame({"customer": log["customer"].to_numpy(), "order": number})
-    if choose_clock(clock, log["customer"].to_numpy()[between]) == "orders":
+    spells = pd.DataFrame({"customer": ids.take(code), "order": number})
+    if choose_clock(clock, ids.take(code[between])) == "orders":
         spells["start"], spells["stop"] = number - 1.0, number.astype(np.float64)
     else:
         after = np.where(gone, leaving, end_week)
         until = np.where(last, after, np.r_[week[1:], 0.0])
         spells["start"] = 0.0
         spells["stop"] = np.maximum(until - week, JUST_AFTER)
-    left = pd.Series(gone & last)
-    if (
-        "left" in log
-        and (unknown := log["left"].isna().to_numpy() & last & ~gone).any()
-    ):
-        left = left.astype("boolean").mask(unknown)
-    spells["left"] = left
-    states = _name_states(log["outcome"], first)
+    spells["left"] = gone & last
+    if "left" in log:
+        unknown = log["left"].isna().to_numpy() & last & ~gone
+        if unknown.any():
+            spells["left"] = spells["left"].astype("boolean").mask(unknown)
+    states = _name_states(log["ending"].to_numpy(), first)
     spells = pd.concat([spells, states], axis=1)
     return spells.assign(weeks_known=week - week[first])
 
@@ -123,48 +121,67 @@ def choose_clock(clock: str | None, between: NDArray) -> str:
     return clock or ("weeks" if len(between) else "orders")
 
 
-def _sort_orders(orders: pd.DataFrame, end_week: float) -> pd.DataFrame:
-    """Sort orders by customer and time; those of one moment by what came of them."""
-    columns = [
-        name for name in ("customer", "week", "outcome", "left") if name in orders
-    ]
-    log = orders.loc[at_most(orders["week"], end_week), columns]
-    rank = {name: place for place, name in enumerate(("no_failure", *FAILED))}
-    place = log["outcome"].astype(object).map(rank).fillna(-1.0)
-    log = log.assign(place=place.astype(np.float64))
-    return log.sort_values(
-        ["customer", "week", "place"], kind="stable", ignore_index=True
+def _sort_orders(
+    orders: pd.DataFrame, end_week: float
+) -> tuple[pd.DataFrame, pd.Index]:
+    """Sort orders by customer and time; those of one moment by what came of them.
+
+    Customers become places in a sorted list, which is returned too, and outcomes
+    places in `ENDINGS`, -1 if unknown.
+    """
+    log = orders[at_most(orders["week"], end_week)]
+    code, ids = pd.factorize(log["customer"], sort=True)
+    place, names = pd.factorize(log["outcome"])
+    ranks = np.array([*(ENDINGS.index(name) for name in names), -1], dtype=np.int8)
+    week, ending = log["week"].to_numpy(np.float64), ranks[place]
+    rank = np.lexsort((ending, week, code))
+    columns = {"code": code[rank], "week": week[rank], "ending": ending[rank]}
+    if "left" in log:
+        columns["left"] = log["left"].array.take(rank)
+    return pd.DataFrame(columns), pd.Index(ids)
+
+
+def _find_leaving(ids: pd.Index, customers: pd.DataFrame) -> NDArray[np.float64]:
+    """Return the week each customer of the log left, NaN if never seen to."""
+    leaving = pd.to_numeric(customers["left_week"]).to_numpy(
+        np.float64, na_value=np.nan
     )
+    place = pd.Index(customers["customer"]).get_indexer(ids)
+    if (place < 0).any():
+        raise ValueError(
+            f"{int((place < 0).sum())} customers of the order log are not in the "
+            "customers table."
+        )
+    return leaving[place]
 
 
-def _name_states(outcome: pd.Series, first: NDArray[np.int64]) -> pd.DataFrame:
+def _name_states(ending: NDArray[np.int8], first: NDArray[np.int64]) -> pd.DataFrame:
     """Return how each customer's last failure ended, and whether it was a repeat."""
-    place = np.arange(len(outcome))
-    known = outcome.notna().to_numpy()
-    failed = outcome.isin(FAILED).to_numpy()
+    place, failed = np.arange(ending.size), ending > 0
     last = np.maximum.accumulate(np.where(failed, place, -1))
-    ever = last >= first
-    ending = outcome.astype(object).to_numpy()[np.maximum(last, 0)]
+    state = np.where(last >= first, ending[np.maximum(last, 0)], 0)
     so_far = np.cumsum(failed)
     number = so_far - so_far[first] + failed[first]
-    columns = {name: ever & (ending == name) for name in FAILED}
+    columns = {name: state == ENDINGS.index(name) for name in FAILED}
     columns |= {"repeat_failure": number > 1, "failed": failed}
     states = pd.DataFrame(columns).astype(np.int64)
-    if known.all():
-        return states
-    states = states.astype(np.float64)
-    states.loc[~known] = np.nan
+    unknown = ending < 0
+    if unknown.any():
+        states = states.astype(np.float64)
+        states.loc[unknown] = np.nan
     return states
 
 
 def _refuse_return(
-    customer: pd.Series, week: NDArray[np.float64], leaving: NDArray[np.float64]
+    ids: pd.Index,
+    code: NDArray[np.int64],
+    week: NDArray[np.float64],
+    leaving: NDArray[np.float64],
 ) -> None:
-    wrong = ~np.isnan(leaving) & ~at_most(
-        week, np.where(np.isnan(leaving), 0.0, leaving)
-    )
+    known = ~np.isnan(leaving)
+    wrong = known & ~at_most(week, np.where(known, leaving, 0.0))
     if wrong.any():
-        culprit = customer.to_numpy()[wrong][0]
+        culprit = ids[code[wrong][0]]
         raise ValueError(f"customer {culprit} ordered after she had left.")
 
 
@@ -179,19 +196,12 @@ def _check_log(orders: pd.DataFrame, customers: pd.DataFrame, end_week: float) -
         raise ValueError("the order log holds several policies; choose one first.")
     if customers["customer"].duplicated().any():
         raise ValueError("customers repeat; choose one policy's rows first.")
-    known = {"no_failure", *FAILED}
-    strange = sorted(set(map(str, orders["outcome"].dropna().unique())) - known)
+    strange = sorted(set(map(str, orders["outcome"].dropna().unique())) - {*ENDINGS})
     if strange:
-        raise ValueError(f"unknown outcomes {strange}; allowed are {sorted(known)}.")
+        raise ValueError(f"unknown outcomes {strange}; allowed are {sorted(ENDINGS)}.")
     for column in ("customer", "week"):
         if orders[column].isna().any():
             raise ValueError(
                 f"{int(orders[column].isna().sum())} orders have no known {column!r}; "
                 "leave such orders out and say so."
             )
-    strangers = ~orders["customer"].isin(customers["customer"])
-    if strangers.any():
-        raise ValueError(
-            f"{orders.loc[strangers, 'customer'].nunique()} customers of the order log "
-            "are not in the customers table."
-        )
