@@ -163,6 +163,19 @@ def test_nobody_of_a_group_leaves():
     assert "limits are what so many customers leave open" in nobody.note
 
 
+def test_a_group_that_is_gone_before_the_horizon_is_known():
+    frame = pd.DataFrame(
+        {"index_outcome": ["recovered"] * 3 + ["no_failure"] * 3, "index_week": 0.0,
+         "left_week": [3.0, 4, 8, 6, 30, None]}
+    )  # fmt: skip
+    found = compare_staying(frame, end_week=40, horizon=20)
+    assert (found.weeks_treated, found.share_treated) == (5.0, 0.0)
+    assert found.share_ci_high > found.share_difference + 0.2
+    frame.loc[2, "index_week"], frame.loc[2, "left_week"] = 32.0, np.nan
+    with pytest.raises(ValueError, match="nobody of 'recovered' was followed beyond 8"):
+        compare_staying(frame, end_week=40, horizon=20)
+
+
 def test_limits_of_a_share_all_followed_are_wilsons():
     weeks = np.r_[np.linspace(1, 5, 6), np.full(9, 30.0)]
     low, high = limit_share((weeks, weeks < 30), 10.0, 1.96)

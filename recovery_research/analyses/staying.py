@@ -122,7 +122,7 @@ def compare_staying(
         Week the observation ends: who has not left by then is censored there.
     horizon : float
         Weeks since the index order over which time is averaged. Somebody of each
-        group must have been followed that long.
+        group must have been followed that long, or the last one followed have left.
     policy, treated, control, confidence
         As in `contrasts.paradox`.
 
@@ -155,8 +155,10 @@ def compare_staying(
         staying_times(customers, group=name, policy=policy, end_week=end_week)
         for name in (treated, control)
     ]
-    for name, (weeks, _) in zip((treated, control), pair, strict=True):
-        if not (horizon > 0.0 and at_most(horizon, weeks.max())):
+    for name, (weeks, left) in zip((treated, control), pair, strict=True):
+        # Where the last one followed leaves, nobody is there from then on.
+        known = bool(left[weeks == weeks.max()].all()) or at_most(horizon, weeks.max())
+        if not (horizon > 0.0 and known):
             raise ValueError(
                 f"horizon is {horizon} weeks, but nobody of {name!r} was followed "
                 f"beyond {weeks.max():g}; take at most that, and more than 0."
