@@ -70,8 +70,8 @@ def test_limits_do_not_depend_on_the_unit(days):
 
 
 def test_thirty_days_are_thirty_days():
-    # Six customers leave 30, 60 and 90 days after dates of their own: as whole days
-    # the log-rank test gives .159, with ties broken by rounding it gave .203.
+    # Customers leave 30, 60 and 90 days after dates of their own. Divided by seven
+    # these are not tied, and the p-value of the log-rank test was another.
     stays = np.array([30, 60, 90, 30, 60, 90, 90, 60])
     group = np.repeat(["recovered", "no_failure"], 4)
     for opened in (np.arange(8) * 11, np.arange(8) * 3 + 1):
