@@ -189,7 +189,7 @@ def test_the_law_of_a_product_is_that_of_integration():
         density = stats.t.pdf((a - 0.6) / 0.3, 9) / 0.3
         below = stats.t.cdf((value / a - 5.0) / 2.0, 30)
         share = np.where(a > 0, below, 1 - below) @ density * (a[1] - a[0])
-        assert np.interp(value, law.value, law.level) == pytest.approx(share, abs=0.003)
+        assert np.interp(value, law.value, law.level) == pytest.approx(share, abs=0.004)
     # Common luck of the two steps makes the product more skewed to the right.
     alike = multiply_laws(quantiles(first, LEVELS), second, 0.8)
     assert alike.value[-500:].min() > law.value[-500:].min()

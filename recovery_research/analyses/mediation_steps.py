@@ -16,8 +16,8 @@ from recovery_research.analyses.influences import ROUNDING, compare_influences
 from recovery_research.analyses.intervals import Interval, without_interval
 from recovery_research.analyses.least_squares import Fit, fit_least_squares
 
-# Levels at which each law is read: limits of a product are right to a hundredth of
-# their standard error (compared with integration).
+# Levels at which each law is read: levels of a product are then right to 0.004 (a test
+# compares them with integration).
 LEVELS = (np.arange(160) + 0.5) / 160
 NORMAL = ndtri(LEVELS)
 # Scores of the second law, wide enough for any sum of two of those.
@@ -193,12 +193,13 @@ def fit_steps(
     ]
     variances, products = _products(through, whole, full, clusters)
     curve = intervals[0].curve
+    nothing = abs(float(full.beta[width])) * sizes[0] <= ROUNDING * sizes[1]
     rows = n if clusters is None else int(clusters.max()) + 1
     return Steps(
         *intervals,
         ahead=None if curve is None else quantiles(curve, LEVELS),
         pull=through.influence[:, width - 1],
-        effect=float(full.beta[width]),
+        effect=0.0 if nothing else float(full.beta[width]),
         push=full.influence[:, width],
         variances=variances,
         products=products,
