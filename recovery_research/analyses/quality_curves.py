@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 from scipy.optimize import brentq, minimize_scalar
+from scipy.special import stdtrit
 
 from recovery_research.analyses.least_squares import Fit, fit_least_squares
 
@@ -150,10 +152,7 @@ class GapCurve:
     def points(self) -> NDArray[np.float64]:
         """Return qualities close enough to one another to find where signs change."""
         knots = self.basis.knots if self.basis.knots.size else np.array([0.0, 1.0])
-        parts = [
-            np.linspace(a, b, BETWEEN, endpoint=False)
-            for a, b in zip(knots[:-1], knots[1:], strict=True)
-        ]
+        parts = [np.linspace(a, b, BETWEEN, endpoint=False) for a, b in pairwise(knots)]
         place = np.concatenate([*parts, [1.0]])
         quality = self.basis.low + self.basis.span * place
         quality[-1] = self.basis.high
@@ -161,29 +160,34 @@ class GapCurve:
 
 
 def find_roots(
-    function: Callable[[float], float], points: NDArray[np.float64]
+    function: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    points: NDArray[np.float64],
 ) -> list[float]:
     """Find every zero of a function, also where it only touches, among some points."""
-    values = np.array([function(point) for point in points])
-    points, values = _with_extremes(function, points, values)
-    roots = [float(point) for point, v in zip(points, values, strict=True) if v == 0.0]
+
+    def one(point: float) -> float:
+        return float(function(np.array([point]))[0])
+
+    points = _with_extremes(one, points, function(points))
+    values = function(points)
+    roots = points[values == 0.0].tolist()
     for i in np.flatnonzero(values[:-1] * values[1:] < 0.0):
-        roots.append(float(brentq(function, points[i], points[i + 1], xtol=1e-15)))
+        roots.append(float(brentq(one, points[i], points[i + 1], xtol=1e-15)))
     return sorted(roots)
 
 
 def _with_extremes(
-    function: Callable[[float], float],
+    one: Callable[[float], float],
     points: NDArray[np.float64],
     values: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+) -> NDArray[np.float64]:
     """Add the points at which a function turns back towards zero between others."""
     size = np.abs(values)
     turns = np.flatnonzero((size[1:-1] <= size[:-2]) & (size[1:-1] <= size[2:])) + 1
     more = [
         float(
             minimize_scalar(
-                lambda q: abs(function(q)),
+                lambda q: abs(one(q)),
                 bounds=(points[i - 1], points[i + 1]),
                 method="bounded",
                 options={"xatol": 1e-12 * (points[-1] - points[0])},
@@ -192,8 +196,36 @@ def _with_extremes(
         for i in turns
         if values[i - 1] * values[i + 1] > 0.0
     ]
-    merged = np.unique(np.concatenate([points, more]))
-    return merged, np.array([function(point) for point in merged])
+    return np.unique(np.concatenate([points, more]))
+
+
+def find_compatible(curve: GapCurve, confidence: float) -> list[tuple[float, float]]:
+    """List the stretches of quality at which a test does not reject parity.
+
+    Ends are where the test just rejects, or the ends of the range observed.
+    """
+    points = curve.points()
+    zeros = find_roots(lambda q: curve.along(q)[0], points)
+    points = np.unique(np.concatenate([points, zeros]))
+
+    def excess(quality: NDArray[np.float64]) -> NDArray[np.float64]:
+        gap, error, freedom = curve.along(quality)
+        return np.abs(gap) - error * stdtrit(freedom, 0.5 + confidence / 2.0)
+
+    # Where the gap is nearest to its limit between two points, it may dip below it.
+    edges = find_roots(excess, points)
+    marks = np.unique(np.concatenate([points, edges]))
+    inside = (excess(marks) <= 0.0) | np.isin(marks, [*edges, *zeros])
+    found: list[tuple[float, float]] = []
+    start = None
+    for i, (mark, is_inside) in enumerate(zip(marks, inside, strict=True)):
+        if is_inside and start is None:
+            start = mark
+        ends = i == len(marks) - 1 or not inside[i + 1]
+        if is_inside and ends:
+            found.append((float(start), float(mark)))
+            start = None
+    return found
 
 
 def fit_gap(
@@ -205,7 +237,7 @@ def fit_gap(
     clusters: NDArray[np.int64] | None = None,
     n_knots: int | None = None,
 ) -> GapCurve:
-    """Fit the failed customers' outcome to quality; `control` is mean, error, freedom."""
+    """Fit outcome to quality; `control` is the others' mean, error and freedom."""
     basis = make_basis(quality, shape, n_knots or count_knots(quality.size))
     design = basis.columns(quality)
     rows = quality.size if clusters is None else int(clusters.max()) + 1

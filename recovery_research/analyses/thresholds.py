@@ -23,6 +23,7 @@ from recovery_research.analyses.groups import (
 from recovery_research.analyses.intervals import check_level
 from recovery_research.analyses.quality_curves import (
     GapCurve,
+    find_compatible,
     find_roots,
     fit_gap,
     measure_fit,
@@ -143,8 +144,10 @@ def find_parity(
     The limits are the qualities at which a test of "outcome equals that of the never
     failed" just does not reject (errors by leaving out one customer, HC3, and t limits
     with Satterthwaite's degrees of freedom), found as roots within the range observed.
-    The fit is tested against a spline with about twice as many knots. Beyond that range nothing is claimed. Where quality was chosen by the
-    firm, or by how angry the customer was, the curve describes and does not promise.
+    The fit is tested against a spline with about twice as many knots. Beyond that range
+    nothing is claimed. Where quality was chosen by the firm, or by how angry the
+    customer was, the curve describes and does not promise. Where some customers have
+    several rows, errors are clustered by `customer`.
 
     References
     ----------
@@ -287,7 +290,7 @@ def _crossing(curve: GapCurve) -> tuple[float, list[str]]:
     points = curve.points()
     low, high = points[0], points[-1]
     gap = curve.along(points)[0]
-    roots = find_roots(lambda q: curve.at(q)[0], points)
+    roots = find_roots(lambda q: curve.along(q)[0], points)
     step = 1e-6 * (high - low)
     below = [q == low or curve.at(q - step)[0] < 0.0 for q in roots]
     rising = [q for q, is_below in zip(roots, below, strict=True) if is_below]
@@ -301,8 +304,8 @@ def _crossing(curve: GapCurve) -> tuple[float, list[str]]:
         return rising[0], notes
     if roots:
         notes.append(
-            f"the curve falls through parity at {roots[0]:.4g}: there more quality goes "
-            "with less"
+            f"the curve falls through parity at {roots[0]:.4g}: there more quality "
+            "goes with less"
         )
     elif gap[0] > 0.0:
         notes.append(
@@ -313,35 +316,6 @@ def _crossing(curve: GapCurve) -> tuple[float, list[str]]:
             f"the curve does not reach parity by the highest quality, {high:g}"
         )
     return math.nan, notes
-
-
-def find_compatible(curve: GapCurve, confidence: float) -> list[tuple[float, float]]:
-    """List the stretches of quality at which a test does not reject parity.
-
-    Ends are where the test just rejects, or the ends of the range observed.
-    """
-    points = curve.points()
-    zeros = find_roots(lambda q: curve.at(q)[0], points)
-    points = np.unique(np.concatenate([points, zeros]))
-
-    def excess(quality: float) -> float:
-        gap, error, freedom = curve.at(quality)
-        return abs(gap) - error * float(stats.t.ppf(0.5 + confidence / 2.0, freedom))
-
-    # Where the gap is nearest to its limit between two points, it may dip below it.
-    edges = find_roots(excess, points)
-    marks = np.unique(np.concatenate([points, edges]))
-    inside = [excess(q) <= 0.0 or q in edges or q in zeros for q in marks]
-    found: list[tuple[float, float]] = []
-    start = None
-    for i, (mark, is_inside) in enumerate(zip(marks, inside, strict=True)):
-        if is_inside and start is None:
-            start = mark
-        ends = i == len(marks) - 1 or not inside[i + 1]
-        if is_inside and ends:
-            found.append((float(start), float(mark)))
-            start = None
-    return found
 
 
 def _limits(
