@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recovery_research.analyses.contrasts import choose_method, compare
+from recovery_research.analyses.comparisons import compare_means
 from recovery_research.analyses.curves import Curve
 from recovery_research.analyses.groups import TwoGroups
 from recovery_research.analyses.intervals import Interval, without_interval
@@ -59,11 +59,7 @@ def compare_numbers(
     Changes that happen to be 0 and 1 are no shares: limits for shares depend on the
     unit and would give 50 customers who all spent nothing an interval in dollars.
     """
-    groups = TwoGroups(own, other, 0)
-    method = choose_method(groups)
-    if method == "newcombe":
-        method = "welch"
-    return compare(groups, method=method, confidence=confidence)
+    return compare_means(TwoGroups(own, other, 0), confidence=confidence)
 
 
 def compare_influences(

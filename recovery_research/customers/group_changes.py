@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 
 from recovery_research.analyses.before_after import compare_before_after
@@ -15,6 +17,7 @@ from recovery_research.analyses.leaving import (
 from recovery_research.analyses.mediation import Mediation, mediate
 from recovery_research.analyses.thresholds import find_parity
 from recovery_research.customers.group_answers import usable_covariates
+from recovery_research.customers.group_doubts import doubt_groups
 from recovery_research.customers.group_probes import answer, list_pairs
 from recovery_research.customers.questions import (
     check_through,
@@ -187,7 +190,11 @@ def explain_through(
         except ValueError as error:
             notes.append(f"{each.name}: {str(error).rstrip('.')}")
         else:
-            found.append(one)
+            doubt = doubt_groups(
+                read, known["treated"], known["control"], adjusted=True
+            )
+            told = "; ".join(part for part in (one.note, doubt) if part)
+            found.append(replace(one, note=told))
     return found, notes
 
 
