@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 # A row with more leverage alone decides a coefficient; its residual is rounding.
 DECIDES = 1e-9
+# Below this the square of a design has lost half its digits.
+NEARLY_REPEATS = 1e-5
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,8 @@ class Fit:
     influence : float64 array, shape (n_customers, n_columns)
         By how much each coefficient falls when that customer is left out: exactly,
         whether of one row or of several. Zero where the customer alone decides.
+    covariance : float64 array, shape (n_columns, n_columns)
+        Of the coefficients: HC3, or clustered by customer.
     n_deciding : int
         Customers who alone decide a coefficient.
     """
@@ -32,12 +36,8 @@ class Fit:
     rest: NDArray[np.float64]
     leverage: NDArray[np.float64]
     influence: NDArray[np.float64]
+    covariance: NDArray[np.float64]
     n_deciding: int
-
-    @property
-    def covariance(self) -> NDArray[np.float64]:
-        """Return the covariance of the coefficients: HC3, or clustered by customer."""
-        return self.influence.T @ self.influence
 
 
 def fit_least_squares(
@@ -70,7 +70,7 @@ def fit_least_squares(
     jackknife and bootstrap methods for cluster-robust inference. J. Applied
     Econometrics 38, 671-694.
     """
-    basis, triangle = np.linalg.qr(design)
+    basis, triangle = orthogonalise(design)
     coefficients = basis.T @ outcome
     rest = outcome - basis @ coefficients
     leverage = np.einsum("ij,ij->i", basis, basis)
@@ -83,7 +83,38 @@ def fit_least_squares(
     else:
         moved, n_deciding = _leave_out(basis, scores, clusters)
     inverse = np.linalg.inv(triangle)
-    return Fit(inverse @ coefficients, rest, leverage, moved @ inverse.T, n_deciding)
+    influence = moved @ inverse.T
+    return Fit(
+        inverse @ coefficients,
+        rest,
+        leverage,
+        influence,
+        influence.T @ influence,
+        n_deciding,
+    )
+
+
+def orthogonalise(
+    design: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Write a design as orthonormal columns times a triangle.
+
+    Twice by Cholesky's factor of the products, which takes a tenth of the time of
+    Householder's reflections on a million rows; by those where columns nearly repeat.
+    """
+    basis, triangle = design, np.eye(design.shape[1])
+    try:
+        for _ in range(2):
+            length = np.sqrt(np.einsum("ij,ij->j", basis, basis))
+            factor = np.linalg.cholesky((basis / length).T @ (basis / length)).T
+            if np.diag(factor).min() < NEARLY_REPEATS:
+                return np.linalg.qr(design)
+            factor = factor * length
+            basis = basis @ np.linalg.inv(factor)
+            triangle = factor @ triangle
+    except np.linalg.LinAlgError:
+        return np.linalg.qr(design)
+    return basis, triangle
 
 
 def _leave_out(

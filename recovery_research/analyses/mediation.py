@@ -237,7 +237,9 @@ def _read(
     )
     used &= (both & customers[list(which["covariates"])].notna().all(axis=1)).to_numpy()
     values = read_outcome(pd.Series(through.outcome, name=mediator))
-    return data, values, customer_clusters(customers[used])
+    if "customer" not in customers:
+        return data, values, None
+    return data, values, customer_clusters(customers.loc[used, ["customer"]])
 
 
 def _curve(steps: Steps, confidence: float) -> pd.DataFrame:

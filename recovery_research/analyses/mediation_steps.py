@@ -14,7 +14,11 @@ from recovery_research.analyses.covariates import Comparison
 from recovery_research.analyses.curves import Curve, StudentCurve
 from recovery_research.analyses.influences import ROUNDING, compare_influences
 from recovery_research.analyses.intervals import Interval, without_interval
-from recovery_research.analyses.least_squares import Fit, fit_least_squares
+from recovery_research.analyses.least_squares import (
+    Fit,
+    fit_least_squares,
+    orthogonalise,
+)
 
 # Levels at which each law is read: levels of a product are then right to 0.004 (a test
 # compares them with integration).
@@ -34,17 +38,14 @@ class Steps:
         Group on mediator; group on outcome; the same with the mediator held fixed.
     ahead : float64 array, shape (n_levels,), or None
         The first step's one-sided limits at `LEVELS`.
-    pull : float64 array, shape (n_customers,)
-        Each customer's influence on the first step.
     effect : float
         Mediator on outcome.
-    push : float64 array, shape (n_customers,)
-        Each customer's influence on it.
     variances : (float, float, float)
         Mean square of the mediator's residuals, mean product, mean square of the
         outcome's.
-    products : float64 array, shape (n_customers, 3)
-        Each customer's part of them, as an influence.
+    covariance : float64 array, shape (5, 5)
+        Of the first step, the effect and the three above: products of the customers'
+        influences.
     freedom : float
         Degrees of freedom of the effect.
     n_deciding : int
@@ -55,11 +56,9 @@ class Steps:
     total: Interval
     direct: Interval
     ahead: NDArray[np.float64] | None
-    pull: NDArray[np.float64]
     effect: float
-    push: NDArray[np.float64]
     variances: tuple[float, float, float]
-    products: NDArray[np.float64]
+    covariance: NDArray[np.float64]
     freedom: float
     n_deciding: int
 
@@ -70,7 +69,10 @@ class Steps:
         return self.variances[1] / math.sqrt(scale) if scale > 0.0 else 0.0
 
     def second(self, error: float) -> tuple[float, NDArray[np.float64]]:
-        """Give the mediator's effect, and its influence, at a correlation of errors."""
+        """Give the mediator's effect at a correlation of errors, and its slopes.
+
+        The slopes are along the rows of `covariance`.
+        """
         own, cross, other = self.variances
         left = own * other - cross**2
         unexplained = math.sqrt(left) if left > ROUNDING * own * other else 0.0
@@ -83,18 +85,19 @@ class Steps:
                 / (2.0 * unexplained * own)
                 * np.array([-other, 2.0 * cross, -own])
             )
-        return self.effect - less, self.push + self.products @ slopes
+        return self.effect - less, np.array([0.0, 1.0, *slopes])
 
     def indirect(self, error: float, confidence: float) -> Interval:
         """Multiply the two steps, with the quantiles of the product as limits."""
-        effect, push = self.second(error)
+        effect, slopes = self.second(error)
         first = self.first.estimate
         sizes = (self.first.n_treated, self.first.n_control)
         if self.ahead is None or self.total.curve is None:
             note = self.first.note if self.ahead is None else self.total.note
             return without_interval("product", first * effect, sizes, confidence, note)
-        parts = [float(self.pull @ self.pull), float(push @ push)]
-        both = float(self.pull @ push)
+        along = self.covariance @ slopes
+        parts = [float(self.covariance[0, 0]), max(float(slopes @ along), 0.0)]
+        both = float(along[0])
         variance = effect**2 * parts[0] + first**2 * parts[1] + parts[0] * parts[1]
         variance += 2.0 * first * effect * both
         curve = StudentCurve(effect, math.sqrt(parts[1]), self.freedom)
@@ -118,7 +121,7 @@ class Steps:
                 f"{self.n_deciding} customers alone decide a covariate's part, and the "
                 "errors know nothing of them"
             )
-        error = math.sqrt(float(self.push @ self.push))
+        error = math.sqrt(float(self.covariance[1, 1]))
         steps = ((self.first.estimate, self.first.std_error), (self.effect, error))
         if any(abs(value) < 2.0 * spread for value, spread in steps):
             parts.append(
@@ -192,17 +195,18 @@ def fit_steps(
         for fit, size in ((through, sizes[0]), (whole, sizes[1]), (full, sizes[1]))
     ]
     variances, products = _products(through, whole, full, clusters)
+    influences = np.column_stack(
+        [through.influence[:, width - 1], full.influence[:, width], products]
+    )
     curve = intervals[0].curve
     nothing = abs(float(full.beta[width])) * sizes[0] <= ROUNDING * sizes[1]
     rows = n if clusters is None else int(clusters.max()) + 1
     return Steps(
         *intervals,
         ahead=None if curve is None else quantiles(curve, LEVELS),
-        pull=through.influence[:, width - 1],
         effect=0.0 if nothing else float(full.beta[width]),
-        push=full.influence[:, width],
         variances=variances,
-        products=products,
+        covariance=influences.T @ influences,
         freedom=float(max(rows - width - 1, 1)),
         n_deciding=full.n_deciding,
     )
@@ -211,7 +215,7 @@ def fit_steps(
 def _left_over(
     values: NDArray[np.float64], design: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    basis = np.linalg.qr(design)[0]
+    basis = orthogonalise(design)[0]
     return values - basis @ (basis.T @ values)
 
 

@@ -13,11 +13,17 @@ from scipy import stats
 from scipy.optimize import brentq, minimize_scalar
 from scipy.special import stdtrit
 
-from recovery_research.analyses.least_squares import Fit, fit_least_squares
+from recovery_research.analyses.least_squares import (
+    Fit,
+    fit_least_squares,
+    orthogonalise,
+)
 
 # Points between two knots at which signs are looked at; extremes are looked for too.
 BETWEEN = 40
 MOST_KNOTS = 12
+# Of the spline that the fit is tested against.
+MOST_BENDS = 16
 ROUNDING = 1e-12
 
 
@@ -261,10 +267,12 @@ def measure_fit(
     """Test whether a spline that bends more fits better; NaN if there is none."""
     distinct = np.unique(quality).size
     width = curve.fit.beta.size
-    n_knots = min(max(2 * width - 1, width + 2), distinct, quality.size // 4)
+    n_knots = min(
+        max(2 * width - 1, width + 2), distinct, quality.size // 4, MOST_BENDS
+    )
     basis = make_basis(quality, "spline", n_knots)
     more = basis.columns(quality)[:, 2:]
-    base = np.linalg.qr(curve.basis.columns(quality))[0]
+    base = orthogonalise(curve.basis.columns(quality))[0]
     more = more - base @ (base.T @ more)
     values, vectors = np.linalg.eigh(more.T @ more)
     more = more @ vectors[:, values > 1e-9 * max(float(values.max(initial=0.0)), 1e-9)]

@@ -245,10 +245,11 @@ def _read(
     require_column(customers, GROUP_COLUMN)
     rows = rows_of_policy(customers, policy)
     labels = customers[GROUP_COLUMN].to_numpy()
-    failed = customers[rows & np.isin(labels, groups[0])]
+    used = [name for name in (outcome, quality, "customer") if name in customers]
+    failed = customers.loc[rows & np.isin(labels, groups[0]), used]
     level, reached = (read_outcome(failed[name]) for name in (quality, outcome))
     known = ~(np.isnan(level) | np.isnan(reached))
-    calm = customers[rows & (labels == groups[1])]
+    calm = customers.loc[rows & (labels == groups[1]), used]
     never = read_outcome(calm[outcome])
     there = ~np.isnan(never)
     n_missing = int((~known).sum() + (~there).sum())
