@@ -9,7 +9,7 @@ import statsmodels.api as sm
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from recovery_research.analyses.quality_curves import make_basis
+from recovery_research.analyses.quality_curves import fit_gap, make_basis, measure_fit
 from recovery_research.analyses.thresholds import find_parity
 from recovery_research.justice import judge_distributive
 from recovery_research.worlds import load_world
@@ -159,6 +159,18 @@ def test_precise_data_have_limits(shape, noise):
     assert found.ci_low <= found.estimate <= found.ci_high
     assert found.ci_high - found.ci_low <= noise + 1e-9
     assert found.ci_high > found.ci_low or noise == 0.0
+
+
+def test_the_test_of_fit_is_that_of_a_larger_regression():
+    rng = np.random.default_rng(16)
+    quality = rng.uniform(0.0, 2.0, 90)
+    outcome = quality**2 + rng.normal(0, 1 + quality, 90)
+    curve = fit_gap(quality, outcome, (1.0, 0.1, 50.0), shape="linear")
+    ours = measure_fit(curve, quality, outcome, None)
+    columns = make_basis(quality, "spline", 4).columns(quality)
+    larger = sm.OLS(outcome, columns).fit(cov_type="HC3", use_t=True)
+    assert columns.shape == (90, 4)
+    assert_allclose(ours, larger.f_test(np.eye(4)[2:]).pvalue, rtol=1e-6)
 
 
 def level_at(paid, heights, *, noise=0.5, seed=12):

@@ -127,10 +127,11 @@ def read_pairs(
         check_outcome(customers, column)
     require_column(customers, GROUP_COLUMN)
     labels = customers[GROUP_COLUMN].to_numpy()
-    rows = rows_of_policy(customers, policy) & np.isin(labels, names)
+    members = [labels == name for name in names]
+    rows = rows_of_policy(customers, policy) & (members[0] | members[1])
     values = [read_outcome(customers.loc[rows, column]) for column in used]
     known = ~np.isnan(values).any(axis=0)
-    treated = (labels[rows] == names[0])[known]
+    treated = members[0][rows][known]
     for name, n in zip(names, (treated.sum(), (~treated).sum()), strict=True):
         if n < 3:
             raise ValueError(
