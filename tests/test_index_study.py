@@ -209,12 +209,11 @@ def test_where_nothing_drifts_the_pretrend_test_is_honest():
     p_values = np.array(
         [
             study_index(*log_of(seed), end_week=60.0).pretrend_p_value
-            for seed in range(1000)
+            for seed in range(400)
         ]
     )
-    # 1,000 draws at 5 %: a standard error of 0.7 points; three of them, and 1.5 points
-    # for a chi-square with skewed spend and some fifty recovered customers.
-    assert abs((p_values < 0.05).mean() - 0.05) < 0.036
+    # 400 draws at 5 %: four Monte Carlo errors of 1.1 points.
+    assert abs((p_values < 0.05).mean() - 0.05) < 0.044
 
 
 def test_what_cannot_be_studied_says_why():

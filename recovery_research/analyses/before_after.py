@@ -204,7 +204,8 @@ def compare_before_after(
     line = fit_line(pairs, reliability)
     did = ask_at_slope(pairs, PARALLEL, confidence)
     lagged = ask_at_slope(pairs, line, confidence)
-    found = ask_at_slope(pairs, correct_line(pairs, line), confidence)
+    right = correct_line(pairs, line)
+    found = lagged if right is line else ask_at_slope(pairs, right, confidence)
     gains = pairs.after - pairs.before
     change, drift = (float(gains[some].mean()) for some in pairs.groups)
     limits = outer_limits(did, found)

@@ -42,6 +42,10 @@ class Pairs:
     treated : bool array, shape (n_rows,)
     clusters : int64 array or None
         Which customer each row is of, where some have several.
+    size : float
+        Largest absolute value, by which rounding is judged.
+    levels : (float, float)
+        Both groups' mean before.
     """
 
     before: NDArray[np.float64]
@@ -49,21 +53,13 @@ class Pairs:
     again: NDArray[np.float64] | None
     treated: NDArray[np.bool_]
     clusters: NDArray[np.int64] | None
+    size: float
+    levels: tuple[float, float]
 
     @property
     def groups(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Return the rows of the treated, and of the control group."""
         return self.treated, ~self.treated
-
-    @property
-    def size(self) -> float:
-        """Return the largest absolute value, by which rounding is judged."""
-        return max(float(np.abs(v).max()) for v in (self.before, self.after))
-
-    @property
-    def levels(self) -> tuple[float, float]:
-        """Return both groups' mean before."""
-        return tuple(float(self.before[some].mean()) for some in self.groups)
 
     @property
     def distance(self) -> float:
@@ -131,10 +127,11 @@ def read_pairs(
         check_outcome(customers, column)
     require_column(customers, GROUP_COLUMN)
     labels = customers[GROUP_COLUMN].to_numpy()
-    rows = rows_of_policy(customers, policy) & np.isin(labels, names)
+    members = [labels == name for name in names]
+    rows = rows_of_policy(customers, policy) & (members[0] | members[1])
     values = [read_outcome(customers.loc[rows, column]) for column in used]
     known = ~np.isnan(values).any(axis=0)
-    treated = (labels[rows] == names[0])[known]
+    treated = members[0][rows][known]
     for name, n in zip(names, (treated.sum(), (~treated).sum()), strict=True):
         if n < 3:
             raise ValueError(
@@ -143,11 +140,19 @@ def read_pairs(
                 f"{observed_levels(customers[GROUP_COLUMN])}."
             )
     values = [each[known] for each in values]
-    clusters = customer_clusters(customers[rows][known])
-    return (
-        Pairs(values[0], values[1], values[2] if again else None, treated, clusters),
-        int((~known).sum()),
+    clusters = None
+    if "customer" in customers:
+        clusters = customer_clusters(customers.loc[rows, ["customer"]][known])
+    found = Pairs(
+        before=values[0],
+        after=values[1],
+        again=values[2] if again else None,
+        treated=treated,
+        clusters=clusters,
+        size=max(float(np.abs(v).max()) for v in values[:2]),
+        levels=tuple(float(values[0][some].mean()) for some in (treated, ~treated)),
     )
+    return found, int((~known).sum())
 
 
 def fit_line(pairs: Pairs, reliability: float | None) -> Line:

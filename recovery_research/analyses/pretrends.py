@@ -15,7 +15,7 @@ from recovery_research.analyses.intervals import Interval
 
 # Up to this size of the smaller group its own skewness, not only its spread, decides
 # how often the F law rejects; beyond it the two agree (see the tests).
-FEW_TO_REDRAW = 200
+FEW_TO_REDRAW = 1000
 # More treated customers than these are not redrawn: it would take minutes.
 MOST_TO_REDRAW = 2000
 # 0.05 is known to half a point.
