@@ -51,9 +51,11 @@ class Page:
             self.texts[cell] = shown.data
 
 
-def order_report(notebook: str, values: dict | None = None) -> Order:
+def order_report(
+    notebook: str, values: dict | None = None, *, profile: str = "standard"
+) -> Order:
     """Check parameters as the command line does, before any kernel; may refuse."""
-    return prepare_order(notebook, layer_given(values), profile="standard")
+    return prepare_order(notebook, layer_given(values), profile=profile)
 
 
 def run_cells(order: Order) -> Page:

@@ -11,6 +11,7 @@ from parameter_cells import CELL, one
 
 from recovery_research.places import notebooks_folder
 from recovery_research.reporting.catalogue import list_notebooks, read_notebook
+from recovery_research.reporting.parameter_files import read_profiles
 from recovery_research.reporting.parameters import ParameterError, read_declarations
 
 SHIPPED = ("example", "example-orders", "example-complaints")
@@ -24,11 +25,23 @@ SETTINGS = {
         {"bounds": ["satisfaction:1e9", "followup_spend:0.0"]},
         {"through": "satisfaction"},
         {"through": "followup_spend", **FILES[1]},
+        # Refused before a kernel is started.
+        {"bounds": ["satisfaction:-1"]},
+        {"bounds": ["satisfied:1"]},
+        {"through": "satisfied"},
+        {"through": "satisfaction", **FILES[1]},
     ),
 }
 NOTEBOOKS = [path.stem for path in list_notebooks(notebooks_folder())]
 # Notebooks whose sentences follow their numbers already; the others are to come.
-HELD = ("00-the-model",)
+HELD = (
+    "00-the-model",
+    "01-one-customer",
+    "02-compare-policies",
+    "03-recovery-paradox",
+    "04-cause-or-selection",
+    "10-your-customers",
+)
 
 
 def corners_of(name):
@@ -57,6 +70,45 @@ def test_every_corner_runs_or_is_refused_before_a_kernel(name, values):
         assert ";" in refused
     else:
         assert run_cells(order).tables
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"bounds": ["satisfied:1"]}, "names no outcome; outcomes are"),
+        ({"bounds": ["satisfaction:nan"]}, "a finite number of 0 or more"),
+        ({"bounds": ["stayed:few"]}, "no number behind the colon"),
+        ({"through": "satisfied"}, "Did you mean 'satisfaction'"),
+        ({"through": "satisfaction", **FILES[1]}, "is no outcome; write none or one"),
+        ({"confidence": 1.0}, "allowed is 0.01 to 0.9999"),
+    ],
+)
+def test_what_no_file_can_be_asked_is_refused_before_a_kernel(values, said):
+    with pytest.raises(ParameterError, match=said):
+        order_report("10-your-customers", values)
+
+
+@pytest.mark.parametrize("policy", ["silence", "zero_defects"])
+def test_what_nobody_answers_or_fails_is_not_asked_for_the_paradox(policy):
+    with pytest.raises(ParameterError, match="delight_sometimes") as refused:
+        order_report("03-recovery-paradox", {"policy": policy})
+    assert "answers nobody" in str(refused.value) or "never fails" in str(refused.value)
+
+
+# Full profiles that take an hour are run by hand before a release.
+FULL = ("03-recovery-paradox", "10-your-customers")
+PROFILES = [
+    (name, profile)
+    for name in HELD
+    for profile in read_profiles(notebooks_folder() / f"{name}.ipynb")
+    if profile != "full" or name in FULL
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "profile"), PROFILES)
+def test_every_profile_runs(name, profile):
+    assert run_cells(order_report(name, profile=profile)).tables
 
 
 def test_corners_are_those_of_what_is_declared():

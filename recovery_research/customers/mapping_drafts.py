@@ -59,6 +59,7 @@ CHOICES = {
     ],
 }  # fmt: skip
 MORE = (
+    '# better = "high" if more of it is better, "low" if less is: a guess, look at it.',
     "# May further say bounds = 2.0 (the largest difference not worth naming),",
     '# before = "column" (the same, measured before), limits = [1, 7], unit = "points"',
 )
@@ -263,8 +264,8 @@ def write_fields(shape: str, rest: list[ColumnGuess]) -> tuple[list[str], set[st
         used.add(guess.name)
         line = f"{name} = {{ column = {quote(guess.name)}, kind = {quote(kind)} }}"
         if as_outcome:
-            worse = re.search(LESS_IS_BETTER, folded)
-            outcomes.append(line[:-2] + ', better = "low" }' if worse else line)
+            way = "low" if re.search(LESS_IS_BETTER, folded) else "high"
+            outcomes.append(line[:-2] + f", better = {quote(way)} }}")
         else:
             covariates.append(line)
     lines: list[str] = []

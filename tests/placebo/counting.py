@@ -62,30 +62,33 @@ def count_announcements(said: pd.DataFrame) -> pd.DataFrame:
         with a doubt, and ``noted_announced``, the same among false announcements; and
         ``kept``, in a word.
     """
-    said = said.assign(
-        announced=said["answered"] & (said["above"] | said["below"] | said["rejected"])
-    )
-    rows = []
-    for key, part in said.groupby(KEYS, sort=False, dropna=False):
-        answered = part[part["answered"]]
-        n, false = len(answered), answered[answered["announced"]]
-        promised = (
-            float(part["promised"].max())
-            if part["promised"].notna().any()
-            else math.nan
-        )
-        row = dict(zip(KEYS, key, strict=True)) | {
-            "n_logs": part["seed"].nunique(), "n_answered": n,
-            "above": answered["above"].mean() if n else math.nan,
-            "below": answered["below"].mean() if n else math.nan,
-            "announced": answered["announced"].mean() if n else math.nan,
-            "promised": promised,
-            "mc_error": math.sqrt(promised * (1.0 - promised) / n) if n else math.nan,
-            "noted": part["noted"].mean(),
-            "noted_announced": false["noted"].mean() if len(false) else math.nan,
-        }  # fmt: skip
-        rows.append(row | {"kept": keep(row)})
+    rows = [
+        dict(zip(KEYS, key, strict=True)) | count_shares(part)
+        for key, part in said.groupby(KEYS, sort=False, dropna=False)
+    ]
     return pd.DataFrame(rows)
+
+
+def count_shares(part: pd.DataFrame) -> dict[str, object]:
+    """Count one analysis's rows; the columns of `count_announcements` but the keys."""
+    announced = part["above"] | part["below"] | part["rejected"]
+    answered = part.assign(announced=announced)[part["answered"]]
+    n, false = len(answered), answered[answered["announced"]]
+    known = part["promised"].dropna()
+    promised = float(known.max()) if len(known) else math.nan
+    row = {
+        "n_logs": part["seed"].nunique(),
+        "n_answered": n,
+        **{
+            name: answered[name].mean() if n else math.nan
+            for name in ("above", "below", "announced")
+        },
+        "promised": promised,
+        "mc_error": math.sqrt(promised * (1.0 - promised) / n) if n else math.nan,
+        "noted": part["noted"].mean(),
+        "noted_announced": false["noted"].mean() if len(false) else math.nan,
+    }
+    return row | {"kept": keep(row)}
 
 
 def keep(row: dict[str, object]) -> str:
