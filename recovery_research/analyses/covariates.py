@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from recovery_research.analyses.groups import (
     GROUP_COLUMN,
     check_outcome,
+    customer_clusters,
     read_outcome,
     require_column,
     rows_of_policy,
@@ -41,8 +42,17 @@ class Comparison:
     terms : tuple of str
         Names of the columns after the first.
     n_missing : int
-        Customers of the two groups left out because the outcome or a covariate is
-        unknown.
+        Rows of the two groups left out because the outcome or a covariate is unknown.
+    covariates : tuple of Covariate
+        What the columns were made of.
+    clusters : int64 array, shape (n,), or None
+        Which customer each row is of, if some customer has several.
+    n_missing_covariates : int
+        Rows left out with a known outcome, for a covariate alone.
+    missing_covariates : str
+        Which covariates are unknown in how many of those, ``"region 200, age 90"``.
+    remarks : tuple of str
+        What was done to the covariates, for a note.
     """
 
     outcome: NDArray[np.float64]
@@ -50,6 +60,64 @@ class Comparison:
     design: NDArray[np.float64]
     terms: tuple[str, ...]
     n_missing: int
+    covariates: tuple[Covariate, ...] = ()
+    clusters: NDArray[np.int64] | None = None
+    n_missing_covariates: int = 0
+    missing_covariates: str = ""
+    remarks: tuple[str, ...] = ()
+
+    def keep(self, rows: NDArray[np.bool_]) -> Comparison:
+        """Return the comparison of some of its rows, with a design of their own."""
+        if rows.all():
+            return self
+        covariates = tuple(each.keep(rows) for each in self.covariates)
+        design, terms, remarks = build_design(covariates, int(rows.sum()))
+        clusters = None
+        if self.clusters is not None:
+            clusters = number_again(self.clusters[rows])
+        return replace(
+            self,
+            outcome=self.outcome[rows],
+            treated=self.treated[rows],
+            design=design,
+            terms=terms,
+            covariates=covariates,
+            clusters=clusters,
+            remarks=tuple(dict.fromkeys((*self.remarks, *remarks))),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Covariate:
+    """One covariate of those compared, without unknown values.
+
+    Attributes
+    ----------
+    name : str
+    values : float64 array, shape (n,)
+        Numbers; for a category the place of each level in `levels`.
+    levels : tuple of str
+        Names of a category's levels, sorted; empty for numbers.
+    """
+
+    name: str
+    values: NDArray[np.float64]
+    levels: tuple[str, ...] = ()
+
+    def keep(self, rows: NDArray[np.bool_]) -> Covariate:
+        """Return the covariate of some of the rows."""
+        return replace(self, values=self.values[rows])
+
+    def expand(self) -> list[tuple[str, NDArray[np.float64]]]:
+        """Return its columns: itself, or an indicator for each level but one."""
+        if not self.levels:
+            return [(self.name, self.values)]
+        codes = self.values.astype(np.int64)
+        found = np.flatnonzero(np.bincount(codes, minlength=len(self.levels)))
+        return [
+            (f"{self.name}={self.levels[code]}", (codes == code).astype(np.float64))
+            for code in found[1:]
+        ]
 
 
 def compare_with_covariates(
@@ -86,8 +154,9 @@ def compare_with_covariates(
     Raises
     ------
     ValueError
-        If a column or group is not there, a covariate comes after the failure, does
-        not vary, has too many levels or repeats others.
+        If a column or group is not there, a covariate comes after the failure or has
+        too many levels, or none varies. Where some do, one that is the same for
+        everybody compared, or follows exactly from others, is left out with a remark.
 
     Examples
     --------
@@ -107,22 +176,53 @@ def compare_with_covariates(
     rows = rows_of_policy(customers, policy) & np.isin(group, (treated, control))
     chosen = customers.loc[rows, [outcome, *names]]
     is_treated = group[rows] == treated
-    known = chosen.notna().all(axis=1).to_numpy()
+    unknown = chosen.isna().to_numpy()
+    known = ~unknown.any(axis=1)
     for name, size in ((treated, (is_treated & known).sum()),
                        (control, (~is_treated & known).sum())):  # fmt: skip
         if size < 2:
             raise ValueError(
                 f"{size} customers are {name!r} with outcome and covariates known; "
                 "an adjusted comparison needs two in each group at the least."
+                f"{_say_unknown(names, unknown)}"
             )
-    design, terms = build_design(chosen.loc[known, names])
+    identity = customers.loc[rows, [n for n in ("customer",) if n in customers]]
+    clusters = customer_clusters(identity[known])
+    covariates_read = tuple(read_covariate(chosen.loc[known, name]) for name in names)
+    design, terms, remarks = build_design(covariates_read, int(known.sum()))
+    if names and not terms:
+        raise ValueError(f"{'; '.join(remarks)}: no covariate is left to adjust for.")
+    lost = ~unknown[:, 0] & ~known
     return Comparison(
         outcome=read_outcome(chosen.loc[known, outcome]),
         treated=is_treated[known],
         design=design,
         terms=terms,
         n_missing=int((~known).sum()),
+        covariates=covariates_read,
+        clusters=clusters,
+        n_missing_covariates=int(lost.sum()),
+        missing_covariates=_count_unknown(names, unknown[lost]),
+        remarks=remarks,
     )
+
+
+def number_again(clusters: NDArray[np.int64]) -> NDArray[np.int64] | None:
+    """Number customers from 0 without gaps; None if each has one row."""
+    found, codes = np.unique(clusters, return_inverse=True)
+    return None if len(found) == len(clusters) else codes
+
+
+def _count_unknown(names: Sequence[str], unknown: NDArray[np.bool_]) -> str:
+    """Say which covariates are unknown how often, the outcome being known."""
+    counts = unknown[:, 1:].sum(axis=0)
+    order = np.argsort(-counts, kind="stable")
+    return ", ".join(f"{names[k]} {counts[k]}" for k in order if counts[k])
+
+
+def _say_unknown(names: Sequence[str], unknown: NDArray[np.bool_]) -> str:
+    counted = _count_unknown(names, unknown[~unknown[:, 0]])
+    return f" Unknown with a known outcome: {counted}." if counted else ""
 
 
 def check_covariates(
@@ -150,26 +250,83 @@ def check_covariates(
     return names
 
 
-def build_design(covariates: pd.DataFrame) -> tuple[NDArray[np.float64], tuple]:
-    """Turn covariates into columns of numbers behind a column of ones."""
-    columns, terms = [np.ones(len(covariates))], []
-    for name in covariates:
-        for term, values in _expand(covariates[name]):
-            if values.min() == values.max():
-                raise ValueError(
-                    f"covariate {term!r} is {values[0]:g} for everybody compared; "
-                    "leave it out."
-                )
-            columns.append(values)
-            terms.append(term)
+def build_design(
+    covariates: Sequence[Covariate], size: int
+) -> tuple[NDArray[np.float64], tuple[str, ...], tuple[str, ...]]:
+    """Turn covariates into columns behind a column of ones; say what was left out."""
+    columns, terms, remarks = [np.ones(size)], [], []
+    for each in covariates:
+        found = each.expand()
+        if not found or all(v.min() == v.max() for _, v in found):
+            remarks.append(f"{each.name!r} is {_only_value(each)} for everybody compared")
+            continue
+        columns += [values for _, values in found]
+        terms += [term for term, _ in found]
     design = np.column_stack(columns)
-    scaled = design / np.sqrt((design**2).mean(axis=0))
-    if np.linalg.matrix_rank(scaled.T @ scaled / len(design), tol=1e-10) < len(columns):
+    repeated = find_repeated(design)
+    if repeated:
+        named = ", ".join(repr(terms[k - 1]) for k in repeated)
+        remarks.append(f"{named} follows exactly from other covariates")
+        design = np.delete(design, repeated, axis=1)
+        terms = [term for k, term in enumerate(terms, 1) if k not in repeated]
+    return design, tuple(terms), tuple(remarks)
+
+
+def find_repeated(design: NDArray[np.float64], tolerance: float = 1e-10) -> list[int]:
+    """Return the columns that follow from those before them, the ones first.
+
+    Examples
+    --------
+    >>> x = np.arange(4.0)
+    >>> find_repeated(np.column_stack([np.ones(4), x, 3 - 2 * x, x**2]))
+    [2]
+    """
+    n, width = design.shape
+    if width < 3:
+        return []
+    centre = design.mean(axis=0)
+    spread = design.std(axis=0)
+    spread[0] = 1.0
+    # Spread 0 is a constant beside the ones.
+    flat = spread <= 1e-12 * np.abs(centre)
+    gram = design.T @ design / n - np.outer(centre, centre)
+    if (spread < 1e-4 * np.abs(centre)).any():
+        # The shortcut would subtract two numbers that are nearly equal.
+        shifted = design - centre
+        gram = shifted.T @ shifted / n
+    spread = np.where(flat, 1.0, spread)
+    gram = gram / np.outer(spread, spread)
+    repeated = []
+    for k in range(1, width):
+        if flat[k] or gram[k, k] < tolerance:
+            repeated.append(k)
+            continue
+        column = gram[:, k].copy()
+        gram -= np.outer(column, column) / column[k]
+    return repeated
+
+
+def read_covariate(column: pd.Series) -> Covariate:
+    """Read a column without unknown values: numbers, or a category's levels."""
+    name = str(column.name)
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return Covariate(name, read_outcome(column))
+    codes, levels = pd.factorize(column)
+    if len(levels) > MOST_LEVELS:
         raise ValueError(
-            f"the covariates {terms} repeat one another exactly (one follows from the "
-            "rest); leave one out."
+            f"covariate {name!r} has {len(levels)} levels, {MOST_LEVELS} is the "
+            "most; group them first."
         )
-    return design, tuple(terms)
+    named = [str(level) for level in levels]
+    order = sorted(range(len(named)), key=named.__getitem__)
+    place = np.empty(len(named))
+    place[order] = np.arange(len(named))
+    return Covariate(name, place[codes], tuple(named[k] for k in order))
+
+
+def _only_value(covariate: Covariate) -> str:
+    value = covariate.values[0]
+    return covariate.levels[int(value)] if covariate.levels else f"{value:g}"
 
 
 def take_residuals(
@@ -188,18 +345,3 @@ def take_residuals(
     for _ in range(2):
         values = values - scaled @ np.linalg.solve(gram, scaled.T @ values)
     return values
-
-
-def _expand(column: pd.Series) -> list[tuple[str, NDArray[np.float64]]]:
-    if pd.api.types.is_numeric_dtype(column.dtype):
-        return [(str(column.name), read_outcome(column))]
-    levels = sorted(column.unique().tolist(), key=str)
-    if len(levels) > MOST_LEVELS:
-        raise ValueError(
-            f"covariate {column.name!r} has {len(levels)} levels, {MOST_LEVELS} is the "
-            "most; group them first."
-        )
-    return [
-        (f"{column.name}={level}", (column == level).to_numpy(dtype=np.float64))
-        for level in levels[1:]
-    ]
