@@ -6,12 +6,13 @@ SHELL := /bin/sh
 PYTHON ?= python3
 NAME ?= 02-compare-policies
 PROFILE ?= standard
+LOGS ?= 500
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 PYTEST := $(BIN)/python -m pytest -n auto
 
-.PHONY: help report reports lab test test-long check format bench calibrate lock clean
+.PHONY: help report reports lab test test-long placebo check format bench calibrate lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | \
@@ -40,6 +41,9 @@ test: $(READY) ## run the tests
 
 test-long: $(READY) ## run the long checks: statistics, faults, planted mutants
 	$(PYTEST) -m slow
+
+placebo: $(READY) ## count what analyses announce where nothing happens; LOGS=500, hours
+	$(BIN)/python -m tests.placebo --logs $(LOGS)
 
 check: $(READY) ## lint and format, notebooks too; changes nothing
 	$(BIN)/ruff check .

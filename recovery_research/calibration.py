@@ -61,7 +61,7 @@ class Calibration:
     world : World
         The best world found.
     fit : DataFrame
-        ``moment, target, achieved, miss, std_error, low, high, met, n, meaning``.
+        As `claims.compare_moments` gives it, ``verdict`` included.
     acceptable : DataFrame
         One row for every world found whose figures are as good: the coefficients
         searched, the figures, and ``loss``. The first row is the best.
@@ -72,7 +72,8 @@ class Calibration:
         a longer walk could find more, so pinned down is said too often, if wrongly).
     trade_offs : DataFrame
         The figures of the best fit to all targets, and of the best fit with each
-        missed target left out: ``left_out, moment, target, achieved, met, n``.
+        missed target left out: ``left_out, moment, target, achieved, std_error,
+        ci_low, ci_high, met, verdict, n``.
     n_trials : int
         Worlds simulated.
     """
@@ -240,7 +241,9 @@ def describe_trial(search: Search, trial: Trial, left_out: str) -> pd.DataFrame:
     """Return the figures of one world with the target that was given up for it."""
     table = compare_moments(search.targets, trial.moments)
     table.insert(0, "left_out", left_out)
-    return table[["left_out", "moment", "target", "achieved", "met", "n"]]
+    columns = ["left_out", "moment", "target", "achieved", "std_error", "ci_low",
+               "ci_high", "met", "verdict", "n"]  # fmt: skip
+    return table[columns]
 
 
 def write_calibration(calibration: Calibration, folder: Path) -> list[Path]:

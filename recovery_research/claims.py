@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Annotated
 
 import pandas as pd
@@ -15,6 +16,8 @@ from .places import data_path
 MIDDLING = "delight_sometimes"
 FLAWLESS = "zero_defects"
 GREAT = "service"
+MET, MISSED, CANNOT_TELL = "met", "missed", "cannot tell"
+CONFIDENCE = 0.95
 
 
 class ClaimRow(LedgerRow):
@@ -148,12 +151,16 @@ def compare_moments(
     -------
     DataFrame
         One row a target: ``moment, target, achieved, miss`` (achieved minus target),
-        ``std_error, low, high`` (what counts as met), ``met, n, meaning``. A figure
-        that could not be measured has a missing value and is not met.
+        ``std_error, low, high`` (what counts as met), ``met`` (whether the estimate
+        lies there), ``n, meaning, ci_low, ci_high, confidence`` (the Monte Carlo
+        interval) and ``verdict``, see `judge_moment`. A figure that could not be
+        measured has a missing value and is not met.
     """
+    reach = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2.0)
     rows = []
     for target in targets:
         moment = moments[target.moment]
+        ends = [moment.value + side * reach * moment.std_error for side in (-1, 1)]
         rows.append(
             {
                 "moment": target.moment,
@@ -166,6 +173,39 @@ def compare_moments(
                 "met": bool(target.low <= moment.value <= target.high),
                 "n": moment.n,
                 "meaning": target.meaning,
+                "ci_low": ends[0],
+                "ci_high": ends[1],
+                "confidence": CONFIDENCE,
+                "verdict": judge_moment(*ends, target),
             }
         )
     return pd.DataFrame(rows)
+
+
+def judge_moment(ci_low: float, ci_high: float, target: Target) -> str:
+    """Say whether a figure is met, missed, or measured too coarsely to tell.
+
+    Parameters
+    ----------
+    ci_low, ci_high : float
+        Its Monte Carlo interval.
+    target : Target
+        What counts as met, both ends included.
+
+    Returns
+    -------
+    str
+        ``met`` if the whole interval counts as met, ``missed`` if none of it does,
+        else ``cannot tell``; that too where the figure could not be measured.
+
+    Examples
+    --------
+    >>> target = Target("x", 0.4, 0.3, 0.6, "a figure")
+    >>> [judge_moment(a, a + 0.1, target) for a in (0.4, 0.55, 0.7)]
+    ['met', 'cannot tell', 'missed']
+    """
+    if target.low <= ci_low <= ci_high <= target.high:
+        return MET
+    if ci_high < target.low or ci_low > target.high:
+        return MISSED
+    return CANNOT_TELL

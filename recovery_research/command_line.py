@@ -109,6 +109,14 @@ for _command in (
 @click.option(
     "--memory", type=float, metavar="MB", help="Limit of the kernel's memory."
 )
+@click.option(
+    "--retries",
+    type=click.IntRange(0, 10),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Run again, up to N times, if a database or server was away.",
+)
 @click.option("--force", is_flag=True, help="Run also if nothing has changed.")
 @click.option("--follow", is_flag=True, help="Show the notebook's output as it comes.")
 @click.option("--pdf", is_flag=True, help="Print the page as report.pdf, by Chromium.")
@@ -121,6 +129,7 @@ def run(project: Path | None, name: str, given: tuple[str, ...], **options) -> N
     """
     from recovery_research.reporting.orders import Limits, prepare_order
     from recovery_research.reporting.prints import find_browser
+    from recovery_research.reporting.retries import Retries
 
     try:
         if options["pdf"]:
@@ -136,6 +145,7 @@ def run(project: Path | None, name: str, given: tuple[str, ...], **options) -> N
                 options["memory"] and int(options["memory"] * 1e6),
             ),
             project=project,
+            retries=Retries(times=options["retries"]),
         )
     except ValueError as error:
         fail(str(error), EXIT_BAD_INPUT)

@@ -124,7 +124,8 @@ def diagnose(
     design : Study
         Who is asked, how many, in which world.
     estimator : str or callable
-        ``naive`` (what `paradox` does), ``welch``, ``newcombe``, ``bca``,
+        ``naive`` (what `paradox` does), ``welch``, ``bootstrap_t``, ``bca``,
+        ``clopper_pearson``, ``newcombe`` (yes/no only),
         ``regression``, ``ipw``, ``aipw``; or a function that takes the table of
         `reveal` and returns an object with ``estimate, ci_low, ci_high``. What it
         raises, and limits it does not give, are counted as failures.

@@ -9,7 +9,7 @@ import numpy as np
 
 from . import _kernel
 from .near_names import did_you_mean
-from .policies import RecoveryPolicy
+from .policies import RecoveryPolicy, require_recovery
 from .populations import Population
 from .worlds import World
 
@@ -50,7 +50,8 @@ class Experiment:
         ``no_failure``; ``failed`` (whether she complains, and how it ends, as it
         comes); ``silent`` (failed, nothing said, nothing done); ``complained``
         (failed and answered, well or badly as it comes); ``recovered`` or
-        ``not_recovered`` (answered, with that end).
+        ``not_recovered`` (answered, with that end). Nobody can be recovered by a
+        policy that never answers, or never fails.
     later_order : tuple of int and str, or None
         ``(2, "recovered")`` makes the same of the customer's second order, which is
         then the index order in place of the first.
@@ -101,6 +102,7 @@ class Experiment:
         check_choice("luck", self.luck, LUCKS)
         if self.later_order is not None:
             check_later(self.later_order)
+        check_recovered(self)
 
     @property
     def index_order(self) -> int:
@@ -204,3 +206,13 @@ def check_later(later: object) -> None:
         )
     check_whole("the number in later_order", later[0], 2, 10_000)
     check_choice("the second part of later_order", later[1], FORKS)
+
+
+def check_recovered(experiment: Experiment) -> None:
+    """Refuse to have customers recovered under a policy that recovers nobody."""
+    made = [experiment.first_order]
+    if experiment.later_order is not None:
+        made.append(experiment.later_order[1])
+    if "recovered" in made:
+        for policy in experiment.policies:
+            require_recovery(policy)

@@ -88,6 +88,11 @@ def plot_intervals(
         places = np.array([rows.index(name) for name in part[label]]) + shift
         below = part["estimate"] - part["ci_low"]
         above = part["ci_high"] - part["estimate"]
+        # At a low level a skewed interval can lie beside its own estimate.
+        beside = ((below < 0.0) | (above < 0.0)).to_numpy()
+        below, above = below.mask(beside), above.mask(beside)
+        ax.hlines(places[beside], part["ci_low"][beside], part["ci_high"][beside],
+                  color=colours[g])  # fmt: skip
         ax.errorbar(
             part["estimate"], places, xerr=[below, above],
             fmt=markers[g % len(markers)], color=colours[g], capsize=3, markersize=5,

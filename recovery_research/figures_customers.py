@@ -30,9 +30,9 @@ def plot_against_bounds(
     Parameters
     ----------
     table : DataFrame
-        With ``estimate, ci_low, ci_high, equivalence_high`` and, if less is better of
-        some, ``better``; rows without an interval, or with bounds of zero, are not
-        drawn.
+        With ``estimate, ci_low, ci_high, equivalence_high`` (and ``equivalence_low``
+        where it is not the same below), and ``better``: ``high``, ``low``, or empty if
+        nobody said. Rows without an interval, or with bounds of zero, are not drawn.
     label : str
         Column that names the rows.
     hue : str, optional
@@ -44,8 +44,8 @@ def plot_against_bounds(
     -------
     Axes
         With a band from -1 to 1: an interval inside of it is a difference not worth
-        naming, one to the right of it a paradox. Where less is better the difference
-        is turned round.
+        naming. Where less is better the difference is turned round and its row says
+        so; the axis says "for the better" only if the direction of every row is known.
 
     Raises
     ------
@@ -53,20 +53,88 @@ def plot_against_bounds(
         If a column is not there or nothing is left to draw.
     """
     require(table, [label, "estimate", "ci_low", "ci_high", "equivalence_high"])
-    drawn = table[table["ci_low"].notna() & (table["equivalence_high"] > 0.0)]
+    drawn = select_drawn(table)
     require(drawn, [label])
+    known = name_directions(drawn)
+    turned = (known == "low").to_numpy()
     columns = ["estimate", "ci_low", "ci_high"]
-    scaled = drawn.assign(**{c: drawn[c] / drawn["equivalence_high"] for c in columns})
-    if "better" in scaled:
-        turned = scaled["better"] == "low"
-        swapped = scaled.loc[turned, ["estimate", "ci_high", "ci_low"]]
-        scaled.loc[turned, columns] = -swapped.to_numpy()
+    low = drawn.get("equivalence_low", -drawn["equivalence_high"])
+    scaled = drawn.assign(
+        **{
+            each: np.where(
+                drawn[each] > 0.0,
+                drawn[each] / drawn["equivalence_high"],
+                drawn[each] / -low,
+            )
+            for each in columns
+        }
+    )
+    swapped = scaled.loc[turned, ["estimate", "ci_high", "ci_low"]]
+    scaled.loc[turned, columns] = -swapped.to_numpy()
+    names = drawn[label].astype(str)
+    scaled[label] = names.where(~turned, names + " (less is better)")
     ax = plot_intervals(
-        scaled, label=label, hue=hue, ax=ax,
-        xlabel="difference for the better, in units of the largest not worth naming",
-    )  # fmt: skip
+        scaled, label=label, hue=hue, ax=ax, xlabel=say_axis(set(known))
+    )
     ax.axvspan(-1.0, 1.0, color="0.85", zorder=-1, linewidth=0)
     return ax
+
+
+def select_drawn(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that have an interval, and bounds to measure it by."""
+    wide = table["equivalence_high"] > 0.0
+    if "equivalence_low" in table:
+        wide &= table["equivalence_low"] < 0.0
+    return table[table["ci_low"].notna() & wide]
+
+
+def name_directions(table: pd.DataFrame) -> pd.Series:
+    """Return which way each row is better, empty where nobody said."""
+    if "better" not in table:
+        return pd.Series("", index=table.index)
+    return table["better"].map(lambda each: each if isinstance(each, str) else "")
+
+
+def say_axis(known: set[str]) -> str:
+    """Return the label of an axis for rows of these directions."""
+    unit = "in units of the largest not worth naming"
+    if "" not in known:
+        return f"difference for the better, {unit}"
+    if known == {""}:
+        return f"difference (right is higher), {unit}"
+    return f"difference (right is higher, or better where it is said), {unit}"
+
+
+def say_against_bounds(table: pd.DataFrame) -> tuple[str, str]:
+    """Return caption and description of `plot_against_bounds` of a table.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As for `plot_against_bounds`.
+
+    Returns
+    -------
+    caption, alt : str
+    """
+    known = set(name_directions(select_drawn(table)))
+    caption = "Treated minus control; in the grey band not worth naming."
+    side = "to the right is higher"
+    if "low" in known:
+        caption = (
+            "Treated minus control, turned round where less is better; in the grey "
+            "band not worth naming."
+        )
+    if "" not in known:
+        side = "to the right is better"
+    elif known != {""}:
+        side = "to the right is better where the mapping says which way is, else higher"
+    alt = (
+        "Dot plot with intervals: differences of each outcome as they come and "
+        "adjusted, in units of the largest difference not worth naming, with a grey "
+        f"band from minus one to one; {side}."
+    )
+    return caption, alt
 
 
 def plot_staying(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:

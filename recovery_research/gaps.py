@@ -5,6 +5,7 @@ import pandas as pd
 
 from .experiments import Experiment, check_choice
 from .outcomes import INDEX_OUTCOMES, OUTCOME_NAMES, tabulate_customers
+from .policies import require_recovery
 from .simulation import simulate
 
 PARTS = ("gap", "recovery", "who")
@@ -50,7 +51,8 @@ def decompose_gap(
     ------
     ValueError
         If the outcome or group is unknown, the experiment has several policies or is
-        forked already, or a group has fewer than two customers.
+        forked already, nobody can be recovered under its policy, or a group has fewer
+        than two customers.
 
     Examples
     --------
@@ -65,15 +67,45 @@ def decompose_gap(
     >>> bool(abs(parts["gap"] - parts["recovery"] - parts["who"]) < 1e-9)
     True
     """
+    check_gap(experiment, outcome, group, confidence)
+    tables = replay_gap(experiment, threads=threads)
+    return divide_gap(*tables, outcome=outcome, group=group, confidence=confidence)
+
+
+def check_gap(
+    experiment: Experiment, outcome: str, group: str, confidence: float
+) -> None:
+    """Refuse a gap that cannot be asked for."""
     check_choice("outcome", outcome, OUTCOME_NAMES)
     check_choice("group", group, INDEX_OUTCOMES[1:4])
     if not 0.0 < confidence < 1.0:
         raise ValueError(f"confidence lies strictly between 0 and 1; got {confidence}.")
     check_unforked(experiment)
-    actual = tabulate_customers(simulate(experiment, threads=threads))
-    other = tabulate_customers(
-        simulate(experiment.but(first_order="no_failure"), threads=threads)
+    if group == "recovered":
+        require_recovery(experiment.policies[0])
+
+
+def replay_gap(
+    experiment: Experiment, *, threads: int | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the customers as they come, and had their index order not failed."""
+    spared = experiment.but(first_order="no_failure")
+    return (
+        tabulate_customers(simulate(experiment, threads=threads)),
+        tabulate_customers(simulate(spared, threads=threads)),
     )
+
+
+def divide_gap(
+    actual: pd.DataFrame,
+    other: pd.DataFrame,
+    *,
+    outcome: str,
+    group: str,
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    """Divide a group's gap, as `decompose_gap` does, given both tables."""
+    policy = actual["policy"].iloc[0]
     seen = actual[outcome].astype("Float64").astype(float)
     unseen = other[outcome].astype("Float64").astype(float)
     there = seen.notna() & unseen.notna()
@@ -82,7 +114,7 @@ def decompose_gap(
     for name, members in ((group, treated), ("no_failure", control)):
         if members.sum() < 2:
             raise ValueError(
-                f"{int(members.sum())} customers of {actual['policy'].iloc[0]!r} are "
+                f"{int(members.sum())} customers of {policy!r} are "
                 f"{name} with a known {outcome}; at least 2 are needed. Simulate more."
             )
     parts = {
@@ -91,10 +123,10 @@ def decompose_gap(
         "who": (unseen[treated], seen[control]),
     }
     rows = [
-        {"policy": experiment.policies[0].name, "outcome": outcome, "group": group,
-         "part": part} | estimate_part(*samples, confidence)
+        {"policy": policy, "outcome": outcome, "group": group, "part": part}
+        | estimate_part(*samples, confidence)
         for part, samples in parts.items()
-    ]  # fmt: skip
+    ]
     table = pd.DataFrame(rows)
     table["n_group"] = int(treated.sum())
     table["n_no_failure"] = int(control.sum())

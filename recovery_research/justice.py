@@ -172,10 +172,14 @@ def form_reply(policy: RecoveryPolicy, world: World) -> Reply:
     -------
     Reply
     """
-    cost = 1.0 if policy.form == "refund" else world[f"cost_{policy.form}"]
+    # A charge comes in as money, whatever form a gift would have had.
+    face = policy.form == "refund" or policy.compensation < 0.0
+    cost = 1.0 if face else world[f"cost_{policy.form}"]
     over_benefit = max(policy.compensation - 1.0, 0.0)
     obliging = 0.0 if "reciprocity" in world.switched_off else world["obligation"]
-    speed = world["speed_cost"] / (1.0 + policy.days_to_resolve)
+    handling = world["handling_cost"] + world["speed_cost"] / (
+        1.0 + policy.days_to_resolve
+    )
     chance = world["failure_probability"] * policy.failure_multiplier
     return Reply(
         answers=float(policy.answers),
@@ -192,7 +196,8 @@ def form_reply(policy: RecoveryPolicy, world: World) -> Reply:
         * (1.0 + world["follow_up_weight"] * policy.follow_up),
         obligation=obliging * over_benefit * world[f"personal_{policy.form}"],
         compensation_cost=cost * policy.compensation,
-        handling_cost=world["handling_cost"] + speed,
+        # What nobody answers, nobody handles.
+        handling_cost=handling if policy.answers else 0.0,
         programme_cost=cost_programme(policy, world),
     )
 

@@ -34,7 +34,8 @@ def tabulate_orders(
     DataFrame
         One row per policy, customer and order: ``policy, customer, order`` (1 is the
         first), ``week, amount, outcome, severity, kind, complained, resolved, days``
-        (from complaint to resolution, missing where nothing was answered),
+        (from complaint to resolution, missing where nothing was answered, as by a
+        policy that answers nobody, whose complaints are ``not_recovered``),
         ``recovery_satisfaction``, ``loyalty_before``, ``trust, affect, obligation,
         loyalty`` (after the order was dealt with) and ``left`` (this was her last).
 
@@ -67,7 +68,8 @@ def tabulate_orders(
         here = wanted[wanted // TRAIT_BLOCK == number]
         for p, rows in enumerate(log_chunk(experiment, int(number), here)):
             rows.insert(0, "policy", np.int16(p))
-            rows["days"] = np.where(rows["answered"], days[p], np.nan)
+            answered = rows["answered"] & experiment.policies[p].answers
+            rows["days"] = np.where(answered, days[p], np.nan)
             tables.append(rows.drop(columns="answered"))
     orders = pd.concat(tables, ignore_index=True)
     names = [policy.name for policy in experiment.policies]

@@ -303,6 +303,30 @@ def choose_policies(names: Iterable[str]) -> list[RecoveryPolicy]:
     return [catalogue[name] for name in names]
 
 
+def why_no_recovery(policy: RecoveryPolicy | str) -> str:
+    """Say why nobody can be recovered under a policy; empty if customers can be."""
+    if isinstance(policy, str):
+        policy = choose_policies([policy])[0]
+    if policy.failure_multiplier == 0.0:
+        return f"{policy.name!r} never fails anybody: there is nothing to recover"
+    if not policy.answers:
+        why = "answers nobody, and what nobody answers cannot be recovered"
+        return f"{policy.name!r} {why}"
+    return ""
+
+
+def list_recovering() -> list[str]:
+    """Return the names of the catalogue's policies under which recovery can happen."""
+    return [name for name in load_policies() if not why_no_recovery(name)]
+
+
+def require_recovery(policy: RecoveryPolicy | str) -> None:
+    """Refuse a policy under which nobody can be recovered, naming those that do."""
+    why = why_no_recovery(policy)
+    if why:
+        raise ValueError(f"{why}. Of the catalogue ask one of {list_recovering()}.")
+
+
 def tabulate_policies(policies: Iterable[RecoveryPolicy] | None = None) -> pd.DataFrame:
     """Return policies as a table, one row each.
 

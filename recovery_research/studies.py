@@ -14,7 +14,7 @@ from .experiments import (
     check_weeks,
     check_whole,
 )
-from .policies import RecoveryPolicy
+from .policies import RecoveryPolicy, require_recovery
 from .populations import Population
 from .simulation import FOLLOWUP_WEEKS, YEAR_WEEKS
 from .worlds import World
@@ -154,6 +154,8 @@ class Study:
                    "load_population('webshop')")  # fmt: skip
         object.__setattr__(self, "policies", check_policies(self.policies))
         check_number_of_policies(self)
+        if self.treated == "recovered" and self.sampled != "trial":
+            require_recovery(self.policies[0])
         check_whole("n_customers", self.n_customers, 10, 10_000_000)
         check_weeks(self.weeks)
         check_choice("index", self.index, INDEX_CHOICES)

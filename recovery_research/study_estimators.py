@@ -9,12 +9,13 @@ import pandas as pd
 
 from .analyses.adjustment import METHODS as ADJUSTMENTS
 from .analyses.adjustment import adjust
-from .analyses.contrasts import paradox
+from .analyses.comparisons import METHODS
+from .analyses.contrasts import contrast_known
 from .experiments import check_choice
 from .studies import Study
 
 # Comparisons of groups as they come; ``naive`` is what `paradox` does of itself.
-COMPARISONS = {"naive": "auto", "welch": "welch", "newcombe": "newcombe", "bca": "bca"}
+COMPARISONS = {"naive": "auto"} | {name: name for name in METHODS if name != "auto"}
 ESTIMATORS = (*COMPARISONS, *ADJUSTMENTS)
 Estimator = str | Callable[[pd.DataFrame], Any]
 
@@ -62,5 +63,5 @@ def apply_estimator(
         "confidence": confidence,
     }
     if estimator in COMPARISONS:
-        return paradox(customers, method=COMPARISONS[estimator], **asked)
+        return contrast_known(customers, method=COMPARISONS[estimator], **asked)
     return adjust(customers, covariates=study.adjusts_for, method=estimator, **asked)

@@ -79,3 +79,16 @@ def tabulate_diagnoses(diagnoses: Iterable[Diagnosis]) -> pd.DataFrame:
             row |= {name: measure.estimate, f"{name}_std_error": measure.std_error}
         rows.append(row | counts)
     return pd.DataFrame(rows)
+
+
+def say_bias(one: Diagnosis) -> str:
+    """Say in words how a study's bias lies to the truth, given its luck."""
+    bias = one.bias
+    said = f"{bias.estimate:+.2f} dollars, {bias.ci_low:+.2f} to {bias.ci_high:+.2f}"
+    if bias.ci_low > 0.0:
+        return f"flatters the treated ({said})"
+    if bias.ci_high < 0.0:
+        return f"makes the treated look worse ({said})"
+    if bias.ci_low <= 0.0 <= bias.ci_high:
+        return f"cannot be told from the truth ({said})"
+    return "has too few answers to tell"

@@ -28,8 +28,10 @@ def check_targets(
 ) -> pd.DataFrame:
     """Put a world's stored coefficients to the test again by simulation.
 
-    The seed is not the one the coefficients were fitted with, and customers are
-    counted as a survey would count them, so this is a test and no repetition.
+    The seed is not the one the coefficients were fitted with, and there are many more
+    customers, so this is a test and no repetition. Every customer's index order fails,
+    or does not: a survey that waits for failures cannot tell at any size one can wait
+    for.
 
     Parameters
     ----------
@@ -39,8 +41,8 @@ def check_targets(
         ``claims``, the practitioners' figures, or ``evidence``, the pattern of the
         reviewed studies; by default the world's own name.
     n_customers : int, optional
-        Customers in each simulation; by default 400,000 for ``claims``, whose groups
-        are small, and 20,000 for ``evidence``, whose customers are forked.
+        Customers in each simulation; by default 400,000 for ``claims``, whose figures
+        have narrow targets, and 20,000 for ``evidence``.
     population : Population, optional
         By default ``webshop``.
     seed : int, optional
@@ -51,10 +53,10 @@ def check_targets(
     Returns
     -------
     DataFrame
-        For ``claims``: ``moment, target, achieved, miss, std_error, low, high, met, n,
-        meaning``, where `n` is the size of the smallest group behind the figure. For
-        ``evidence``: ``statement, holds, estimate, ci_low, ci_high, confidence, n,
-        unit``.
+        For ``claims`` that of `claims.compare_moments`, where `n` is the size of the
+        smallest group behind the figure and ``verdict`` is ``met``, ``missed`` or
+        ``cannot tell``. For ``evidence``: ``statement, holds, estimate, ci_low,
+        ci_high, confidence, n, unit``.
 
     Raises
     ------
@@ -76,7 +78,7 @@ def check_targets(
                "threads": threads}  # fmt: skip
     if against == "evidence":
         return check_pattern(world, **options)
-    moments = measure_claims(world, fork=False, **options)
+    moments = measure_claims(world, **options)
     return compare_moments(list_targets(), moments)
 
 

@@ -8,7 +8,6 @@ from numpy.testing import assert_allclose
 from scipy import stats
 
 from recovery_research.analyses.before_after import compare_before_after
-from recovery_research.analyses.event_study import study_event, tabulate_panel
 
 
 def draw(rng, n, *, effect, pull):
@@ -37,6 +36,10 @@ def test_a_rise_that_is_all_regression_to_the_mean():
     # The control group's own drift holds its selection on a high start.
     assert abs(found.estimate) < 4 * found.std_error
     assert "regression to the mean" in found.warning
+    # Chosen by the number itself: the other way is wrong, and the interval holds both.
+    assert abs(found.did - distance / 2) < 0.04
+    assert found.ci_low <= 0.0 <= found.did_low
+    assert "difference in differences says" in found.note
 
 
 def test_the_parts_add_up_and_equal_two_regressions():
@@ -56,14 +59,14 @@ def test_the_parts_add_up_and_equal_two_regressions():
 
 def test_the_error_is_that_of_the_jackknife():
     # Noise that grows with the start, so that the sign of the lever matters.
-    frame = draw(np.random.default_rng(12), 260, effect=0.8, pull=1.2)
-    noise = np.random.default_rng(13).normal(0, 1, 260)
+    frame = draw(np.random.default_rng(12), 120, effect=0.8, pull=1.2)
+    noise = np.random.default_rng(13).normal(0, 1, 120)
     frame["now"] += noise * np.exp(0.8 * (frame["was"] - 5))
     found = compare(frame)
     each = np.array([compare(frame.drop(index=i)).estimate for i in frame.index])
-    jackknife = np.sqrt(259 / 260 * ((each - each.mean()) ** 2).sum())
+    jackknife = np.sqrt(119 / 120 * ((each - each.mean()) ** 2).sum())
     # High leverage of a few control customers: the jackknife is the larger by some %.
-    assert 0.93 < found.std_error / jackknife < 1.03
+    assert 0.95 < found.std_error / jackknife < 1.05
 
 
 def test_shifts_and_units_change_nothing_but_the_unit():
@@ -86,142 +89,164 @@ def test_missing_and_refusals():
     with pytest.raises(ValueError, match="no column 'were'"):
         compare_before_after(frame, before="were", after="now")
     still = compare(frame.assign(was=2.0, now=3.0))
-    assert (still.change, still.estimate, still.note) == (
-        1.0, 0.0, "nothing varies: no interval",
-    )  # fmt: skip
+    assert (still.change, still.estimate) == (1.0, 0.0)
+    assert np.isnan([still.ci_low, still.did_low, still.lagged_low]).all()
+    assert "without variation there is no interval" in still.note
 
 
 @pytest.mark.slow
 def test_coverage_where_a_plain_reading_is_always_wrong():
-    # 60 or so recovered among 400; 2,000 replications, four Monte Carlo errors.
+    # 60 or so recovered among 400, chosen by the number itself: then analysis of
+    # covariance is right. 1,000 replications, four Monte Carlo errors.
     rng = np.random.default_rng(5)
     covered = plain = 0
-    for _ in range(2000):
+    for _ in range(1000):
         found = compare(draw(rng, 400, effect=0.5, pull=0.7))
-        covered += found.ci_low <= 0.5 <= found.ci_high
+        covered += found.lagged_low <= 0.5 <= found.lagged_high
         plain += found.change_ci_low <= 0.5 <= found.change_ci_high
-    assert abs(covered / 2000 - 0.95) < 4 * 0.0049
-    assert plain < 300
+    assert abs(covered / 1000 - 0.95) < 4 * 0.0069
+    assert plain < 150
 
 
-def panel_of(rng, n, *, effect, trend=0.0, periods=10):
-    event = np.where(rng.random(n) < 0.3, rng.integers(3, 8, n), np.nan)
-    base = rng.normal(20, 5, n) + 2 * ~np.isnan(event)
-    grid = np.arange(periods)
-    since = grid[None, :] - event[:, None]
-    failed = since >= 0
-    spend = base[:, None] + 0.5 * grid + rng.normal(0, 2, (n, periods))
-    spend = spend + np.where(failed, effect, 0.0)
-    spend = spend + trend * np.where(np.isnan(event)[:, None], 0.0, grid)
-    return pd.DataFrame(
-        {
-            "customer": np.repeat(np.arange(n), periods),
-            "period": np.tile(grid, n),
-            "event_period": np.repeat(event, periods),
-            "spend": spend.ravel(),
-        }
-    )
+def mood(rng, n, n_failed, *, persists=1.0, noise=1.0):
+    """Draw customers chosen by a mood of which before is a noisy measure; no effect."""
+    trait = rng.normal(0.0, 1.0, n)
+    chosen = np.argsort(rng.gumbel(size=n) - 1.5 * trait)[-n_failed:]
+    later = persists * trait + np.sqrt(1.0 - persists**2) * rng.normal(0.0, 1.0, n)
+    group = np.full(n, "no_failure", dtype=object)
+    group[chosen] = "recovered"
+    columns = {
+        name: 4.0 + what + noise * rng.normal(0.0, 1.0, n)
+        for name, what in (("was", trait), ("was_too", trait), ("now", later))
+    }
+    return pd.DataFrame({"index_outcome": group, **columns})
 
 
-def test_the_event_study_finds_what_was_put_in():
-    panel = panel_of(np.random.default_rng(6), 2000, effect=-3.0)
-    study = study_event(
-        panel.sample(frac=1, random_state=1), outcome="spend", first=-3, last=2
-    )
-    table = study.periods.set_index("period")
-    truth = np.where(table.index >= 0, -3.0, 0.0)
-    shown = table.index != -1
-    distance = (table["estimate"] - truth)[shown] / table["std_error"][shown]
-    assert distance.abs().max() < 3.5
-    assert (table.loc[-1, "estimate"], table.loc[-1, "std_error"]) == (0.0, 0.0)
-    assert study.pretrend_periods == 2
-    assert study.pretrend_p_value > 0.01
+def test_difference_in_differences_is_welchs_on_the_gains():
+    frame = draw(np.random.default_rng(20), 90, effect=0.4, pull=0.7)
+    found = compare(frame)
+    gains = frame["now"] - frame["was"]
+    some = frame["index_outcome"] == "recovered"
+    welch = stats.ttest_ind(gains[some], gains[~some], equal_var=False)
+    limits = welch.confidence_interval()
+    assert_allclose(found.did, found.change - found.drift)
+    assert_allclose([found.did_low, found.did_high], list(limits), rtol=1e-9)
+    assert found.ci_low == min(found.did_low, found.lagged_low)
+    assert found.ci_high == max(found.did_high, found.lagged_high)
 
 
-def test_a_trend_before_the_failure_is_seen():
-    panel = panel_of(np.random.default_rng(7), 2000, effect=0.0, trend=-0.4)
-    study = study_event(panel, outcome="spend", first=-3, last=2)
-    assert study.pretrend_p_value < 1e-6
+@pytest.mark.parametrize("seed", range(12))
+def test_p_value_and_interval_never_disagree(seed):
+    rng = np.random.default_rng([30, seed])
+    frame = draw(rng, 80, effect=rng.normal(0, 1.5), pull=rng.normal(0, 1.2))
+    found = compare(frame)
+    outside = found.ci_low > 0.0 or found.ci_high < 0.0
+    assert (found.p_value < 0.05) == outside
+    # Nearer to certainty 1 - p is rounded too far.
+    if 1e-9 < found.p_value < 1.0:
+        edge = compare(frame, confidence=1.0 - found.p_value)
+        # There the nearer limit is zero.
+        reach = min(abs(edge.ci_low), abs(edge.ci_high))
+        assert reach < 1e-6 * found.std_error
 
 
-def test_one_cohort_is_a_difference_in_differences_regression():
-    panel = panel_of(np.random.default_rng(8), 90, effect=2.0)
-    panel = panel[panel["event_period"].isna() | (panel["event_period"] == 4)]
-    study = study_event(panel, outcome="spend", first=-2, last=1)
-    two = panel[panel["period"].isin([3, 5])].copy()
-    two["failed"] = two["event_period"].notna().astype(float)
-    two["later"] = (two["period"] == 5).astype(float)
-    design = sm.add_constant(
-        two.assign(both=two["failed"] * two["later"])[["failed", "later", "both"]]
-    )
-    fit = sm.OLS(two["spend"], design).fit(
-        cov_type="cluster",
-        cov_kwds={"groups": two["customer"], "use_correction": False},
-    )
-    row = study.periods.set_index("period").loc[1]
-    assert_allclose(row["estimate"], fit.params["both"])
-    assert_allclose(row["std_error"], fit.bse["both"])
-
-
-def test_panels_that_will_not_do():
-    panel = panel_of(np.random.default_rng(9), 60, effect=0.0)
-    with pytest.raises(ValueError, match="1 values are missing"):
-        study_event(panel.drop(index=5), outcome="spend")
-    with pytest.raises(ValueError, match="twice in a period"):
-        study_event(pd.concat([panel, panel.iloc[:1]]), outcome="spend")
-    with pytest.raises(ValueError, match="0 customers are failed"):
-        study_event(panel.assign(event_period=np.nan), outcome="spend")
-    with pytest.raises(ValueError, match="0 customers are never failed"):
-        study_event(panel.assign(event_period=3), outcome="spend")
-    with pytest.raises(ValueError, match="first is -1 or less"):
-        study_event(panel, outcome="spend", first=0)
-    two = panel.assign(event_period=panel["period"].astype(float))
-    with pytest.raises(ValueError, match="two event periods"):
-        study_event(two, outcome="spend")
-    far = study_event(panel, outcome="spend", first=-9, last=1)
-    assert "-9" in far.note
-
-
-@pytest.mark.parametrize(("n_failed", "doubted"), [(12, True), (60, False)])
-def test_an_event_study_of_few_failed_says_so(n_failed, doubted):
-    rng = np.random.default_rng(6)
-    panel = pd.DataFrame(
-        {
-            "customer": np.repeat(np.arange(200), 4),
-            "period": np.tile(np.arange(4), 200),
-            "spend": rng.exponential(20.0, 800),
-        }
-    )
-    panel["event_period"] = np.where(panel["customer"] < n_failed, 2.0, np.nan)
-    note = study_event(panel, outcome="spend", first=-2, last=1).note
-    assert note.startswith("the smaller group has 12 customers") == doubted
-
-
-def test_an_order_log_becomes_a_panel():
-    orders = pd.DataFrame(
-        {
-            "customer": [5, 5, 3, 3, 3, 5],
-            "week": [1.0, 9.0, 0.0, 3.9, 4.0, 12.5],
-            "amount": [10.0, 4.0, 2.0, 3.0, 7.0, 99.0],
-            "outcome": [
-                "no_failure", "recovered", "no_failure", "silent", "recovered", "silent",
-            ],
-        }
+def test_where_both_differ_in_sign_nothing_is_told():
+    found = compare(draw(np.random.default_rng(21), 4000, effect=-0.25, pull=1.0))
+    assert found.did * found.estimate < 0.0
+    assert (found.p_value, found.did_low > 0.0, found.lagged_high < 0.0) == (
+        1.0, True, True,
     )  # fmt: skip
-    panel = tabulate_panel(orders, end_week=13.0)
-    assert panel["spend"].tolist() == [5.0, 7.0, 0.0, 10.0, 0.0, 4.0]
-    assert panel["event_period"].tolist() == [0, 0, 0, 2, 2, 2]
-    with pytest.raises(ValueError, match="hold 1 periods"):
-        tabulate_panel(orders, end_week=7.0)
+    assert found.ci_low < 0.0 < found.ci_high
+    assert "differ in sign" in found.note
 
 
-def test_an_unknown_outcome_is_no_failure_and_not_none_either():
-    # It once dated a failure that nobody had seen.
-    orders = pd.DataFrame(
-        {
-            "customer": [1, 1, 2], "week": [0.5, 5.0, 1.0], "amount": [10.0, 7.0, 3.0],
-            "outcome": ["no_failure", None, "no_failure"],
-        }
-    )  # fmt: skip
-    with pytest.raises(ValueError, match="1 orders have no known outcome"):
-        tabulate_panel(orders, end_week=8.0)
+def test_a_known_reliability_takes_the_noise_out():
+    frame = mood(np.random.default_rng(22), 40_000, 4000, persists=0.7)
+    plain = compare(frame)
+    assert plain.lagged_high < -0.2
+    assert plain.did_low > 0.1
+    told, twice = compare(frame, reliability=0.5), compare(frame, again="was_too")
+    # Among the others, of whom the unhappiest are gone, a little less is no noise.
+    assert_allclose(twice.reliability, 0.48, atol=0.02)
+    for found in (told, twice):
+        assert abs(found.estimate) < 0.06
+        assert found.lagged == plain.lagged
+        assert found.bracket_low == min(found.did, found.estimate)
+    assert compare(frame, reliability=1.0).estimate == plain.lagged
+
+
+def test_the_error_with_a_second_measure_is_that_of_the_jackknife():
+    frame = mood(np.random.default_rng(23), 200, 40)
+    found = compare(frame, again="was_too")
+    each = np.array(
+        [compare(frame.drop(index=i), again="was_too").estimate for i in frame.index]
+    )
+    jackknife = np.sqrt(199 / 200 * ((each - each.mean()) ** 2).sum())
+    assert_allclose(found.std_error, jackknife, rtol=0.1)
+
+
+def test_rows_of_one_customer_are_no_new_customers():
+    frame = draw(np.random.default_rng(24), 120, effect=0.4, pull=0.7)
+    frame["customer"] = np.arange(120)
+    once = compare(frame)
+    thrice = compare(pd.concat([frame] * 3, ignore_index=True))
+    for name in ("estimate", "did", "change"):
+        assert_allclose(getattr(thrice, name), getattr(once, name))
+    for name in ("std_error", "did_low", "did_high", "change_ci_low"):
+        assert_allclose(getattr(thrice, name), getattr(once, name), rtol=0.02)
+    alone = compare(frame.assign(customer=np.arange(120)[::-1]))
+    assert alone == once
+
+
+@pytest.mark.parametrize("value", [7.0, 0.1, 1e9 + 0.1])
+def test_rounding_is_no_effect(value):
+    rng = np.random.default_rng(25)
+    frame = draw(rng, 60, effect=0.0, pull=0.0)
+    same = compare(frame.assign(was=value, now=value))
+    assert (same.estimate, same.did, same.lagged, same.change) == (0.0,) * 4
+    assert np.isnan([same.ci_low, same.ci_high, same.p_value]).all()
+    assert same.warning == ""
+    # The same gain for all, but for rounding, is none that differs.
+    gain = compare(frame.assign(was=frame["was"] + value, now=frame["was"] + value + 3))
+    assert np.isnan([gain.did_low, gain.lagged_low]).all()
+    assert (gain.did, gain.estimate) == (0.0, 0.0)
+
+
+def test_what_starts_alike_in_the_control_group_shows_no_line():
+    frame = draw(np.random.default_rng(26), 80, effect=0.5, pull=0.7)
+    calm = frame["index_outcome"] == "no_failure"
+    found = compare(frame.assign(was=frame["was"].where(~calm, 5.0)))
+    assert np.isnan([found.lagged_low, found.ci_low, found.p_value]).all()
+    assert not np.isnan(found.did_low)
+    assert "control group all start at 5" in found.note
+    alike = compare(frame.assign(was=5.0))
+    assert (alike.ci_low, alike.ci_high) == (alike.did_low, alike.did_high)
+
+
+def test_options_that_will_not_do():
+    frame = mood(np.random.default_rng(27), 60, 20)
+    for reliability in (0.0, 1.2, float("nan")):
+        with pytest.raises(ValueError, match="a share above 0 and at most 1"):
+            compare(frame, reliability=reliability)
+    with pytest.raises(ValueError, match="give reliability or again"):
+        compare(frame, reliability=0.5, again="was_too")
+    with pytest.raises(ValueError, match="a second measure has its own"):
+        compare(frame, again="was")
+    with pytest.raises(ValueError, match="both 'recovered'"):
+        compare(frame, control="recovered")
+    odd = compare(frame.assign(was_too=-frame["was"]), again="was_too")
+    assert "no reliability" in odd.note
+    assert odd.estimate == odd.lagged
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("n_failed", "persists"), [(30, 1.0), (300, 1.0), (300, 0.5)])
+def test_coverage_where_a_mood_chose_and_before_is_noisy(n_failed, persists):
+    # Analysis of covariance alone covered 12 %, none and 6 %. 300 draws: four Monte
+    # Carlo errors of 1.3 points; nothing to fear from above, an outer interval is wide.
+    rng = np.random.default_rng(28)
+    covered = 0
+    for _ in range(300):
+        found = compare(mood(rng, 1000, n_failed, persists=persists))
+        covered += found.ci_low <= 0.0 <= found.ci_high
+    assert covered / 300 > 0.95 - 4 * 0.0126

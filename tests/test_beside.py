@@ -1,5 +1,7 @@
 """What of a file can be set beside simulated customers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +9,7 @@ from customer_files import MAPPING, ROWS, write_rows
 
 import recovery_research as rr
 from recovery_research.customers import beside
+from recovery_research.customers.drawn_answers import contrast_over_draws, find_start
 
 
 def read(name):
@@ -50,7 +53,7 @@ def test_a_file_is_told_with_what_it_cannot_say(tmp_path):
     assert "everybody in a file of complaints had a problem" in said
     path = write_rows(tmp_path / "mine.csv", ROWS[:4])  # nobody complained
     said = beside.tell_file(rr.read_customers(path, mapping=MAPPING))
-    assert "cannot be asked of it:** nobody in it is both" in said
+    assert "cannot be asked of it:** nobody is recovered." in said
 
 
 def few_orders(tmp_path, **columns):
@@ -97,3 +100,13 @@ def test_exposure_is_not_asked_of_a_log_without_one_of_its_groups(tmp_path):
     log = few_orders(tmp_path, failed=failed, resolved=resolved)
     assert beside.list_outcomes(log) != []
     assert beside.count_exposure(log) is None
+
+
+def test_many_draws_are_of_the_time_that_the_mapping_says(tmp_path):
+    log = few_orders(tmp_path)
+    assert log.orders["week"].min() == 12.0
+    assert find_start(log) == 0.0
+    assert find_start(read("example-orders")) == 0.0
+    unsaid = replace(log.mapping, time=replace(log.mapping.time, start=None))
+    assert find_start(replace(log, mapping=unsaid)) == 12.0
+    assert contrast_over_draws(log)["n_draws"].dropna().eq(200).all()

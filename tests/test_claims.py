@@ -89,3 +89,20 @@ def test_comparison_by_hand():
     assert [row["met"] for row in rows] == [True, False, False]
     assert rows[0]["miss"] == pytest.approx(-0.09)
     assert rows[0]["n"] == 7
+
+
+def test_a_figure_is_met_missed_or_cannot_be_told():
+    target = Target("x", 0.4, 0.3, 0.6, "a figure")
+    said = [
+        compare_moments([target], {"x": Moment(value, error, 7)}).iloc[0]
+        for value, error in (
+            (0.45, 0.01), (0.31, 0.01), (0.29, 0.01), (0.2, 0.01), (0.7, 0.01),
+            (0.45, 0.2), (np.nan, np.nan),
+        )
+    ]  # fmt: skip
+    assert [row["verdict"] for row in said] == [
+        "met", "cannot tell", "cannot tell", "missed", "missed", "cannot tell",
+        "cannot tell",
+    ]  # fmt: skip
+    assert said[0]["ci_low"] == pytest.approx(0.45 - 1.959964 * 0.01)
+    assert said[0]["confidence"] == 0.95

@@ -61,17 +61,114 @@ def test_leaving_less_is_a_paradox_only_if_less_is_better(churners):
         table = group_answers.adjust_groups(read(churners, churned=given))
         assert (table["ci_high"] < -0.02).all()
         verdicts[better] = set(table["verdict"])
-    assert verdicts == {"": {"no paradox"}, "high": {"no paradox"}, "low": {"paradox"}}
+    # Of an outcome whose direction nobody says there is no paradox either way.
+    assert verdicts == {"": {"lower"}, "high": {"no paradox"}, "low": {"paradox"}}
     table = questions.contrast_groups(read(churners, churned=CHURN | {"better": "low"}))
     assert table["verdict"][0] == "paradox"
 
 
-def test_the_figure_puts_the_better_to_the_right():
+def write_counts(path, columns, rows):
+    """Write a file of 400 rows for each group, so many of them 1."""
+    made = [
+        [*group, int(k < yes)] for *group, yes in rows for k in range(400)
+    ]  # fmt: skip
+    pd.DataFrame(made, columns=columns).to_csv(path, index=False)
+
+
+def test_complaints_left_less_often_after_a_refund_are_lower_everywhere(tmp_path):
+    # The first line said "higher (-0.2 ...)", further down it said "lower".
+    path = tmp_path / "mine.csv"
+    write_counts(path, ["answer", "left"], [["none", 200], ["refund", 120]])
+    mapping = {
+        "shape": "complaints", "columns": {"answer": "answer"},
+        "answers": {"control": "none"},
+        "outcomes": {"left": {"kind": "yes_no", "better": "low"}},
+    }  # fmt: skip
+    made = rr.read_customers(path, mapping=mapping)
+    table = group_answers.adjust_groups(made)
+    assert table["estimate"][0] == pytest.approx(-0.2)
+    assert table["verdict"].tolist() == ["lower", "cannot tell"]
+    assert table["reading"][0] == "better off"
+    asked = questions.contrast_groups(made)
+    assert asked["verdict"].tolist() == ["cannot be asked", "lower"]
+    (line,) = group_answers.say_in_short(made, table)[1:]
+    said = "**lower by more than is worth naming, which is better** (-0.2, "
+    assert said in line
+    assert said in sentences.say_verdicts(asked[asked["estimate"].notna()])[0]
+
+
+def test_more_churn_is_higher_and_worse_whatever_was_asked(tmp_path):
+    # 15 points more churn read "not higher"; "does it matter whether it was made good?"
+    # was answered "no paradox".
+    path, columns = tmp_path / "mine.csv", ["problem", "resolved", "churn"]
+    rows = [["no", "", 80], ["yes", "yes", 100], ["yes", "no", 40]]
+    write_counts(path, columns, rows)
+    mapping = {
+        "shape": "customers", "columns": {"problem": "problem", "resolved": "resolved"},
+        "outcomes": {"churn": {"kind": "yes_no", "better": "low"}},
+    }  # fmt: skip
+    made = rr.read_customers(path, mapping=mapping)
+    table = questions.contrast_groups(made).set_index("question")
+    matters = table.loc["does it matter whether it was made good?"]
+    assert matters["estimate"] == pytest.approx(0.15)
+    assert (matters["verdict"], matters["reading"]) == ("higher", "worse off")
+    assert matters["answer"] == (
+        "whether it was made good matters: worse off, that is higher, by more than is "
+        "worth naming"
+    )
+    first = table.loc["is there a recovery paradox?"]
+    assert (first["verdict"], first["estimate"]) == ("no paradox", pytest.approx(0.05))
+    write_counts(path, columns, [["no", "", 80], ["yes", "yes", 20], ["yes", "no", 80]])
+    table = questions.contrast_groups(rr.read_customers(path, mapping=mapping))
+    assert table["verdict"].tolist()[:2] == ["paradox", "lower"]
+
+
+def test_the_shipped_mappings_say_which_way_is_better():
+    for name in ("example", "example-orders", "example-complaints"):
+        made = rr.read_customers(name, mapping=name)
+        way = "low" if name == "example-complaints" else "high"
+        assert {each.better for each in made.outcomes} == {way}
+        assert not any("is more of" in f.message for f in made.findings)
+
+
+def test_check_and_first_line_say_whom_an_unknown_covariate_leaves_out(tmp_path):
+    rng = np.random.default_rng(3)
+    k = np.arange(600)
+    frame = pd.DataFrame(
+        {"problem": np.where(k % 2 == 0, "no", "yes"),
+         "resolved": np.where(k % 2 == 0, "", "yes"), "spend": rng.gamma(2.0, 10.0, 600),
+         "region": np.where(k % 4 < 2, "NA", np.where(k % 3 == 0, "EMEA", "APAC"))}
+    )  # fmt: skip
+    frame.to_csv(tmp_path / "mine.csv", index=False)
+    made = rr.read_customers(
+        tmp_path / "mine.csv",
+        mapping={
+            "shape": "customers",
+            "columns": {"problem": "problem", "resolved": "resolved"},
+            "outcomes": {"spend": {"kind": "amount", "better": "high"}},
+            "covariates": {"region": {"kind": "category"}},
+        },
+    )
+    (doubt,) = (f for f in made.findings if "once adjusted" in f.message)
+    assert doubt.message.startswith(
+        "of 600 customers compared as they come 300 can be compared once adjusted: for "
+        "the others a covariate is unknown, 'region' 300"
+    )
+    assert (doubt.column, doubt.n_rows) == ("region", 300)
+    table = group_answers.adjust_groups(made)
+    (line,) = group_answers.say_in_short(made, table)
+    assert "once alike, of 300 of the 600, **" in line
+
+
+def test_the_figure_puts_the_better_to_the_right_and_says_so():
     row = {"outcome": "churn", "estimate": -4.0, "ci_low": -9.0, "ci_high": -1.0}
     table = pd.DataFrame([row | {"equivalence_high": 2.0, "better": "low"}])
-    (line,) = plot_against_bounds(table, label="outcome").containers
+    ax = plot_against_bounds(table, label="outcome")
+    (line,) = ax.containers
     assert_allclose(line.lines[0].get_xdata(orig=False), [2.0])
     assert_allclose(line.lines[2][0].get_segments()[0][:, 0], [0.5, 4.5])
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["churn (less is better)"]
+    assert "for the better" in ax.get_xlabel()
 
 
 def test_an_outcome_that_sounds_bad_is_doubted_until_somebody_says(churners):
@@ -81,6 +178,7 @@ def test_an_outcome_that_sounds_bad_is_doubted_until_somebody_says(churners):
 
     assert len(doubts()) == 1
     assert 'better = "low"' in doubts()[0]
+    assert "it sounds as if less were" in doubts()[0]
     assert doubts(better="low") == doubts(better="high") == []
 
 
@@ -101,8 +199,9 @@ def test_a_draft_proposes_which_way_is_better(churners):
 
 def test_a_draft_takes_points_of_a_scale_for_no_amounts():
     draft = draft_mapping("example")
-    assert 'satisfaction = { column = "satisfaction", kind = "number" }' in draft
-    assert 'spend_13_weeks = { column = "spend_13_weeks", kind = "amount" }' in draft
+    for name, kind in (("satisfaction", "number"), ("spend_13_weeks", "amount")):
+        line = f'{name} = {{ column = "{name}", kind = "{kind}", better = "high" }}'
+        assert line in draft
 
 
 def check(*arguments):

@@ -12,6 +12,7 @@ from recovery_research.figures_customers import (
     plot_curves,
     plot_periods,
     plot_staying,
+    say_against_bounds,
     thin,
 )
 
@@ -36,6 +37,48 @@ def test_differences_are_drawn_in_units_of_their_bounds():
     assert len(band) == 1
     assert band[0].get_x() == -1.0
     assert [t.get_text() for t in ax.get_yticklabels()] == ["spend", "stayed"]
+
+
+def test_an_interval_beside_its_estimate_is_drawn_where_it_is():
+    # A corrected interval at a level of 1 % need not hold the estimate.
+    table = TABLE.assign(ci_low=[5.0, -0.05, np.nan])
+    ax = plot_against_bounds(table, label="outcome")
+    (line,) = ax.containers
+    assert_allclose(line.lines[0].get_xdata(orig=False), [2.0, -3.0])
+    lines = [each for each in ax.collections if each not in line.lines[2]]
+    assert_allclose(lines[0].get_segments()[0], [[2.5, 0.0], [4.5, 0.0]])
+
+
+@pytest.mark.parametrize(
+    ("better", "axis", "caption", "alt"),
+    [
+        (["high", "high"], "for the better", "", "right is better."),
+        (["high", "low"], "for the better", "turned round", "right is better."),
+        (["", ""], "right is higher)", "", "right is higher."),
+        (["low", ""], "better where it is said", "turned round", "says which way is,"),
+        ([np.nan, None], "right is higher)", "", "right is higher."),
+    ],
+)
+def test_no_axis_says_for_the_better_where_nobody_said_what_is(
+    better, axis, caption, alt
+):
+    table = pd.DataFrame(
+        {"outcome": ["a", "b"], "estimate": [1.0, -1.0], "ci_low": [0.5, -4.0],
+         "ci_high": [1.5, 3.0], "equivalence_low": [-2.0, -1.0],
+         "equivalence_high": [4.0, 1.0], "better": better}
+    )  # fmt: skip
+    ax = plot_against_bounds(table, label="outcome")
+    assert axis in ax.get_xlabel()
+    assert ("for the better" in ax.get_xlabel()) == (set(better) <= {"high", "low"})
+    said = say_against_bounds(table)
+    assert caption in said[0]
+    assert ("turned" in said[0]) == ("low" in better)
+    assert alt in said[1]
+    # Each side is measured by its own bound; turned, they change places.
+    (line,) = ax.containers
+    first = line.lines[2][0].get_segments()[0][:, 0]
+    ends = [0.5 / 4.0, 1.5 / 4.0]
+    assert_allclose(first, [-ends[1], -ends[0]] if better[0] == "low" else ends)
 
 
 def test_nothing_to_draw_is_refused():

@@ -70,9 +70,13 @@ def test_what_cannot_be_split_is_refused(experiment):
         rr.decompose_gap(experiment.but(first_order="failed"))
     with pytest.raises(ValueError, match="outcome is one of"):
         rr.decompose_gap(experiment, outcome="followupspend")
-    silence = experiment.but(policies=rr.choose_policies(["silence"]), n_customers=300)
-    with pytest.raises(ValueError, match="0 customers of 'silence' are recovered"):
-        rr.decompose_gap(silence)
+    for name in ("silence", "zero_defects"):
+        nobody = experiment.but(policies=rr.choose_policies([name]), n_customers=300)
+        with pytest.raises(ValueError, match=rf"'{name}' .* recover.* ask one of"):
+            rr.decompose_gap(nobody)
+    few = experiment.but(policies=rr.choose_policies(["service"]), n_customers=3)
+    with pytest.raises(ValueError, match="customers of 'service' are recovered"):
+        rr.decompose_gap(few)
     with pytest.raises(ValueError, match="strictly between 0 and 1; got 95"):
         rr.decompose_gap(experiment, confidence=95)
 

@@ -6,7 +6,13 @@ import pytest
 from customer_files import HEADER, MAPPING, ROWS, but, write_rows
 
 import recovery_research as rr
-from recovery_research.customers import group_changes, group_probes
+from recovery_research.customers import (
+    group_answers,
+    group_changes,
+    group_probes,
+    questions,
+    unknown_outcomes,
+)
 from recovery_research.customers.mapping_parts import MappingError
 
 TABLES = (
@@ -139,10 +145,10 @@ def test_an_order_log_is_followed_around_the_index_order(orders):
     assert "not observed so long" in note
     model, note = group_changes.explain_leaving(orders)
     assert "5 orders whose outcome is unknown are left out" in note
+    assert model.n_unknown == 5
+    # A file's -1 for "nobody knows who left" stands nowhere in this one.
     spells = rr.tabulate_spells(
-        orders.orders.dropna(subset=["outcome"]),
-        orders.customers,
-        end_week=orders.end_week,
+        orders.orders, orders.customers, end_week=orders.end_week
     )
     again = rr.fit_leaving(spells)
     pd.testing.assert_frame_equal(model.coefficients, again.coefficients)
@@ -276,3 +282,40 @@ def test_a_covariate_called_known_is_balanced_as_any_other(tmp_path):
     (row,) = group_probes.tabulate_balances(read).itertuples()
     assert (row.covariate, row.note) == ("known", "")
     assert row.mean_treated == pytest.approx(frame["age"][::2].mean())
+
+
+def test_unknown_outcomes_are_probed_row_by_row(example):
+    adjusted = group_answers.adjust_groups(example)
+    table = unknown_outcomes.probe_unknown(example, adjusted)
+    # All three outcomes are unknown for somebody, as they come and adjusted.
+    assert len(table) == len(adjusted) == 6
+    assert table["verdict"].tolist() == adjusted["verdict"].tolist()
+    rows = table[table["outcome"] == "satisfaction"].set_index("view")
+    found = rr.probe_missing(
+        example.customers, outcome="satisfaction", lowest=1, highest=7,
+        bounds=tuple(adjusted.loc[adjusted["outcome"] == "satisfaction",
+                                  ["equivalence_low", "equivalence_high"]].iloc[0]),
+    )  # fmt: skip
+    same(rows.loc["as they come"], found, ("tipping_point", "tipping_alike", "turns"))
+    made = rows.loc["adjusted (aipw)"]
+    assert made["turns"]
+    # Nearly the same difference, the same unknown: nearly the same point.
+    assert abs(made["tipping_point"] / found.tipping_point - 1.0) < 0.05
+    said = unknown_outcomes.say_unknown(example, table)
+    assert len(said) == 2
+    assert said[0].startswith(
+        "- **satisfaction**, recovered against no failure, as they come: the outcome is "
+        "unknown for 68 of 227 recovered and 792 of 2,688 no failure; 'higher' turns to"
+    )
+
+
+def test_tables_without_unknown_outcomes_or_answers_say_nothing(tiny, orders):
+    adjusted = group_answers.adjust_groups(tiny)
+    table = unknown_outcomes.probe_unknown(tiny, adjusted)
+    assert "tipping_point" in table
+    assert unknown_outcomes.say_unknown(tiny, table[:0]) == []
+    contrasts = questions.contrast_groups(orders)
+    table = unknown_outcomes.probe_unknown(orders, contrasts)
+    known = [each.name for each in orders.outcomes
+             if not orders.customers[each.name].isna().any()]  # fmt: skip
+    assert not set(table["outcome"]) & set(known)

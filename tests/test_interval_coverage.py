@@ -5,14 +5,16 @@ sqrt(.95 * .05 / 2000) = 0.0049; four of them are allowed, 0.02.
 """
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from recovery_research.analyses.contrasts import compare
+from recovery_research.analyses.comparisons import compare
 from recovery_research.analyses.groups import TwoGroups
 from recovery_research.analyses.intervals import (
     difference_of_proportions,
-    paired_difference,
 )
+from recovery_research.analyses.paired_intervals import paired_difference
+from recovery_research.analyses.spending import divide_spending
 
 REPLICATIONS = 2_000
 ALLOWED = 4 * np.sqrt(0.95 * 0.05 / REPLICATIONS)
@@ -66,44 +68,114 @@ def test_newcombe_with_rare_events_and_unequal_sizes(n, p, m, q):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["welch", "bca"])
+@pytest.mark.parametrize("method", ["welch", "bca", "auto"])
 def test_mild_skewness_in_lopsided_groups(method):
     # 400 against 4,000 and a coefficient of variation near 1.2.
     high, low = misses(
         lambda rng: (spend(rng, 400, 0.8, 0.8), spend(rng, 4000, 0.8, 0.8)),
         by(method),
         0.0,
+        replications=1_000,
     )
-    assert abs(1 - high - low - 0.95) < ALLOWED
+    assert abs(1 - high - low - 0.95) < ALLOWED * np.sqrt(2)
+
+
+# How few, and how skewed: a coefficient of variation near 1.2, 2 and 3.9 (that of the
+# CDNOW log). Welch covers 90, 88 and 76 % of these, and misses on one side alone.
+FEW = [(10, 0.8, 0.8), (20, 1.0, 0.5), (20, 1.3, 0.3), (40, 1.3, 0.3)]
 
 
 @pytest.mark.slow
-def test_bca_divides_its_errors_evenly_where_welch_does_not():
-    # 100 recovered against 2,000: Welch misses on one side four times as often as on
-    # the other; BCa's two sides differ by less than two Monte Carlo errors.
-    def draw(rng):
-        return spend(rng, 100, 0.8, 0.8), spend(rng, 2000, 0.8, 0.8)
-
-    welch_high, welch_low = misses(draw, by("welch"), 0.0)
-    bca_high, bca_low = misses(draw, by("bca"), 0.0)
-    assert welch_low > 3 * welch_high
-    assert abs(bca_low - bca_high) < 0.015
-    assert 0.91 < 1 - bca_high - bca_low < 0.95
+@pytest.mark.parametrize(("size", "sigma", "buyers"), FEW)
+def test_few_skewed_amounts_miss_as_often_as_promised_on_each_side(size, sigma, buyers):
+    # 1,000 samples: the Monte Carlo error of 2.5 % is 0.5 points, three are allowed.
+    # Too wide is no fault where the smaller group has five buyers or fewer.
+    high, low = misses(
+        lambda rng: (spend(rng, size, sigma, buyers), spend(rng, 700, sigma, buyers)),
+        by("auto"),
+        0.0,
+        replications=1_000,
+    )
+    assert high < 0.04
+    assert low < 0.04
+    assert 1 - high - low > 0.93
 
 
 @pytest.mark.slow
-def test_heavy_tails_in_small_groups_cover_less_and_say_so():
-    # 60 against 600 with 70 % zeros and a coefficient of variation near 3.9 (that of
-    # the CDNOW log): no interval holds its level, and the note says it.
+def test_welch_misses_on_one_side_where_the_resampled_t_does_not():
     def draw(rng):
-        return spend(rng, 60, 1.3, 0.3), spend(rng, 600, 1.3, 0.3)
+        return spend(rng, 20, 1.0, 0.5), spend(rng, 700, 1.0, 0.5)
 
-    for method in ("welch", "bca"):
-        high, low = misses(draw, by(method), 0.0, replications=500)
-        assert 0.78 < 1 - high - low < 0.90
+    high, low = misses(draw, by("welch"), 0.0, replications=500)
+    assert low > 0.07
+    assert high < 0.01
+
+
+@pytest.mark.slow
+def test_a_symmetric_group_beside_a_skewed_one():
+    # What the resampled t alone covers at 91.5 %: the shape lent is not the group's.
+    high, low = misses(
+        lambda rng: (rng.normal(1, 1, 20), rng.lognormal(-0.5, 1, 700)),
+        by("auto"),
+        0.0,
+        replications=1_000,
+    )
+    assert 1 - high - low > 0.95 - 3 * 0.007
+
+
+@pytest.mark.slow
+def test_rarer_extremes_in_the_smaller_group_cover_less_and_say_so():
+    # 60 with 70 % zeros and heavy tails beside 700 of the mild kind: nothing in the data
+    # but the few extremes themselves tells, and where they are seen the note says it.
+    def draw(rng):
+        return spend(rng, 60, 1.3, 0.3), spend(rng, 700, 0.8, 0.8)
+
+    high, low = misses(draw, by("auto"), 0.0, replications=500)
+    old_high, old_low = misses(draw, by("welch"), 0.0, replications=500)
+    assert 0.86 < 1 - high - low < 0.94
+    assert high + low < old_high + old_low - 0.04
     rng = np.random.default_rng(9)
-    warned = [by("welch")(*draw(rng)).note != "" for _ in range(200)]
-    assert np.mean(warned) > 0.6
+    warned = ["cover less often" in by("auto")(*draw(rng)).note for _ in range(100)]
+    assert np.mean(warned) > 0.3
+
+
+@pytest.mark.slow
+def test_even_groups_keep_welch():
+    high, low = misses(
+        lambda rng: (spend(rng, 40, 1.3, 0.3), spend(rng, 50, 1.3, 0.3)),
+        by("auto"),
+        0.0,
+        replications=1_000,
+    )
+    assert 1 - high - low > 0.95 - 2 * 0.007
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("m", "share", "other"), [(20, 0.05, 0.3), (40, 0.6, 0.5)])
+def test_the_parts_of_spending(m, share, other):
+    # Buyers, amounts of buyers and all spend: 600 samples, two Monte Carlo errors of
+    # 0.9 points below 95 %; shares and very few buyers may cover more.
+    rng = np.random.default_rng(10)
+    truth = {"share": share - other, "amount": 0.0, "all": 30.0 * (share - other)}
+    missed = dict.fromkeys(truth, 0)
+    for _ in range(600):
+        frame = pd.DataFrame(
+            {"index_outcome": ["recovered"] * m + ["no_failure"] * 700}
+        )
+        chance = np.where(frame["index_outcome"] == "recovered", share, other)
+        amount = rng.gamma(1.5, 20.0, m + 700)
+        frame["followup_spend"] = amount * (rng.random(m + 700) < chance)
+        parts = divide_spending(frame)
+        found = {
+            "share": (parts.share_ci_low, parts.share_ci_high),
+            "amount": (parts.amount_ci_low, parts.amount_ci_high),
+            "all": (parts.ci_low, parts.ci_high),
+        }
+        for name, (low, high) in found.items():
+            missed[name] += low > truth[name] or high < truth[name]
+    assert {
+        name: n / 600 < 0.05 + 0.018 for name, n in missed.items()
+    } == dict.fromkeys(truth, True), missed
 
 
 @pytest.mark.slow

@@ -20,8 +20,8 @@ from recovery_research.analyses.bootstrap import (
 from recovery_research.analyses.intervals import (
     difference_of_means,
     difference_of_proportions,
-    paired_difference,
 )
+from recovery_research.analyses.paired_intervals import paired_difference
 
 # Both sides are double-precision sums of fewer than 300 terms; root finding in t and
 # normal quantiles is good to about 1e-12.

@@ -113,7 +113,10 @@ def check_log(experiment, lives, policy):
         np.testing.assert_allclose(
             log[name], wanted, rtol=RTOL, atol=RTOL, err_msg=name
         )
-    answered = [row["outcome"] in ("recovered", "not_recovered") for row in rows]
+    answered = [
+        policy.answers and row["outcome"] in ("recovered", "not_recovered")
+        for row in rows
+    ]
     days = np.where(answered, policy.days_to_resolve, np.nan)
     np.testing.assert_array_equal(log["days"], days)
     assert log["resolved"].tolist() == [row["outcome"] == "recovered" for row in rows]
@@ -123,8 +126,10 @@ def sums_by_hand(experiment, policy, life):
     """A customer's row of the table, from her orders as worked out by hand."""
     w, orders = experiment.world, life.orders
     weekly_rate = (1.0 + w["discount_rate"]) ** (1.0 / 52.0)
-    cost_of_face = 1.0 if policy.form == "refund" else w[f"cost_{policy.form}"]
+    in_full = policy.form == "refund" or policy.compensation < 0.0
+    cost_of_face = 1.0 if in_full else w[f"cost_{policy.form}"]
     answer = w["handling_cost"] + w["speed_cost"] / (1.0 + policy.days_to_resolve)
+    answer = answer if policy.answers else 0.0
     sums = dict.fromkeys(
         ("n_orders", "spend", "n_failures", "n_complaints", "n_recovered",
          "mentions_positive", "mentions_negative", "margin", "recovery_cost",

@@ -9,7 +9,8 @@ from numpy.testing import assert_allclose
 from statsmodels.duration.hazard_regression import PHReg
 
 from recovery_research.analyses.hazards import fit_hazards
-from recovery_research.analyses.leaving import fit_leaving, tabulate_spells
+from recovery_research.analyses.leaving import fit_leaving
+from recovery_research.analyses.spells import tabulate_spells
 
 REFERENCE = Path(__file__).parent / "reference" / "leaving.csv"
 
@@ -72,66 +73,21 @@ def test_log_likelihood_and_shifts(spells, reference):
     assert abs(fit.residual.sum()) < 1e-8
 
 
-def test_spells_by_hand():
-    orders = pd.DataFrame(
-        {
-            "customer": [7, 7, 7, 7, 2, 2, 9],
-            "week": [2.0, 5.0, 9.0, 11.0, 1.0, 4.0, 3.0],
-            "outcome": [
-                "no_failure", "silent", "no_failure", "recovered",
-                "not_recovered", "no_failure", "no_failure",
-            ],
-        }
-    ).sample(frac=1, random_state=3)  # fmt: skip
-    customers = pd.DataFrame({"customer": [9, 7, 2], "left_week": [None, 11.0, 4.0]})
-    found = tabulate_spells(orders, customers, end_week=30.0)
-    columns = [
-        "customer",
-        "start",
-        "left",
-        "silent",
-        "recovered",
-        "not_recovered",
-        "repeat_failure",
-    ]
-    assert found[columns].to_numpy().tolist() == [
-        [2, 0.0, True, 0, 0, 1, 0],
-        [7, 0.0, False, 0, 0, 0, 0],
-        [7, 3.0, False, 1, 0, 0, 0],
-        [7, 9.0, True, 0, 1, 0, 1],
-        [9, 0.0, False, 0, 0, 0, 0],
-    ]
-    # 7 leaves with her last order, in the state it put her in: a millionth later.
-    assert_allclose(found["stop"], [3.0, 3.0, 9.0, 9.000001, 27.0])
-
-
-def test_the_end_of_observation_cuts_orders_and_leaving():
-    orders = pd.DataFrame(
-        {"customer": [1, 1], "week": [0.0, 8.0], "outcome": ["no_failure", "recovered"]}
-    )
-    customers = pd.DataFrame({"customer": [1], "left_week": [9.0]})
-    found = tabulate_spells(orders, customers, end_week=6.0)
-    assert found[["start", "stop", "left", "recovered"]].to_numpy().tolist() == [
-        [0.0, 6.0, False, 0]
-    ]
-
-
 def simulate(rng, n, ratio):
-    """Customers who leave at rate 0.05 a week, times `ratio` after a recovery."""
-    fail = rng.exponential(12, n)
+    """Customers who leave between orders at 0.05 a week, times `ratio` once recovered.
+
+    Every second customer's second order is recovered, the others' go well.
+    """
+    second, failed = rng.exponential(12, n), rng.random(n) < 0.5
     before = rng.exponential(20, n)
-    after = fail + rng.exponential(20 / ratio, n)
-    leave = np.where(before < fail, before, after)
-    orders = pd.concat(
-        [
-            pd.DataFrame(
-                {"customer": np.arange(n), "week": 0.0, "outcome": "no_failure"}
-            ),
-            pd.DataFrame(
-                {"customer": np.arange(n), "week": fail, "outcome": "recovered"}
-            )[fail < leave],
-        ]
-    )
+    after = second + rng.exponential(20 / np.where(failed, ratio, 1.0))
+    leave = np.where(before < second, before, after)
+    orders = pd.DataFrame(
+        {"customer": np.r_[np.arange(n), np.arange(n)], "week": np.r_[np.zeros(n), second],
+         "outcome": np.r_[np.full(n, "no_failure"),
+                          np.where(failed, "recovered", "no_failure")]}
+    )  # fmt: skip
+    orders = orders[np.r_[np.zeros(n), second] <= np.r_[leave, leave]]
     return orders, pd.DataFrame({"customer": np.arange(n), "left_week": leave})
 
 
@@ -152,11 +108,11 @@ def test_ever_recovered_as_a_fixed_group_is_the_wrong_question():
     state = fit_leaving(spells, terms=["recovered"]).coefficients.iloc[0]
     assert abs(state["estimate"]) < 4 * state["std_error"]
     ever = spells.groupby("customer").agg(
-        start=("start", "min"), stop=("stop", "max"), left=("left", "any"),
-        ever=("recovered", "max"),
+        start=("start", "min"), left=("left", "any"), ever=("recovered", "max"),
     ).reset_index()  # fmt: skip
+    ever["stop"] = customers["left_week"].clip(upper=52.0)[ever["customer"]].to_numpy()
     fixed = fit_leaving(ever, terms=["ever"]).coefficients.iloc[0]
-    assert fixed["estimate"] < -0.5
+    assert fixed["estimate"] < -0.4
 
 
 def test_a_hazard_that_is_not_proportional_is_seen():
@@ -184,19 +140,8 @@ def test_refusals(spells):
         fit_leaving(spells.assign(flat=1.0), terms=["flat"])
     with pytest.raises(ValueError, match="no column 'silent'"):
         fit_leaving(spells)
-    with pytest.raises(ValueError, match="no maximum"):
-        fit_leaving(spells.assign(x=spells["left"].astype(float)), terms=["x"])
     with pytest.raises(ValueError, match=r"repeat one another|no maximum"):
         fit_leaving(spells.assign(twice=2 * spells["x"]), terms=["x", "twice"])
-    orders = pd.DataFrame({"customer": [1], "week": [3.0], "outcome": ["failed"]})
-    customers = pd.DataFrame({"customer": [1], "left_week": [2.0]})
-    with pytest.raises(ValueError, match=r"unknown outcomes \['failed'\]"):
-        tabulate_spells(orders, customers, end_week=9)
-    orders["outcome"] = "silent"
-    with pytest.raises(ValueError, match="customer 1 ordered after she had left"):
-        tabulate_spells(orders, customers, end_week=9)
-    with pytest.raises(ValueError, match="are not in the customers table"):
-        tabulate_spells(orders.assign(customer=4), customers, end_week=9)
 
 
 @pytest.mark.slow

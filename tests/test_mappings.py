@@ -1,5 +1,7 @@
 """Mappings: what they may say, what they may not, and first drafts of them."""
 
+from dataclasses import replace
+
 import pytest
 from customer_files import MAPPING, ROWS, but, write_rows
 
@@ -142,7 +144,11 @@ def test_a_draft_leaves_open_what_must_be_chosen(tmp_path, name, question):
         read_customers(name, mapping=path)
     path.write_text(draft.replace(open_, chosen))
     drafted = read_customers(name, mapping=path).customers
-    known = read_customers(name, mapping=name).customers
+    # A draft cannot know between which days the log is whole; all else is the same.
+    shipped = read_mapping(name)
+    known = read_customers(
+        name, mapping=replace(shipped, time=replace(shipped.time, start=None, end=None))
+    ).customers
     assert drafted["index_outcome"].value_counts().to_dict() == (
         known["index_outcome"].value_counts().to_dict()
     )

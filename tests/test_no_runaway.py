@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import recovery_research as rr
-from recovery_research.policies import FORMS, LEVERS
+from recovery_research.policies import FORMS, LEVERS, why_no_recovery
 from recovery_research.populations import draw_traits
 
 LEDGER = rr.load_world("evidence").ledger
@@ -87,6 +87,10 @@ def worlds(draw):
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(world=worlds(), policy=policies(), fork=st.sampled_from(FORKS))
 def test_anywhere_in_the_ranges(world, policy, fork):
+    if fork == "recovered" and why_no_recovery(policy):
+        with pytest.raises(ValueError, match="recover"):
+            live(world, policy, n=25, fork=fork)
+        return
     live(world, policy, n=25, fork=fork)
 
 

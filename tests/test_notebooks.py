@@ -21,7 +21,7 @@ SMALL = {
     "00-the-model": {"n_customers": 4000},
     "02-compare-policies": {"n_customers": 2000},
     "03-recovery-paradox": {"n_customers": 30_000},
-    "04-cause-or-selection": {"n_replications": 12, "truth_customers": 8_000},
+    "04-cause-or-selection": {"n_replications": 12, "truth_customers": 16_000},
 }
 
 

@@ -1,5 +1,6 @@
 """Measures of performance against closed forms; sample sizes against arithmetic."""
 
+import itertools
 import math
 
 import numpy as np
@@ -9,6 +10,7 @@ from scipy import stats
 
 import recovery_research as rr
 from recovery_research.analyses.performance import MEASURES
+from recovery_research.analyses.sample_sizes import solve_student
 
 N = 40_000
 Z = stats.norm.ppf(0.975)
@@ -143,6 +145,44 @@ def test_sample_sizes_against_the_formulas_by_hand():
     alternative = math.sqrt(0.31 * 0.69 + 0.24 * 0.76 / 4)
     by_hand = ((z * null + b * alternative) / 0.07) ** 2
     assert_allclose(shares.n_treated, by_hand, rtol=1e-9)
+
+
+def test_large_effects_take_two_customers_and_say_what_student_takes():
+    # Seen: NaN. R's power.t.test says 3.07001 for three standard deviations.
+    few = rr.sample_size_for_means(3.0, std_dev=1.0)
+    assert (few.n_treated, few.n_control) == (2.0, 2.0)
+    assert "by Student's t it takes 3.07 treated and 3.07 control" in few.note
+    # And 27.4331939 here, where the normal approximation says 26.
+    assert_allclose(solve_student(1.0, 0.9, 0.98, 1.0, 2.0), 27.4331939, rtol=1e-5)
+    some = rr.sample_size_for_means(1.0, std_dev=1.0, power=0.9, confidence=0.98)
+    assert 26.0 < some.n_treated < 26.1
+    assert "takes 27.4 treated" in some.note
+    lopsided = rr.sample_size_for_means(1e300, std_dev=1e-6, ratio=0.1)
+    assert (lopsided.n_treated, lopsided.n_control) == (20.0, 2.0)
+    assert rr.sample_size_for_means(0.5, std_dev=1.0).note == ""
+
+
+def test_every_plan_has_a_number_with_the_power_asked_for():
+    z = stats.norm
+    for effect, power, confidence, ratio in itertools.product(
+        (1e-100, 1e-3, 0.4, 1.0, 30.0, 1e200), (0.051, 0.5, 0.8, 1 - 1e-12),
+        (0.95, 1 - 1e-9), (1e-3, 1.0, 70.0),
+    ):  # fmt: skip
+        found = rr.sample_size_for_means(
+            -effect * 7.0, std_dev=7.0, power=power, confidence=confidence, ratio=ratio
+        )
+        assert found.n_control == ratio * found.n_treated
+        assert min(found.n_treated, found.n_control) >= 2.0 - 1e-12
+        if not found.note and found.n_treated > 30:
+            away = effect * math.sqrt(found.n_treated / (1.0 + 1.0 / ratio))
+            line = z.isf((1.0 - confidence) / 2.0)
+            assert_allclose(z.cdf(away - line) + z.cdf(-away - line), power, atol=1e-9)
+        shares = rr.sample_size_for_proportions(
+            0.01, 0.5, power=power, confidence=confidence, ratio=ratio
+        )
+        assert min(shares.n_treated, shares.n_control) >= 1.0 - 1e-12
+    with pytest.raises(ValueError, match="no number of customers shows"):
+        rr.sample_size_for_means(1e-300, std_dev=1.0)
 
 
 def test_the_power_promised_is_the_power_had():

@@ -55,9 +55,9 @@ def test_pairs_follow_the_customer_not_the_row(customers):
     assert math.isnan(wide.correlation)
 
 
-def test_unpaired_takes_newcombe_for_yes_no(customers):
+def test_unpaired_takes_exact_limits_for_yes_no(customers):
     found = contrast(customers, outcome="stayed", paired=False)
-    assert found.method == "newcombe"
+    assert found.method == "clopper_pearson"
 
 
 def test_missing_outcomes_take_their_pair_with_them(customers):

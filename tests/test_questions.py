@@ -9,8 +9,10 @@ from customer_files import MAPPING, ROWS, but, write_rows
 
 from recovery_research.analyses.adjustment import adjust
 from recovery_research.analyses.contrasts import paradox
-from recovery_research.analyses.verdicts import Bounds, decide
+from recovery_research.analyses.verdicts import Bounds, place_interval
 from recovery_research.customers import group_answers, questions, sentences
+from recovery_research.customers.drawn_answers import contrast_over_draws
+from recovery_research.customers.drawn_paradoxes import paradox_over_draws
 from recovery_research.customers.order_customers import customers_from_orders
 from recovery_research.customers.reading import read_customers
 
@@ -63,14 +65,12 @@ def test_contrasts_are_those_of_paradox(example, given):
         assert (row.estimate, row.ci_low, row.ci_high) == (
             found.estimate, found.ci_low, found.ci_high,
         )  # fmt: skip
+        limits = Bounds(-bounds[row.outcome], bounds[row.outcome], "")
         if row.question == "is there a recovery paradox?":
             assert row.verdict == found.verdict
         else:
-            limits = Bounds(-bounds[row.outcome], bounds[row.outcome], "")
-            word = decide(row.ci_low, row.ci_high, limits)
-            assert (row.verdict == "higher") == (word == "paradox")
-            assert (row.verdict == "lower") == (row.ci_high < limits.low)
-            assert row.verdict not in ("paradox", "no paradox")
+            assert row.verdict == place_interval(row.ci_low, row.ci_high, limits)
+            assert "paradox" not in f"{row.verdict} {row.reading} {row.answer}"
 
 
 def test_given_bounds_win_and_strange_ones_are_refused(example):
@@ -83,6 +83,19 @@ def test_given_bounds_win_and_strange_ones_are_refused(example):
         questions.read_bounds(["styed:1"], example)
     with pytest.raises(ValueError, match="has no number behind the colon"):
         questions.read_bounds(["stayed:little"], example)
+    for never in ("nan", "inf", "-1", "1e999"):
+        with pytest.raises(ValueError, match="finite number of 0 or more"):
+            questions.read_bounds([f"stayed:{never}"], example)
+
+
+def test_what_a_mapping_can_be_asked_is_known_before_the_file_is_read(example, orders):
+    for read, name in ((example, "satisfaction"), (orders, "bought_again")):
+        asked = {"bounds": ["mapping", f"{name}:1"], "through": name}
+        questions.check_asked(read.mapping, **asked)
+        with pytest.raises(ValueError, match="names no outcome"):
+            questions.check_asked(read.mapping, bounds=["x:1"], through="none")
+        with pytest.raises(ValueError, match="is no outcome"):
+            questions.check_asked(read.mapping, bounds=["mapping"], through="x")
 
 
 def test_an_empty_group_cannot_be_asked_about(tmp_path):
@@ -232,7 +245,38 @@ def test_the_answer_in_short_has_a_line_for_each_outcome(example, complaints):
     table = group_answers.adjust_groups(complaints)
     lines = group_answers.say_in_short(complaints, table)
     assert "cannot be asked:** everybody in a file of complaints" in lines[0]
-    assert "**lower**" in lines[2]
+    assert "**lower by more than is worth naming, which is better**" in lines[2]
     # Why there is no interval stands where it would.
-    table = table.assign(ci_low=np.nan, note="too few")
-    assert "(too few)" in group_answers.say_in_short(complaints, table)[1]
+    table = questions.judge(complaints, table.assign(ci_low=np.nan, note="too few"))
+    (line, *_) = group_answers.say_in_short(complaints, table)[1:]
+    assert line.count("**these data cannot tell** (") == 2
+    # As they come the goods were unlike beforehand, which is told as well.
+    assert line.count("no interval: too few") == 2
+    assert "goods damaged differed by" in line
+
+
+def test_an_order_log_is_asked_over_many_draws(example, orders, complaints):
+    assert (
+        len(contrast_over_draws(example)) == len(contrast_over_draws(complaints)) == 0
+    )
+    table = contrast_over_draws(orders, bounds={"followup_spend": 3.0})
+    assert table["outcome"].tolist() == [each.name for each in orders.outcomes]
+    for row in table.dropna(subset=["ci_low"]).itertuples():
+        found = paradox_over_draws(
+            orders.orders, outcome=row.outcome, span=(0.0, orders.end_week),
+            bounds=3.0 if row.outcome == "followup_spend" else None,
+        )  # fmt: skip
+        assert (row.estimate, row.ci_low) == (found.estimate, found.ci_low)
+        assert row.verdict == found.verdict
+    told = table["ci_low"].notna() | (table["note"].fillna("") != "")
+    assert told.all()
+    naive = group_answers.adjust_groups(orders)
+    lines = group_answers.say_in_short(orders, pd.concat([naive, table]))
+    assert len(lines) == len(orders.outcomes)
+    assert all("; over many draws **" in line for line in lines)
+    # Groups of whole customers, or a first order, are not drawn.
+    rule = replace(orders.mapping.orders, index="first")
+    first = read_customers(
+        "example-orders", mapping=replace(orders.mapping, orders=rule)
+    )
+    assert len(contrast_over_draws(first)) == 0

@@ -1,9 +1,13 @@
 """Retries: only of what can pass by itself."""
 
 import pytest
+from fault_runs import TABLE, notebook
 
 from recovery_research.reporting.ends import Outcome, Verdict
+from recovery_research.reporting.orders import Limits, prepare_order
+from recovery_research.reporting.records import read_record
 from recovery_research.reporting.retries import Retries
+from recovery_research.reporting.runner import fulfil_order
 
 
 @pytest.mark.parametrize(
@@ -45,8 +49,51 @@ def test_only_what_can_pass_is_tried_again(outcome, again):
     assert Retries(errors=("Odd",)).can_pass(outcome) is again
 
 
+AWAY = Outcome(Verdict.CELL_FAILED, error="ConnectionError")
+NOT_STARTED = Outcome(Verdict.NOT_STARTED, "the kernel did not start")
+
+
+def test_what_has_run_runs_once_unless_asked():
+    assert Retries().wait_after(AWAY, 1) is None
+    assert Retries(times=1, wait_seconds=3).wait_after(AWAY, 1) == 3
+    assert Retries(times=1, wait_seconds=3).wait_after(AWAY, 2) is None
+
+
+def test_a_kernel_that_ran_nothing_is_started_again():
+    waits = [Retries(wait_seconds=2).wait_after(NOT_STARTED, n) for n in (1, 2, 3)]
+    assert waits == [2, 4, None]
+    assert Retries(times=3).wait_after(NOT_STARTED, 3) == 20
+
+
+def test_the_limit_of_a_run_holds_for_all_its_attempts():
+    limits = Limits(cell_seconds=4.0, run_seconds=10.0)
+    assert limits.after(0.0) == limits
+    assert limits.after(7.5) == Limits(cell_seconds=4.0, run_seconds=2.5)
+    assert limits.after(10.0) is None
+    assert Limits().after(1e9) == Limits()
+
+
 def test_retries_are_checked():
-    assert list(Retries(0).waits()) == []
     for wrong in ({"times": 11}, {"times": -1}, {"wait_seconds": -1.0}):
         with pytest.raises(ValueError, match="is 0 to"):
             Retries(**wrong)
+
+
+COUNT = """\
+from pathlib import Path
+tried = Path({path!r})
+tried.write_text(tried.read_text() + "x" if tried.exists() else "x")
+if len(tried.read_text()) < 2:
+    raise ConnectionError("nobody answers")"""
+
+
+@pytest.mark.parametrize(("times", "tried", "ended"), [(0, 1, 3), (2, 2, 0)])
+def test_a_notebook_runs_once_unless_more_was_asked_for(tmp_path, times, tried, ended):
+    # It ran three times by default, and what it had done was done three times.
+    count = tmp_path / "tried"
+    path = notebook(tmp_path, COUNT.format(path=str(count)), TABLE)
+    order = prepare_order(str(path), retries=Retries(times, wait_seconds=0.0))
+    run = fulfil_order(order, tmp_path / "reports")
+    assert run.exit_code == ended
+    assert len(count.read_text()) == tried
+    assert len(read_record(run.folder).attempts) == tried

@@ -20,6 +20,18 @@ def test_verify_ends_badly_if_a_line_fails(monkeypatch):
     assert CliRunner().invoke(main, ["verify", "evidence"]).exit_code == 3
 
 
+@pytest.mark.parametrize(
+    ("verdicts", "code"),
+    [(["met", "met"], 0), (["met", "cannot tell"], 0), (["missed", "cannot tell"], 3)],
+)
+def test_verify_fails_only_where_a_figure_is_missed(monkeypatch, verdicts, code):
+    table = pd.DataFrame({"moment": ["a", "b"], "verdict": verdicts})
+    monkeypatch.setattr(verification, "check_targets", lambda world: table)
+    done = CliRunner().invoke(main, ["verify", "claims"])
+    assert done.exit_code == code
+    assert ("cannot tell from a miss: b" in done.stderr) == ("cannot tell" in verdicts)
+
+
 def test_verify_names_the_worlds_there_are():
     done = CliRunner().invoke(main, ["verify", "evidense"])
     assert done.exit_code == 2

@@ -10,16 +10,17 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.special import ndtr, ndtri
 
-# Half of the resamples are drawn, the other half are their mirror images: ranks
-# counted from the other end. Outcomes turned round then give limits turned round.
-HALF_OF_RESAMPLES = 1_500
-# Of so many draws or fewer each is made; of more, the body is summed as a normal and
-# about FAR_DRAWS of the values furthest from the mean are drawn one by one.
-MOST_DRAWN = 96
-FAR_DRAWS = 48.0
+from recovery_research.analyses.resampled_sums import (
+    HALF_OF_RESAMPLES,
+    mirrored,
+    resample_sums,
+)
+
 # With so many customers a group speaks for half of its own shape. Of 100 and 400 the
 # second came nearer to 95 % with heavy tails in groups of 100 to 1,000.
 OWN_SHAPE = 400.0
+# And so many where its shape is seen to be another, with rarer and larger extremes.
+ODD_OWN_SHAPE = 40.0
 SEED = 1993
 # Quantiles are kept at these normal scores. Beyond +-2.7 (10 of 3,000 resamples) the
 # curve goes on as Student's t does.
@@ -27,10 +28,14 @@ SCORES = np.linspace(-2.7, 2.7, 55)
 # However rarely a resample falls on one side, limits keep this share of a normal's
 # distance, so that they lie on both sides of the estimate.
 LEAST_REACH = 0.25
+# A resample's error is at least a hundredth of what it is on average.
+LEAST_VARIANCE = 1e-4
 # A smaller group whose skewness falls outside these shares of resamples of the larger
 # group's shape is said to have another shape.
 ODD_SHAPE = 0.05
 FOR_SHAPES = 400
+# Larger groups speak for their own shape.
+MOST_FOR_SHAPES = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +90,8 @@ class BootstrapT:
 
     def reaches(self, confidence: float) -> tuple[float, float]:
         """Return the quantiles of t that the two limits rest on."""
-        z = float(ndtri(0.5 + confidence / 2.0))
-        return self._quantile(-z), self._quantile(z)
+        z = float(ndtri((1.0 - confidence) / 2.0))
+        return self._quantile(z), self._quantile(-z)
 
     def tail(self, delta: float) -> float:
         """Return the one-sided p-value of "the difference is at most `delta`"."""
@@ -140,8 +145,9 @@ def bootstrap_t(
     a small spread is what missing large amounts look like.
 
     That rests on the two groups being distributed alike but for place and scale. Where
-    the smaller group's skewness is below what resamples of the larger one show, each
-    limit is the further of this one and Welch's.
+    the smaller group's skewness is outside of what resamples of the larger one show,
+    each limit is the further of this one and Welch's; where it is above, also of one
+    that draws n / (n + 40) of the smaller group's resamples from its own values.
 
     Nothing depends on the order of the rows or on an outer seed: resamples are drawn
     from sorted values by one fixed sequence.
@@ -163,13 +169,23 @@ def bootstrap_t(
     parts = [one.spread**2 / one.size for one in pair]
     error = math.sqrt(max(sum(parts) - 2.0 * covariance, 0.0))
     freedom = welch_freedom(parts, [one.size for one in pair])
-    # The first stream of draws is the smaller group's: swapping turns the sign alone.
-    first, last = sorted(pair, key=lambda one: (one.size, one.spread))
-    sign = 1.0 if first is pair[0] else -1.0
-    drawn = _resample_t(first, last)
-    shapes = _compare_shapes(first, last)
-    student = stats.t.ppf(ndtr(SCORES), freedom) if shapes == "less skewed" else None
-    quantiles = _quantiles(sign * drawn, student)
+    treated_first = _resample_t(*pair) if pair[0].size <= pair[1].size else None
+    control_first = _resample_t(*pair[::-1]) if pair[1].size <= pair[0].size else None
+    # The smaller group has the first stream of draws, and of two groups of one size
+    # each has it once: swapping the groups then turns the sign, and does no more.
+    drawn = [
+        sign * each
+        for each, sign in ((treated_first, 1.0), (control_first, -1.0))
+        if each is not None
+    ]
+    small, large = sorted(pair, key=lambda one: one.size)
+    shapes = "alike" if len(drawn) == 2 else _compare_shapes(small, large)
+    student = None if shapes == "alike" else stats.t.ppf(ndtr(SCORES), freedom)
+    quantiles = _quantiles(np.concatenate(drawn), student)
+    if shapes == "more skewed":
+        own = _resample_t(small, large, own_shape=ODD_OWN_SHAPE)
+        sign = 1.0 if small is pair[0] else -1.0
+        quantiles = _furthest(quantiles, _quantiles(sign * own, student))
     estimate = float(treated.mean() - control.mean())
     return BootstrapT(estimate, error, quantiles, freedom, shapes)
 
@@ -198,10 +214,11 @@ def borrowed_skewness(
     """
     small, large = sorted((treated, control), key=lambda values: values.size)
     centred = large - large.mean()
-    spread = math.sqrt(float(np.mean(centred**2)))
+    squares = centred * centred
+    spread = math.sqrt(float(squares.mean()))
     if spread == 0.0:
         return 0.0
-    skewness = float(np.mean((centred / spread) ** 3))
+    skewness = float(squares @ centred) / large.size / spread**3
     ratio = max(float(small.std()) / spread, 1.0)
     variance = ratio**2 / small.size + 1.0 / large.size
     third = ratio**3 / small.size**2 - 1.0 / large.size**2
@@ -217,12 +234,14 @@ def _describe(values: NDArray[np.float64]) -> Sample:
     return Sample(centred / math.sqrt(float(np.mean(centred**2))), spread, values.size)
 
 
-def _resample_t(first: Sample, last: Sample) -> NDArray[np.float64]:
+def _resample_t(
+    first: Sample, last: Sample, own_shape: float = OWN_SHAPE
+) -> NDArray[np.float64]:
     """Draw t for the first group's mean less the last one's."""
     rng = np.random.default_rng(SEED)
-    difference = variance = 0.0
+    difference = variance = nominal = 0.0
     for own, other, sign in ((first, last, 1.0), (last, first, -1.0)):
-        weight = max(own.size / (own.size + OWN_SHAPE),
+        weight = max(own.size / (own.size + own_shape),
                      own.size / (own.size + other.size))  # fmt: skip
         mean, square = _resample_moments(own, other, weight, rng)
         scale = own.spread
@@ -230,9 +249,9 @@ def _resample_t(first: Sample, last: Sample) -> NDArray[np.float64]:
             scale = math.sqrt(weight * scale**2 + (1.0 - weight) * other.spread**2)
         difference = difference + sign * scale * mean
         variance = variance + scale**2 * square / own.size
-    # Where neither resample varies, t is 0 / 0 or a difference over nothing.
-    error = np.sqrt(np.maximum(variance, 1e-24 * max(first.spread, last.spread) ** 2))
-    return difference / error
+        nominal += scale**2 / own.size
+    # Where neither resample varies, t would be 0 / 0 or a difference over nothing.
+    return difference / np.sqrt(np.maximum(variance, LEAST_VARIANCE * nominal))
 
 
 def _resample_moments(
@@ -245,90 +264,32 @@ def _resample_moments(
     total = square = np.zeros(2 * HALF_OF_RESAMPLES)
     for shape, n_draws in ((own.shape, n_own), (other.shape, own.size - n_own)):
         if n_draws:
-            sums = _resample_sums(shape, n_draws, rng)
+            sums = resample_sums(shape, n_draws, rng)
             total, square = total + sums[0], square + sums[1]
     n = own.size
     return total / n, np.maximum(square - total**2 / n, 0.0) / (n - 1)
 
 
-def _resample_sums(
-    shape: NDArray[np.float64], n_draws: int, rng: np.random.Generator
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Draw sums and sums of squares of `n_draws` values of a shape."""
-    half = HALF_OF_RESAMPLES
-    if n_draws <= MOST_DRAWN:
-        drawn = _mirrored(shape, rng.integers(0, shape.size, (half, n_draws)))
-        return drawn.sum(axis=1), np.einsum("ij,ij->i", drawn, drawn)
-    # Far values are drawn one by one, as many of them as the resample has.
-    body, far = _split_by_distance(shape, shape.size * FAR_DRAWS / n_draws)
-    n_far = rng.binomial(n_draws, far.size / shape.size, half)
-    widest = int(n_far.max())
-    ranks = rng.integers(0, max(far.size, 1), (half, widest))
-    kept = np.arange(widest) < np.concatenate([n_far, n_far])[:, None]
-    drawn = np.where(kept, _mirrored(far, ranks), 0.0) if widest else np.zeros((1, 1))
-    # Of near values only the sum and the sum of squares, by the normal they come to.
-    n_near = n_draws - np.concatenate([n_far, n_far]).astype(float)
-    total, square = _draw_near(body, n_near, rng.standard_normal((2, half)))
-    return total + drawn.sum(axis=1), square + np.einsum("ij,ij->i", drawn, drawn)
-
-
-def _draw_near(
-    body: NDArray[np.float64], n_near: NDArray[np.float64], normal: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Draw sums and sums of squares of many values by their joint normal limit."""
-    squares = body**2
-    spread = float(body.std())
-    slope = rest = 0.0
-    if spread > 0.0:
-        slope = float(np.mean((body - body.mean()) * squares)) / spread
-        rest = math.sqrt(max(float(squares.var()) - slope**2, 0.0))
-    first = np.concatenate([normal[0], -normal[0]])
-    second = np.concatenate([normal[1], normal[1]])
-    root = np.sqrt(n_near)
-    total = n_near * float(body.mean()) + root * spread * first
-    square = n_near * float(squares.mean()) + root * (slope * first + rest * second)
-    return total, np.maximum(square, total**2 / np.maximum(n_near, 1.0))
-
-
-def _mirrored(
-    points: NDArray[np.float64], ranks: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    return np.concatenate([points[ranks], points[points.size - 1 - ranks]])
-
-
-def _split_by_distance(
-    shape: NDArray[np.float64], wanted: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Part sorted values into the nearest to zero and about `wanted` furthest."""
-    n_far = min(max(1, round(wanted)), shape.size - 1)
-    distance = np.abs(shape)
-    edge = np.partition(distance, shape.size - n_far)[shape.size - n_far]
-    far = distance >= edge
-    if np.count_nonzero(far) > 2 * n_far:  # many at one distance: they are near
-        far = distance > edge
-    return shape[~far], shape[far]
-
-
 def _compare_shapes(small: Sample, large: Sample) -> str:
     """Say whether the smaller group is as skewed as resamples of the larger one."""
-    if not (small.shape.size and large.shape.size):
+    if not (small.shape.size and large.shape.size) or small.size > MOST_FOR_SHAPES:
         return "alike"
     rng = np.random.default_rng(SEED + 1)
-    n = min(small.size, MOST_DRAWN)
-    ranks = rng.integers(0, large.size, (FOR_SHAPES // 2, n))
-    drawn = _mirrored(large.shape, ranks)
-    drawn = drawn - drawn.mean(axis=1, keepdims=True)
-    spread = np.sqrt(np.mean(drawn**2, axis=1))
-    varied = spread > 0.0
-    skewness = np.mean(drawn[varied] ** 3, axis=1) / spread[varied] ** 3
-    if not skewness.size:
-        return "alike"
+    ranks = rng.integers(0, large.size, (FOR_SHAPES // 2, small.size))
+    drawn = mirrored(large.shape, ranks)
+    drawn -= drawn.mean(axis=1, keepdims=True)
+    squares = drawn * drawn
+    spread = np.sqrt(squares.mean(axis=1))
+    third = np.einsum("ij,ij->i", squares, drawn) / small.size
+    # A resample of one value over and over is as unlike the smaller group as can be.
+    skewness = np.divide(third, spread**3, out=np.zeros_like(third), where=spread > 0.0)
     own = float(np.mean(small.shape**3))
     sign = math.copysign(1.0, float(np.mean(large.shape**3)))
-    low, high = np.quantile(sign * skewness, [ODD_SHAPE, 1.0 - ODD_SHAPE])
-    if sign * own < low:
-        return "less skewed"
-    return "more skewed" if sign * own > high else "alike"
+    # Ties within rounding count for the smaller group on either side.
+    if np.mean(np.abs(skewness) >= abs(own) - 1e-6) < ODD_SHAPE:
+        return "more skewed"
+    odd = np.mean(sign * skewness <= sign * own + 1e-6) < ODD_SHAPE
+    return "less skewed" if odd else "alike"
 
 
 def _quantiles(
@@ -343,3 +304,11 @@ def _quantiles(
     found[middle + 1 :] = np.maximum(found, least)[middle + 1 :]
     # A step in the distribution is a flat stretch here; the curve must have an inverse.
     return np.maximum.accumulate(found) + 1e-9 * SCORES
+
+
+def _furthest(
+    first: NDArray[np.float64], second: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Take the further of two laws' quantiles on each side of zero."""
+    low, high = np.minimum(first, second), np.maximum(first, second)
+    return np.where(SCORES < 0.0, low, np.where(SCORES > 0.0, high, first))

@@ -4,31 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from recovery_research.analyses.bootstrap import skewness_of_estimate
-from recovery_research.analyses.groups import TwoGroups, select_groups
-from recovery_research.analyses.intervals import (
-    Interval,
-    check_level,
-    difference_of_means,
-    difference_of_proportions,
-    without_interval,
-)
+from recovery_research.analyses.comparisons import compare
+from recovery_research.analyses.groups import select_groups
+from recovery_research.analyses.likeness import tell_unlike
 from recovery_research.analyses.verdicts import decide, set_bounds
-from recovery_research.near_names import did_you_mean
-
-METHODS = ("auto", "welch", "newcombe", "bca")
-
-# Where BCa divides the error evenly between its tails and Welch does not, at about
-# the same coverage; with smaller or even groups BCa covered up to 8 points less
-# (tests/test_interval_coverage.py prints both).
-BCA_SMALLEST_GROUP = 100
-BCA_LOPSIDED = 2.0
-BCA_SKEWNESS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +28,14 @@ class ParadoxEstimate:
     treated, control : str
         The two groups of `index_outcome`.
     method : str
-        ``"welch"``, ``"newcombe"`` or ``"bca"``.
+        ``"welch"``, ``"bootstrap_t"``, ``"clopper_pearson"``, ``"newcombe"`` or
+        ``"bca"``.
     estimate, std_error : float
         Mean of treated minus mean of control, in the outcome's unit.
     ci_low, ci_high, confidence : float
         Its confidence interval; NaN if the data allow none (see `note`).
     n_treated, n_control : int
-        Customers with a known outcome.
+        Customers with a known outcome (rows, where customers have several).
     mean_treated, mean_control : float
         The two means; NaN for a group without a known outcome.
     equivalence_low, equivalence_high : float
@@ -117,21 +102,26 @@ def paradox(
     treated: str = "recovered",
     control: str = "no_failure",
     bounds: float | tuple[float, float] | None = None,
+    limits: tuple[float | None, float | None] | None = None,
     method: str = "auto",
     confidence: float = 0.95,
 ) -> ParadoxEstimate:
     """Compare recovered customers with never-failed ones on one outcome.
 
     It compares groups as they come. Who is failed, complains or is recovered may
-    differ beforehand; whether that explains the difference is for `adjust`.
+    differ beforehand; whether that explains the difference is for `adjust`. Where the
+    table holds what was known beforehand (as `customers_from_orders` makes it) and the
+    groups were unlike, the note says so.
 
     Parameters
     ----------
     customers : DataFrame
         One row per policy and customer: `index_outcome`, the outcome, and `policy`
-        if there are several.
+        if there are several. Where a `customer` has several rows, errors are
+        clustered by customer and the note says so.
     outcome : str
-        A numeric or yes/no column. Unknown values are left out and counted.
+        A numeric or yes/no column. Unknown values are left out and counted; where
+        they could turn what is found, the note says what they would have to be.
     policy : str, optional
         Which policy's customers; needed if the table holds several.
     treated, control : str, optional
@@ -144,10 +134,11 @@ def paradox(
         for outcomes that are never negative; a tenth of the control group's standard
         deviation for the rest. That default is a convention, not knowledge: set
         bounds whenever you know what a difference is worth.
-    method : {"auto", "welch", "newcombe", "bca"}, optional
-        ``auto`` takes Newcombe for outcomes of zeros and ones. Else it takes BCa if
-        the smaller group has 100 customers or more, the other at least twice as many
-        and the estimate's own skewness exceeds 0.1; else Welch.
+    limits : (float, float), optional
+        The least and the most an unknown outcome can be, as in `probe_missing`.
+    method : {"auto", "welch", "bootstrap_t", "bca", "clopper_pearson", "newcombe"}
+        ``auto``, the default, suits the method to the data, see
+        `comparisons.choose_method`.
     confidence : float, optional
         Level of the interval, strictly between 0 and 1.
 
@@ -165,6 +156,7 @@ def paradox(
     See Also
     --------
     verdicts.decide : the table from interval to verdict.
+    missing_outcomes.probe_missing : what unknown outcomes could turn.
 
     Examples
     --------
@@ -174,11 +166,37 @@ def paradox(
     >>> print(paradox(customers, outcome="spend", bounds=0.3))
     spend: recovered minus no_failure = +2 (95% CI -2.155 to +6.155); cannot tell
     """
+    found = contrast_known(
+        customers, outcome=outcome, policy=policy, treated=treated, control=control,
+        bounds=bounds, method=method, confidence=confidence,
+    )  # fmt: skip
+    if not found.n_missing:
+        return found
+    # It is built on this file.
+    from recovery_research.analyses.missing_outcomes import tell_missing
+
+    told = tell_missing(customers, found, limits or (None, None), method)
+    return replace(found, note="; ".join(part for part in (found.note, told) if part))
+
+
+def contrast_known(
+    customers: pd.DataFrame,
+    *,
+    outcome: str,
+    policy: str | None = None,
+    treated: str,
+    control: str,
+    bounds: float | tuple[float, float] | None = None,
+    method: str = "auto",
+    confidence: float = 0.95,
+) -> ParadoxEstimate:
+    """Compare two groups as `paradox` does, without a word on unknown outcomes."""
     groups = select_groups(
         customers, outcome=outcome, policy=policy, treated=treated, control=control
     )
     limits = set_bounds(bounds, groups)
     interval = compare(groups, method=method, confidence=confidence)
+    unlike = tell_unlike(customers, policy=policy, treated=treated, control=control)
     return ParadoxEstimate(
         outcome=outcome,
         policy=policy,
@@ -201,7 +219,7 @@ def paradox(
         verdict=decide(interval.ci_low, interval.ci_high, limits),
         p_value=interval.p_value,
         bounds_source=limits.source,
-        note=interval.note,
+        note="; ".join(part for part in (interval.note, unlike) if part),
     )
 
 
@@ -210,10 +228,12 @@ def paradox_by_outcome(
     *,
     outcomes: Sequence[str],
     bounds: Mapping[str, float | tuple[float, float]] | None = None,
+    limits: Mapping[str, tuple[float, float] | None] | None = None,
     policy: str | None = None,
     treated: str = "recovered",
     control: str = "no_failure",
     method: str = "auto",
+    tell_unknown: bool = True,
     confidence: float = 0.95,
 ) -> pd.DataFrame:
     """Ask for the paradox on several outcomes, with p-values by Holm.
@@ -226,6 +246,11 @@ def paradox_by_outcome(
         Columns, each once.
     bounds : mapping of str to float or pair, optional
         Bounds for the outcomes named; the others get the default.
+    limits : mapping of str to pair, optional
+        By outcome, the least and the most an unknown value can be.
+    tell_unknown : bool, optional
+        Whether the notes say what unknown outcomes would turn; False for those who
+        ask `probe_missing` anyway.
 
     Returns
     -------
@@ -248,24 +273,22 @@ def paradox_by_outcome(
     ...     "stayed": [True, True, False, True, False, False]})
     >>> table = paradox_by_outcome(customers, outcomes=["spend", "stayed"])
     >>> table["method"].tolist()
-    ['welch', 'newcombe']
+    ['welch', 'clopper_pearson']
     """
     from statsmodels.stats.multitest import multipletests
 
     names = _check_outcomes(outcomes, bounds or {})
-    frames = [
-        paradox(
-            customers,
-            outcome=name,
-            policy=policy,
-            treated=treated,
-            control=control,
-            bounds=(bounds or {}).get(name),
-            method=method,
-            confidence=confidence,
-        ).to_frame()
-        for name in names
-    ]
+    options = {"policy": policy, "treated": treated, "control": control,
+               "method": method, "confidence": confidence}  # fmt: skip
+    frames = []
+    for name in names:
+        asked = options | {"outcome": name, "bounds": (bounds or {}).get(name)}
+        found = (
+            paradox(customers, limits=(limits or {}).get(name), **asked)
+            if tell_unknown
+            else contrast_known(customers, **asked)
+        )
+        frames.append(found.to_frame())
     table = pd.concat(frames, ignore_index=True)
     known = table["p_value"].notna().to_numpy()
     table["p_value_holm"] = np.nan
@@ -273,58 +296,6 @@ def paradox_by_outcome(
         raw = table.loc[known, "p_value"].to_numpy()
         table.loc[known, "p_value_holm"] = multipletests(raw, method="holm")[1]
     return table
-
-
-def compare(groups: TwoGroups, *, method: str, confidence: float) -> Interval:
-    """Compare two groups by the method named, or by the one that suits the data.
-
-    Returns
-    -------
-    Interval
-        Without limits, and a note, if a group has no known outcome.
-
-    Raises
-    ------
-    ValueError
-        If the method is unknown, or Newcombe is asked for numbers other than 0, 1.
-    """
-    if method not in METHODS:
-        raise ValueError(
-            f"unknown method {method!r}; use one of {list(METHODS)}."
-            f"{did_you_mean(method, METHODS)}"
-        )
-    check_level(confidence)
-    sizes = (groups.treated.size, groups.control.size)
-    if min(sizes) == 0:
-        note = (
-            f"no known outcome in a group ({sizes[0]} treated, {sizes[1]} control, "
-            f"{groups.n_missing} missing): nothing to compare"
-        )
-        return without_interval("none", math.nan, sizes, confidence, note)
-    chosen = choose_method(groups) if method == "auto" else method
-    if chosen == "newcombe":
-        if not groups.yes_no:
-            raise ValueError(
-                "method='newcombe' is for outcomes of zeros and ones (yes/no); use "
-                "'welch', 'bca' or 'auto' for other numbers."
-            )
-        return difference_of_proportions(
-            groups.treated, groups.control, confidence=confidence
-        )
-    return difference_of_means(
-        groups.treated, groups.control, confidence=confidence, method=chosen
-    )
-
-
-def choose_method(groups: TwoGroups) -> str:
-    """Name the interval that suits the data (see `paradox`)."""
-    if groups.yes_no:
-        return "newcombe"
-    small, large = sorted((groups.treated.size, groups.control.size))
-    if small < BCA_SMALLEST_GROUP or large < BCA_LOPSIDED * small:
-        return "welch"
-    skewness = abs(skewness_of_estimate(groups.treated, groups.control))
-    return "bca" if skewness > BCA_SKEWNESS else "welch"
 
 
 def _mean(values: np.ndarray) -> float:

@@ -14,6 +14,9 @@ from typing import Protocol
 from scipy import stats
 from scipy.optimize import brentq
 
+# Its normal probability is 0 in double precision.
+FURTHEST_SCORE = 64.0
+
 
 class Curve(Protocol):
     """Confidence limits at every level, and the p-values that belong to them."""
@@ -87,6 +90,73 @@ class ScoreCurve:
         return p - q - below, p - q + above
 
 
+class Margin(Protocol):
+    """How far one part may lie below and above what was seen, at every level."""
+
+    def reach(self, z: float) -> tuple[float, float]:
+        """Return both distances at a normal score of 0 or more; they grow with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class HybridCurve:
+    """Limits of a difference from margins of its two parts, squared and added.
+
+    Newcombe's method 10 with Wilson's margins; Zou and Donner (2008) give the general
+    form: each limit takes from each part the margin on the side that moves it there.
+    """
+
+    estimate: float
+    treated: Margin
+    control: Margin
+
+    def limits(self, confidence: float) -> tuple[float, float]:
+        """Return the two-sided limits at a level between 0 and 1."""
+        return self._limits_at(float(stats.norm.ppf(0.5 + confidence / 2.0)))
+
+    def tail(self, delta: float) -> float:
+        """Return the one-sided p-value of "the difference is at most `delta`"."""
+        if delta == self.estimate:
+            return 0.5
+        side = 0 if delta < self.estimate else 1
+        sign = -1.0 if side == 0 else 1.0
+        z = _first_crossing(lambda z: sign * (self._limits_at(z)[side] - delta))
+        return float(stats.norm.cdf(sign * z))
+
+    def _limits_at(self, z: float) -> tuple[float, float]:
+        down, up = self.treated.reach(z)
+        control_down, control_up = self.control.reach(z)
+        return (
+            self.estimate - math.hypot(down, control_up),
+            self.estimate + math.hypot(up, control_down),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class WidestCurve:
+    """The further of several curves' limits on each side.
+
+    The curves have one estimate. A p-value is then the largest of theirs, so that it
+    agrees with the limits.
+    """
+
+    curves: tuple[Curve, ...]
+
+    @property
+    def estimate(self) -> float:
+        """Return the value all limits close in on."""
+        return self.curves[0].estimate
+
+    def limits(self, confidence: float) -> tuple[float, float]:
+        """Return the two-sided limits at a level between 0 and 1."""
+        limits = [curve.limits(confidence) for curve in self.curves]
+        return min(low for low, _ in limits), max(high for _, high in limits)
+
+    def tail(self, delta: float) -> float:
+        """Return the one-sided p-value of "the difference is at most `delta`"."""
+        tails = [curve.tail(delta) for curve in self.curves]
+        return max(tails) if max(tails) < 0.5 else max(min(tails), 0.5)
+
+
 def wilson_limits(share: float, size: int, z: float) -> tuple[float, float]:
     """Return Wilson's score limits of one share, z standard errors out.
 
@@ -105,10 +175,12 @@ def wilson_limits(share: float, size: int, z: float) -> tuple[float, float]:
 
 def _first_crossing(rising: Callable[[float], float]) -> float:
     """Find the z at which a limit reaches a value; infinite if it never does."""
+    if rising(0.0) >= 0.0:  # exact margins have a width even at no confidence
+        return 0.0
     far = 1.0
     while rising(far) < 0.0:
         far *= 2.0
-        if far > 1e8:
+        if far > FURTHEST_SCORE:
             return math.inf
     return float(brentq(rising, 0.0, far, xtol=1e-12))
 

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from scipy import stats
 
-from recovery_research.analyses.groups import require_column
+from recovery_research.analyses.cohort_changes import (
+    Cohorts,
+    doubts_of,
+    read_cohorts,
+    tabulate_periods,
+)
+from recovery_research.analyses.groups import observed_levels, require_column
 from recovery_research.analyses.intervals import check_level
+from recovery_research.analyses.pretrends import measure_pretrend
 
-# Limits are normal: with fewer customers they cover less often than they say.
+# With fewer customers the limits rest on what the other group looks like.
 FEW = 30
+# Weeks: two dates divided by seven are a whole number of weeks apart but for rounding.
+MOMENT = 1e-9
+# Where almost all of the never failed have an outcome too, it decides nothing.
+ALMOST_ALL = 0.99
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,18 +37,22 @@ class EventStudy:
         -1 the one compared with): `period, estimate, std_error, ci_low, ci_high,
         confidence, n_treated, n_control`.
     pretrend_statistic, pretrend_p_value : float
-        Joint chi-square test that all periods before -1 are zero; NaN if there are
-        none.
+        Joint test (a T-squared) that all periods before -1 are zero; NaN if there are
+        none, or nothing varies in them.
     pretrend_periods : int
-        Its degrees of freedom.
+        Periods tested; those in which nothing varies are left out.
+    pretrend_law : str
+        What the p-value is from: ``"interval"`` (one period: its own), in small groups
+        ``"permutation"``, else ``"F"``.
     note : str
-        What could not be done; empty otherwise.
+        What could not be done or is doubtful; empty otherwise.
     """
 
     periods: pd.DataFrame
     pretrend_statistic: float
     pretrend_p_value: float
     pretrend_periods: int
+    pretrend_law: str
     note: str
 
     def to_frame(self) -> pd.DataFrame:
@@ -83,12 +97,21 @@ def study_event(
     ------
     ValueError
         If a column is not there, the panel has holes or repeats, a customer has two
-        event periods, or nobody was failed in time, or never failed.
+        event periods or one that is not whole, nobody was failed in a period that has
+        one before it, or everybody was failed.
 
     Notes
     -----
-    Errors come from each customer's influence on each period, so that a customer's
-    periods may depend on one another in any way (the customer is the cluster).
+    A period's estimate is a difference of two means with one number for each customer
+    (see `cohort_changes.changes_at`): the failed customer's change less that of the
+    never failed in the same periods, and a never-failed customer's changes averaged
+    over the cohorts. Its spread holds what the cohorts' sizes owe to chance, and a
+    customer's periods may depend on one another in any way. Limits are those of
+    `contrasts.paradox`, the pre-trend test is that of `pretrends`.
+
+    In an order log only who orders can be failed. Where that decides who is in which
+    group, `note` says so: then differences arise from period 0 on though failures do
+    nothing, and `index_study.study_index` is the analysis to take.
 
     References
     ----------
@@ -106,43 +129,53 @@ def study_event(
     [-0.5, 0.0, 2.5]
     """
     check_level(confidence)
-    if not (first <= -1 and last >= 0):
+    check_periods(first, last)
+    cohorts, notes = read_cohorts(panel, outcome)
+    return follow_cohorts(
+        cohorts, first, last, confidence=confidence,
+        notes=[*notes, _presupposes(cohorts)],
+    )  # fmt: skip
+
+
+def check_periods(first: int, last: int) -> None:
+    """Raise unless periods are whole and lie on both sides of the event."""
+    whole = all(isinstance(k, int | np.integer) for k in (first, last))
+    if not (whole and first <= -1 and last >= 0):
         raise ValueError(
-            f"first is -1 or less and last 0 or more; got {first}, {last}."
+            f"first is -1 or less and last 0 or more, in whole periods; got {first}, "
+            f"{last}."
         )
-    wide, events = _spread(panel, outcome)
-    relative = range(first, last + 1)
-    rows, influences = [], []
-    for k in relative:
-        estimate, influence, sizes = _one_period(wide, events, k)
-        rows.append((k, estimate, *sizes))
-        influences.append(influence)
-    table = pd.DataFrame(rows, columns=["period", "estimate", "n_treated", "n_control"])
-    influence = np.column_stack(influences)
-    table["std_error"] = np.sqrt((influence**2).sum(axis=0))
-    z = float(stats.norm.ppf(0.5 + confidence / 2.0))
-    table["ci_low"] = table["estimate"] - z * table["std_error"]
-    table["ci_high"] = table["estimate"] + z * table["std_error"]
-    table["confidence"] = confidence
-    shown = table["estimate"].notna().to_numpy()
-    statistic, p_value, freedom = measure_pretrend(table, influence, shown)
-    notes = []
-    if not shown.all():
-        missing = table.loc[~shown, "period"].tolist()
+
+
+def follow_cohorts(
+    cohorts: Cohorts, first: int, last: int, *, confidence: float, notes: list[str]
+) -> EventStudy:
+    """Compare every period, test those before, and say what is doubtful."""
+    table, found = tabulate_periods(
+        cohorts, range(first, last + 1), confidence=confidence
+    )
+    n_seen = dict(zip(table["period"], table["n_treated"], strict=True))
+    pretrend = measure_pretrend(cohorts, first, found)
+    missing = [k for k, n in n_seen.items() if not n]
+    if missing:
         notes.append(f"nobody was failed early or late enough for periods {missing}")
+    shown = table["n_treated"] > 0
     least = int(table.loc[shown, ["n_treated", "n_control"]].min().min())
     if least < FEW:
         notes.append(
-            f"the smaller group has {least} customers: limits and the pre-trend test "
-            "lean on many"
+            f"the smaller group has {least} customers: limits lean on their being like "
+            "the others in all but the event"
         )
-    columns = ["period", "estimate", "std_error", "ci_low", "ci_high", "confidence"]
+    notes += doubts_of(found, n_seen)
+    if first < -1 and not pretrend.n_periods:
+        notes.append("too little varies before the event for a pre-trend test")
     return EventStudy(
-        periods=table[[*columns, "n_treated", "n_control"]],
-        pretrend_statistic=statistic,
-        pretrend_p_value=p_value,
-        pretrend_periods=freedom,
-        note="; ".join(notes),
+        periods=table,
+        pretrend_statistic=pretrend.statistic,
+        pretrend_p_value=pretrend.p_value,
+        pretrend_periods=pretrend.n_periods,
+        pretrend_law=pretrend.law,
+        note="; ".join(note for note in notes if note),
     )
 
 
@@ -153,7 +186,7 @@ def tabulate_panel(
     period_weeks: float = 4.0,
     start_week: float = 0.0,
 ) -> pd.DataFrame:
-    """Add up each customer's spend by period, and date her first failure.
+    """Add up each customer's spend by period, and date the first failure.
 
     Parameters
     ----------
@@ -162,19 +195,20 @@ def tabulate_panel(
     end_week, start_week : float
         Observation; a last period that is not complete is left out.
     period_weeks : float, optional
-        Length of a period.
+        Length of a period. An order on the edge of two periods is in the later one,
+        also where weeks are days divided by seven and so rounded.
 
     Returns
     -------
     DataFrame
         One row per customer and period: `customer, period, spend, event_period`
-        (blank if she was never failed). A customer without orders in a period spent 0.
+        (blank if never failed). A customer without orders in a period spent 0.
 
     Raises
     ------
     ValueError
-        If a column is not there, an order's outcome is unknown, or there are fewer than
-        two periods.
+        If a column is not there, an order's outcome, week or amount is unknown, the
+        log holds several policies, or there are fewer than two periods.
 
     Examples
     --------
@@ -184,22 +218,15 @@ def tabulate_panel(
     >>> tabulate_panel(orders, end_week=8.0)["spend"].tolist()
     [10.0, 7.0, 3.0, 0.0]
     """
-    for column in ("customer", "week", "amount", "outcome"):
-        require_column(orders, column)
-    unknown = int(orders["outcome"].isna().sum())
-    if unknown:
-        # Neither a failure nor none: both would be a guess.
-        raise ValueError(
-            f"{unknown} orders have no known outcome; leave such customers out and say "
-            "so."
-        )
-    n_periods = int((end_week - start_week) // period_weeks)
+    _check_log(orders, (start_week, end_week, period_weeks))
+    n_periods = math.floor((end_week - start_week + MOMENT) / period_weeks)
     if n_periods < 2:
         raise ValueError(
             f"{start_week} to {end_week} weeks hold {n_periods} periods of "
             f"{period_weeks}; two at the least. Take shorter periods."
         )
-    period = ((orders["week"] - start_week) // period_weeks).astype(int)
+    week = orders["week"].astype(np.float64)
+    period = np.floor((week - start_week + MOMENT) / period_weeks).astype(int)
     inside = period.between(0, n_periods - 1)
     names = np.sort(orders["customer"].unique())
     grid = pd.MultiIndex.from_product([names, range(n_periods)])
@@ -211,86 +238,44 @@ def tabulate_panel(
     return panel.assign(event_period=panel["customer"].map(events).astype("Float64"))
 
 
-def _spread(
-    panel: pd.DataFrame, outcome: str
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Turn the panel into one row per customer, periods from 0, and event periods."""
-    for column in ("customer", "period", "event_period", outcome):
-        require_column(panel, column)
-    if panel.duplicated(["customer", "period"]).any():
-        raise ValueError("a customer appears twice in a period; add up first.")
-    # pivot_table would average repeats and drop blanks without a word.
-    wide = panel.pivot(  # noqa: PD010
-        index="customer", columns="period", values=outcome
-    )
-    holes = int(wide.isna().to_numpy().sum())
-    steps = np.diff(wide.columns.to_numpy(dtype=np.float64))
-    if holes or (steps != 1.0).any():
+def _check_log(orders: pd.DataFrame, times: tuple[float, float, float]) -> None:
+    for column in ("customer", "week", "amount", "outcome"):
+        require_column(orders, column)
+    held = observed_levels(orders["policy"]) if "policy" in orders else []
+    if len(held) > 1:
         raise ValueError(
-            f"every customer needs every period; {holes} values are missing, periods "
-            f"run {wide.columns.min()} to {wide.columns.max()}. No orders is 0, not "
-            "blank."
+            f"the log holds several policies, {held}; choose one policy's orders first."
         )
-    by_customer = panel.groupby("customer")["event_period"]
-    if (by_customer.max() > by_customer.min()).any():
-        raise ValueError("a customer has two event periods; keep her first failure.")
-    events = by_customer.first().reindex(wide.index).astype("Float64")
-    numbers = events.to_numpy(dtype=np.float64, na_value=np.nan) - wide.columns.min()
-    for name, some in (
-        ("failed", ~np.isnan(numbers)),
-        ("never failed", np.isnan(numbers)),
-    ):
-        if some.sum() < 2:
+    for column in ("outcome", "customer", "week", "amount"):
+        unknown = int(orders[column].isna().sum())
+        if unknown:
+            # Neither a failure nor none: both would be a guess.
             raise ValueError(
-                f"{int(some.sum())} customers are {name}; two at the least."
+                f"{unknown} orders have no known {column}; leave such customers out "
+                "and say so."
             )
-    return wide.to_numpy(dtype=np.float64), numbers
+    start, end, length = times
+    if not (math.isfinite(start) and math.isfinite(end) and 0.0 < length < math.inf):
+        raise ValueError(
+            "start_week and end_week are weeks and period_weeks a number above 0; got "
+            f"{start}, {end}, {length}."
+        )
 
 
-def _one_period(
-    wide: NDArray[np.float64], events: NDArray[np.float64], k: int
-) -> tuple[float, NDArray[np.float64], tuple[int, int]]:
-    """Average the cohorts' differences in differences at one relative period."""
-    n, n_periods = wide.shape
-    never = np.isnan(events)
-    influence, estimate = np.zeros(n), 0.0
-    cohorts = [
-        int(g)
-        for g in np.unique(events[~never])
-        if 1 <= g < n_periods and 0 <= g + k < n_periods
-    ]
-    total = sum(int((events == g).sum()) for g in cohorts)
-    if total == 0:
-        return np.nan, np.full(n, np.nan), (0, int(never.sum()))
-    for g in cohorts:
-        change = wide[:, g + k] - wide[:, g - 1]
-        member = events == g
-        share = member.sum() / total
-        own, other = change[member].mean(), change[never].mean()
-        estimate += share * (own - other)
-        influence[member] += (change[member] - own) / total
-        influence[never] -= share * (change[never] - other) / never.sum()
-    return float(estimate), influence, (total, int(never.sum()))
-
-
-def measure_pretrend(
-    table: pd.DataFrame, influence: NDArray[np.float64], shown: NDArray[np.bool_]
-) -> tuple[float, float, int]:
-    """Test jointly that nothing happened before period -1.
-
-    Returns
-    -------
-    statistic, p_value : float
-        Chi-square; NaN if there are no such periods or they do not vary.
-    n_periods : int
-        Its degrees of freedom.
-    """
-    before = (table["period"].to_numpy() < -1) & shown
-    if not before.any():
-        return np.nan, np.nan, 0
-    values = table["estimate"].to_numpy()[before]
-    covariance = influence[:, before].T @ influence[:, before]
-    if np.linalg.matrix_rank(covariance) < before.sum():
-        return np.nan, np.nan, 0
-    statistic = float(values @ np.linalg.solve(covariance, values))
-    return statistic, float(stats.chi2.sf(statistic, before.sum())), int(before.sum())
+def _presupposes(cohorts: Cohorts) -> str:
+    """Say if nobody can be failed without an outcome above zero, as with orders."""
+    rows = cohorts.treated
+    event = cohorts.event[rows]
+    own = cohorts.wide[rows, event]
+    calm = cohorts.wide[cohorts.event < 0]
+    if cohorts.wide.min() < 0.0 or own.min() <= 0.0:
+        return ""
+    share = float((calm > 0.0).mean(axis=0)[event].mean())
+    if share > ALMOST_ALL:
+        return ""
+    return (
+        f"every failed customer has an outcome above 0 in the period of the failure, "
+        f"{share:.0%} of the never failed have: who is failed depends on who orders, "
+        "so differences from period 0 on, and a drift before, may be of ordering and "
+        "not of the failure; study_index compares orders with orders"
+    )

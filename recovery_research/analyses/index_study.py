@@ -7,17 +7,16 @@ import math
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
-from recovery_research.analyses.event_study import EventStudy
+from recovery_research.analyses.cohort_changes import Cohorts
+from recovery_research.analyses.event_study import (
+    MOMENT,
+    EventStudy,
+    check_periods,
+    follow_cohorts,
+)
 from recovery_research.analyses.groups import observed_levels, require_column
-from recovery_research.analyses.intervals import check_level, difference_of_means
-
-# Weeks: two dates divided by seven are a whole number of weeks apart but for rounding.
-MOMENT = 1e-9
-# Measured with two periods: with five customers in a group the pre-trend test rejects
-# 6 % of what is true, with three 14 %, with two 49 %.
-MORE_THAN_PERIODS = 3
+from recovery_research.analyses.intervals import check_level
 
 
 def study_index(
@@ -62,9 +61,9 @@ def study_index(
     -------
     EventStudy
         Differences in spend per period, treated minus control, both less their own
-        period -1, with Welch's limits. Its pre-trend test (the statistic is a
-        T-squared) asks whether the groups were drifting apart before anything
-        happened; NaN, and `note` says so, if there is too little to tell by.
+        period -1, with the limits of `contrasts.paradox`. Its pre-trend test (the
+        statistic is a T-squared) asks whether the groups were drifting apart before
+        anything happened; NaN, and `note` says so, if too little varies.
 
     Raises
     ------
@@ -87,13 +86,9 @@ def study_index(
     random among orders, so that they did nothing, gave differences of five and more
     standard errors in the periods after, and a pre-trend test that saw nothing.
 
-    The pre-trend test is Hotelling's for unequal variances, with the degrees of freedom
-    of Krishnamoorthy and Yu; a chi-square rejects far too often in small groups.
-
-    References
-    ----------
-    Krishnamoorthy, K. and Yu, J. (2004). Modified Nel and Van der Merwe test for the
-    multivariate Behrens-Fisher problem. Statistics & Probability Letters 66, 161-169.
+    The pre-trend test is that of `pretrends.measure_pretrend`: in small groups by
+    dealing customers to the groups anew, because a chi-square and, where spend is
+    skewed, an F law too reject far too often there.
 
     Examples
     --------
@@ -119,25 +114,26 @@ def study_index(
     chosen = chosen[observed]
     member = (chosen["index_outcome"] == treated).to_numpy(dtype=bool)
     for name, n in ((treated, member.sum()), (control, (~member).sum())):
-        if n < 2:
+        if n < 1:
             raise ValueError(
                 f"{n} customers are {name!r} and observed from {-first} periods before "
-                f"to {last + 1} after their index order; two at the least. The table "
+                f"to {last + 1} after their index order; one at the least. The table "
                 f"holds {observed_levels(customers['index_outcome'])}; take fewer or "
                 "shorter periods if they are there."
             )
     spend = _add_up(orders, chosen, period_weeks, first, last)
     note = f"{n_outside} customers not observed so long are left out"
-    return _compare(spend, member, first, confidence, note if n_outside else "")
+    # Every treated customer's event is in the same column, where period 0 is.
+    cohorts = Cohorts(spend, np.where(member, -first, -1))
+    return follow_cohorts(
+        cohorts, first, last, confidence=confidence, notes=[note if n_outside else ""]
+    )
 
 
 def _check_options(
     period_weeks: float, first: int, last: int, groups: tuple[str, str]
 ) -> None:
-    if not (first <= -1 and last >= 0):
-        raise ValueError(
-            f"first is -1 or less and last 0 or more; got {first}, {last}."
-        )
+    check_periods(first, last)
     if not (math.isfinite(period_weeks) and period_weeks > 0.0):
         raise ValueError(f"period_weeks is a number above 0; got {period_weeks!r}.")
     if groups[0] == groups[1]:
@@ -207,64 +203,3 @@ def _add_up(
     amount = orders["amount"].to_numpy()[known][counted]
     total = np.bincount(cell, weights=amount, minlength=len(chosen) * width)
     return total.reshape(len(chosen), width)
-
-
-def _compare(
-    spend: NDArray[np.float64],
-    member: NDArray[np.bool_],
-    first: int,
-    confidence: float,
-    note: str,
-) -> EventStudy:
-    change = spend - spend[:, [-1 - first]]
-    own, other = change[member], change[~member]
-    rows, doubts = [], {}
-    for column in range(spend.shape[1]):
-        period = first + column
-        found = difference_of_means(
-            own[:, column], other[:, column], confidence=confidence
-        )
-        numbers = found.estimate, found.std_error, found.ci_low, found.ci_high
-        if period == -1:
-            numbers = (0.0,) * 4
-        elif found.note:
-            doubts.setdefault(found.note.partition(":")[0], f"{period}: {found.note}")
-        rows.append((period, *numbers))
-    columns = ["period", "estimate", "std_error", "ci_low", "ci_high"]
-    table = pd.DataFrame(rows, columns=columns).assign(confidence=confidence)
-    table["n_treated"], table["n_control"] = len(own), len(other)
-    statistic, p_value, n_periods = _test_pretrend(
-        own[:, : -1 - first], other[:, : -1 - first]
-    )
-    notes = [note, *(f"period {each}" for each in doubts.values())]
-    if first < -1 and not n_periods:
-        notes.append("too few customers, or too little before, for a pre-trend test")
-    notes = "; ".join(each for each in notes if each)
-    return EventStudy(table, statistic, p_value, n_periods, notes)
-
-
-def _test_pretrend(
-    own: NDArray[np.float64], other: NDArray[np.float64]
-) -> tuple[float, float, int]:
-    """Test that two groups have the same means, whatever their variances."""
-    n_periods = own.shape[1]
-    if n_periods == 0 or min(len(own), len(other)) < n_periods + MORE_THAN_PERIODS:
-        return math.nan, math.nan, 0
-    parts = [
-        np.cov(values, rowvar=False).reshape(n_periods, -1) / len(values)
-        for values in (own, other)
-    ]
-    total = parts[0] + parts[1]
-    if np.linalg.matrix_rank(total) < n_periods:
-        return math.nan, math.nan, 0
-    gap = own.mean(axis=0) - other.mean(axis=0)
-    statistic = float(gap @ np.linalg.solve(total, gap))
-    spread = 0.0
-    for part, size in zip(parts, (len(own), len(other)), strict=True):
-        share = np.linalg.solve(total, part)
-        spread += (np.trace(share @ share) + np.trace(share) ** 2) / (size - 1)
-    # At least the smaller group's size less one, which is above n_periods here.
-    freedom = n_periods * (1 + n_periods) / spread
-    rest = freedom - n_periods + 1
-    scaled = statistic * rest / (freedom * n_periods)
-    return statistic, float(stats.f.sf(scaled, n_periods, rest)), n_periods

@@ -7,20 +7,23 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from numpy.typing import NDArray
 
-from recovery_research.analyses.groups import FAILED, observed_levels, require_column
-from recovery_research.analyses.hazards import check_proportionality, fit_hazards
+from recovery_research.analyses.buying_pace import find_uneven_pace
+from recovery_research.analyses.groups import customer_clusters, require_column
 from recovery_research.analyses.intervals import check_level
+from recovery_research.analyses.spells import tabulate_spells
+from recovery_research.analyses.state_risks import Spells, StateFit, fit_states
 
-# Somebody who leaves with an order leaves just after it, in the state it put her in.
-JUST_AFTER = 1e-6
+# The spells and what is fitted to them belong together.
+__all__ = ["STATES", "LeavingModel", "fit_leaving", "tabulate_spells"]
+
 STATES = ("silent", "recovered", "not_recovered", "repeat_failure")
 
 
 @dataclass(frozen=True, slots=True)
 class LeavingModel:
-    """Hazard ratios of leaving, by the state a customer's last failure left her in.
+    """Hazard ratios of leaving, by the state a customer's last failure ended in.
 
     Attributes
     ----------
@@ -28,9 +31,14 @@ class LeavingModel:
         One row per term: `term, estimate, std_error, ci_low, ci_high, confidence`
         (logarithms), `hazard_ratio, ratio_low, ratio_high, p_value`,
         `p_value_proportional` (small: the ratio changes over time), `n_left` (leavers
-        in that state).
+        in that state), `n_expected` (leavers expected there if the state made no
+        difference; blank for a term that is not yes or no), `limits` (``wald``;
+        ``exact``, with few leavers; ``clustered``; ``none``, if the term never varies
+        among those at risk: then all is blank).
     n_customers, n_spells, n_left : int
         Behind the fit.
+    n_unknown : int
+        Spells set aside because something about them is unknown.
     note : str
         What is doubtful; empty otherwise.
     """
@@ -39,75 +47,23 @@ class LeavingModel:
     n_customers: int
     n_spells: int
     n_left: int
+    n_unknown: int
     note: str
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per term, with the sizes and the note beside it."""
         return self.coefficients.assign(
-            n_customers=self.n_customers, n_spells=self.n_spells, note=self.note
-        )
-
-
-def tabulate_spells(
-    orders: pd.DataFrame, customers: pd.DataFrame, *, end_week: float
-) -> pd.DataFrame:
-    """Cut each customer's time into spells in which her state does not change.
-
-    Parameters
-    ----------
-    orders : DataFrame
-        The order log: `customer`, `week`, `outcome` (``no_failure``, ``silent``,
-        ``recovered``, ``not_recovered``); one policy.
-    customers : DataFrame
-        `customer`, `left_week` (blank if never seen to leave); one row each.
-    end_week : float
-        Week the observation ends.
-
-    Returns
-    -------
-    DataFrame
-        One row per spell: `customer, start, stop` (weeks since her first order),
-        `left`, and the state as 0/1: `silent`, `recovered`, `not_recovered` (how her
-        last failure ended) and `repeat_failure` (whether it was not her first).
-
-    Raises
-    ------
-    ValueError
-        If a column or a customer is not there, or an outcome is unknown.
-
-    Examples
-    --------
-    >>> orders = pd.DataFrame({"customer": [1, 1, 1], "week": [0.0, 3.0, 5.0],
-    ...                        "outcome": ["no_failure", "recovered", "no_failure"]})
-    >>> customers = pd.DataFrame({"customer": [1], "left_week": [9.0]})
-    >>> spells = tabulate_spells(orders, customers, end_week=20.0)
-    >>> spells[["start", "stop", "left", "recovered"]].to_numpy().tolist()
-    [[0.0, 3.0, False, 0], [3.0, 9.0, True, 1]]
-    """
-    _check_log(orders, customers)
-    log = orders.loc[orders["week"] <= end_week, ["customer", "week", "outcome"]]
-    log = log.sort_values(["customer", "week"], kind="stable")
-    first = log.groupby("customer", sort=False)["week"].transform("min")
-    failed = log["outcome"].isin(FAILED)
-    log = log.assign(
-        start=log["week"] - first,
-        first=first,
-        number=failed.groupby(log["customer"]).cumsum(),
-        outcome=log["outcome"].where(failed).astype(object),
-    )
-    log["outcome"] = log.groupby("customer")["outcome"].ffill()
-    opening = ~log["customer"].duplicated()
-    log = log[failed | opening]
-    ends = customers.set_index("customer")["left_week"].reindex(log["customer"])
-    left = (ends <= end_week).to_numpy()
-    end = np.where(left, ends.to_numpy(dtype=np.float64, na_value=np.nan), end_week)
-    return _close(log, end - log["first"].to_numpy(), left)
+            n_customers=self.n_customers, n_spells=self.n_spells,
+            n_unknown=self.n_unknown, note=self.note,
+        )  # fmt: skip
 
 
 def fit_leaving(
     spells: pd.DataFrame,
     *,
     terms: Sequence[str] = STATES,
+    strata: Sequence[str] | None = None,
+    ties: str = "efron",
     confidence: float = 0.95,
 ) -> LeavingModel:
     """Fit the risk of leaving to the state a customer is in (Cox).
@@ -115,9 +71,15 @@ def fit_leaving(
     Parameters
     ----------
     spells : DataFrame
-        As `tabulate_spells` gives it, with further columns if you add them.
+        As `tabulate_spells` gives it, with further columns if you add them: at least
+        `customer`, `start`, `stop` (times in any unit), `left` and the terms.
     terms : sequence of str, optional
         Columns whose effect is wanted; never failed is the state compared with.
+    strata : sequence of str, optional
+        Columns within whose values customers are compared; by default `order`, if
+        there: customers with as many orders. ``[]`` compares all.
+    ties : {"efron", "breslow"}, optional
+        How leavings at one time are counted.
     confidence : float, optional
         Level of the intervals, strictly between 0 and 1.
 
@@ -128,14 +90,29 @@ def fit_leaving(
     Raises
     ------
     ValueError
-        If a column is not there, nobody leaves, a term never varies, or in some
-        state nobody or everybody leaves.
+        If a column is not there, a spell stops before it starts, nobody leaves, no
+        term varies among those at risk, terms repeat one another, or a term that is
+        no yes or no tells leavers and stayers apart exactly.
 
     Notes
     -----
-    A customer has one leaving at most, so her spells need no clustering. Recovered
-    and never-failed customers differ in more than the failure; this is a
-    description unless the terms include what made them differ.
+    In a world where failures do nothing every ratio is 1: among customers with as
+    many orders it is chance how many of these failed. Three things can still make a
+    ratio differ from 1. Customers prone to failures, or to silence, may be prone to
+    leave for other reasons; the note says if those who were failed had bought at
+    another pace, and ``weeks_known`` may be added to the terms. Those who stayed
+    after a bad failure are the more loyal ones, so that a carried-over state looks
+    better than it is wherever a failure does harm. And a customer who leaves unseen
+    is taken to be there.
+
+    A spell with an unknown time, leaving, term or stratum is set aside and counted. A
+    customer has one leaving at most, so spells need no clustering; where somebody
+    left several times, or has two spells at once, errors are clustered by customer
+    (Lin and Wei 1989, as ``coxph(cluster=)`` in R). A state with fewer than 10
+    leavers, or with all but 10 of them, gets exact limits, with other terms at their
+    estimates; with none of them one limit is open, and the estimate is the ratio for
+    which none is as likely as some. The proportionality test is that of
+    `hazards.check_proportionality`.
 
     Examples
     --------
@@ -147,98 +124,135 @@ def fit_leaving(
     1
     """
     check_level(confidence)
-    for column in ("customer", "start", "stop", "left", *terms):
+    terms = list(terms)
+    within = [c for c in ("order",) if c in spells] if strata is None else list(strata)
+    for column in ("customer", "start", "stop", "left", *terms, *within):
         require_column(spells, column)
-    values = spells[list(terms)].to_numpy(dtype=np.float64)
-    left = spells["left"].to_numpy(dtype=bool)
-    _check_terms(values, left, terms)
-    fit = fit_hazards(
-        spells["start"].to_numpy(np.float64),
-        spells["stop"].to_numpy(np.float64),
-        left,
-        values,
-    )
-    z = float(stats.norm.ppf(0.5 + confidence / 2.0))
-    error = np.sqrt(np.diag(fit.covariance))
-    table = pd.DataFrame({"term": list(terms), "estimate": fit.coefficient})
-    table["std_error"] = error
-    table["ci_low"], table["ci_high"] = (
-        fit.coefficient - z * error,
-        fit.coefficient + z * error,
-    )
-    table["confidence"] = confidence
-    for ratio, log_ratio in (
-        ("hazard_ratio", "estimate"),
-        ("ratio_low", "ci_low"),
-        ("ratio_high", "ci_high"),
-    ):
-        table[ratio] = np.exp(table[log_ratio])
-    table["p_value"] = 2.0 * stats.norm.sf(np.abs(fit.coefficient / error))
-    table["p_value_proportional"] = check_proportionality(fit)
-    table["n_left"] = (values[left] != 0.0).sum(axis=0)
-    return LeavingModel(
-        coefficients=table,
-        n_customers=int(spells["customer"].nunique()),
-        n_spells=len(spells),
-        n_left=int(left.sum()),
-        note=_doubt(table),
-    )
-
-
-def _close(log: pd.DataFrame, end: np.ndarray, left: np.ndarray) -> pd.DataFrame:
-    """End each spell with the customer's next change of state, or her last week."""
-    last = ~log["customer"].duplicated(keep="last").to_numpy()
-    following = log["start"].shift(-1).to_numpy()
-    start = log["start"].to_numpy()
-    stop = np.where(last, np.maximum(end, start + JUST_AFTER), following)
-    if (end < start - JUST_AFTER).any():
-        culprit = log["customer"].to_numpy()[end < start - JUST_AFTER][0]
-        raise ValueError(f"customer {culprit} ordered after she had left.")
-    spells = pd.DataFrame({"customer": log["customer"].to_numpy()})
-    spells["start"], spells["stop"], spells["left"] = start, stop, left & last
-    for state in FAILED:
-        spells[state] = (log["outcome"] == state).to_numpy().astype(np.int64)
-    spells["repeat_failure"] = (log["number"] > 1).to_numpy().astype(np.int64)
-    return spells[spells["stop"] > spells["start"]].reset_index(drop=True)
-
-
-def _check_log(orders: pd.DataFrame, customers: pd.DataFrame) -> None:
-    for column in ("customer", "week", "outcome"):
-        require_column(orders, column)
-    for column in ("customer", "left_week"):
-        require_column(customers, column)
-    if "policy" in orders and len(observed_levels(orders["policy"])) > 1:
-        raise ValueError("the order log holds several policies; choose one first.")
-    if customers["customer"].duplicated().any():
-        raise ValueError("customers repeat; choose one policy's rows first.")
-    known = {"no_failure", *FAILED}
-    strange = sorted(set(map(str, orders["outcome"].unique())) - known)
-    if strange:
-        raise ValueError(f"unknown outcomes {strange}; allowed are {sorted(known)}.")
-    strangers = ~orders["customer"].isin(customers["customer"])
-    if strangers.any():
-        raise ValueError(
-            f"{orders.loc[strangers, 'customer'].nunique()} customers of the order log "
-            "are not in the customers table."
-        )
-
-
-def _check_terms(values: np.ndarray, left: np.ndarray, terms: Sequence[str]) -> None:
+    if not terms:
+        raise ValueError(f"terms is empty; name columns, such as {list(STATES)}.")
+    known = _find_known(spells, [*terms, *within])
+    used = spells[known]
+    left = used["left"].to_numpy(dtype=bool)
     if not left.any():
         raise ValueError("nobody was seen to leave; there is no risk to compare.")
-    for j, term in enumerate(terms):
-        if np.isnan(values[:, j]).any():
-            raise ValueError(f"term {term!r} is unknown in some spells; fill or drop.")
-        if values[:, j].min() == values[:, j].max():
-            raise ValueError(f"term {term!r} never varies; leave it out of terms.")
+    times = [used[name].to_numpy(np.float64) for name in ("start", "stop")]
+    stratum = _number_strata(used, within)
+    arrays = Spells(
+        *times,
+        left=left,
+        values=used[terms].to_numpy(np.float64),
+        stratum=stratum,
+        cluster=_find_clusters(used, *times, left, stratum),
+        ties=ties,
+    )
+    found = fit_states(arrays, terms, confidence)
+    table = _tabulate(found, terms, confidence)
+    parts = [
+        *_doubt(table),
+        *_say_unknown(len(spells) - len(used), len(spells)),
+        *_say_pace(used, terms, within),
+    ]
+    return LeavingModel(
+        coefficients=table,
+        n_customers=int(used["customer"].nunique()),
+        n_spells=len(used),
+        n_left=int(left.sum()),
+        n_unknown=len(spells) - len(used),
+        note="; ".join(parts),
+    )
 
 
-def _doubt(table: pd.DataFrame) -> str:
+def _find_known(spells: pd.DataFrame, columns: list[str]) -> NDArray[np.bool_]:
+    """Mark the spells of which all is known; refuse what is no time, yes or no."""
+    known = np.ones(len(spells), dtype=bool)
+    for name in ("start", "stop", *columns):
+        if name in ("start", "stop") or pd.api.types.is_numeric_dtype(spells[name]):
+            values = pd.to_numeric(spells[name]).to_numpy(np.float64, na_value=np.nan)
+            if np.isinf(values).any():
+                raise ValueError(
+                    f"column {name!r} holds {int(np.isinf(values).sum())} infinite "
+                    "values; write unknown as blank."
+                )
+        known &= spells[name].notna().to_numpy()
+    left = spells["left"].dropna()
+    if not left.isin((0, 1)).all():
+        strange = left[~left.isin((0, 1))].unique()[:3].tolist()
+        raise ValueError(f"column 'left' holds {strange}; it is True, False or blank.")
+    return known & spells["left"].notna().to_numpy()
+
+
+def _number_strata(used: pd.DataFrame, within: list[str]) -> NDArray[np.int64]:
+    if not within:
+        return np.zeros(len(used), dtype=np.int64)
+    return used.groupby(within, sort=True, observed=True).ngroup().to_numpy(np.int64)
+
+
+def _find_clusters(
+    used: pd.DataFrame,
+    start: NDArray[np.float64],
+    stop: NDArray[np.float64],
+    left: NDArray[np.bool_],
+    stratum: NDArray[np.int64],
+) -> NDArray[np.int64] | None:
+    """Return each spell's customer, if one left twice or is at risk twice at once."""
+    customer = customer_clusters(used)
+    if customer is None:
+        return None
+    if np.bincount(customer[left]).max() > 1:
+        return customer
+    rank = np.lexsort((start, customer, stratum))
+    same = np.diff(customer[rank]) == 0
+    same &= np.diff(stratum[rank]) == 0
+    overlap = start[rank][1:] < stop[rank][:-1]
+    return customer if (same & overlap).any() else None
+
+
+def _tabulate(found: StateFit, terms: list[str], confidence: float) -> pd.DataFrame:
+    table = pd.DataFrame({"term": terms, "estimate": found.estimate})
+    table["std_error"] = found.std_error
+    table["ci_low"], table["ci_high"] = found.low, found.high
+    table["confidence"] = confidence
+    with np.errstate(over="ignore"):
+        for ratio, log_ratio in (
+            ("hazard_ratio", "estimate"),
+            ("ratio_low", "ci_low"),
+            ("ratio_high", "ci_high"),
+        ):
+            table[ratio] = np.exp(table[log_ratio])
+    table["p_value"] = found.p_value
+    table["p_value_proportional"] = found.p_value_proportional
+    table["n_left"], table["n_expected"] = found.n_left, found.n_expected
+    table["limits"] = found.limits
+    return table
+
+
+def _doubt(table: pd.DataFrame) -> list[str]:
     parts = []
-    few = table.loc[table["n_left"] < 10, "term"].tolist()
+    blank = table["limits"] == "none"
+    if blank.any():
+        parts.append(
+            f"{table.loc[blank, 'term'].tolist()} never varies among those at risk "
+            "when somebody leaves, and is left out"
+        )
+    for bound, word in (("ci_low", "nobody"), ("ci_high", "everybody")):
+        edge = table.loc[np.isinf(table[bound]), "term"].tolist()
+        if edge:
+            parts.append(
+                f"{word} who left was in the state {edge}: one limit is open, and the "
+                "estimate is where that is as likely as not"
+            )
+    few = table.loc[(table["n_left"] < 10) & ~blank, "term"].tolist()
     if few:
         parts.append(f"fewer than 10 customers left in {few}: limits are rough")
-    if table["p_value_proportional"].isna().any():
+    if (table["limits"] == "clustered").any():
+        parts.append(
+            "some customers left several times, or are at risk twice at once: errors "
+            "are clustered by customer"
+        )
+    tested = table[
+        ~blank & np.isfinite(table["ci_low"]) & np.isfinite(table["ci_high"])
+    ]
+    if tested["p_value_proportional"].isna().any():
         parts.append(
             "all left at one moment since their first order: whether ratios change "
             "over time cannot be tested"
@@ -246,4 +260,26 @@ def _doubt(table: pd.DataFrame) -> str:
     bent = table.loc[table["p_value_proportional"] < 0.01, "term"].tolist()
     if bent:
         parts.append(f"the hazard ratio of {bent} changes over time: read as average")
-    return "; ".join(parts)
+    return parts
+
+
+def _say_unknown(n_unknown: int, n_spells: int) -> list[str]:
+    if not n_unknown:
+        return []
+    return [
+        f"{n_unknown:,} of {n_spells:,} spells are set aside: a time, the state or "
+        "whether the customer left is unknown"
+    ]
+
+
+def _say_pace(used: pd.DataFrame, terms: list[str], within: list[str]) -> list[str]:
+    if "order" not in within or "weeks_known" in terms:
+        return []
+    uneven = [name for name in find_uneven_pace(used) if name in terms]
+    if not uneven:
+        return []
+    return [
+        f"failures {uneven} fell on customers who had bought faster or slower than "
+        "others with as many orders: they may leave more or less often for what they "
+        "are, not for what befell them; add 'weeks_known' to the terms and compare"
+    ]

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
-from recovery_research.analyses.covariates import (
-    Comparison,
-    compare_with_covariates,
-    take_residuals,
+from recovery_research.analyses.covariates import Comparison, compare_with_covariates
+from recovery_research.analyses.groups import (
+    GROUP_COLUMN,
+    check_outcome,
+    customer_clusters,
+    read_outcome,
+    rows_of_policy,
 )
-from recovery_research.analyses.groups import check_outcome, read_outcome
 from recovery_research.analyses.intervals import check_level
+from recovery_research.analyses.mediation_steps import Steps, fit_steps
 
 ASSUMPTION = (
     "Among customers with the same covariates, who was recovered, and then how "
@@ -42,6 +43,8 @@ class Mediation:
         Its part that does not go through the mediator.
     estimate, std_error, ci_low, ci_high, confidence : float
         Its part that does (the indirect effect).
+    p_value : float
+        Two-sided, of no indirect effect; from the law of the limits.
     effect_on_mediator, effect_of_mediator : float
         The two steps whose product the indirect effect is.
     correlation_at_zero : float
@@ -75,6 +78,7 @@ class Mediation:
     ci_low: float
     ci_high: float
     confidence: float
+    p_value: float
     effect_on_mediator: float
     effect_of_mediator: float
     correlation_at_zero: float
@@ -122,7 +126,8 @@ def mediate(
     Raises
     ------
     ValueError
-        As `adjustment.adjust`; also if the mediator does not vary within the groups.
+        As `adjustment.adjust`; also if the mediator does not vary within the groups,
+        or there are no more customers than coefficients.
 
     Notes
     -----
@@ -130,9 +135,15 @@ def mediate(
     covariates and mediator. With residual variances s1^2 (outcome, mediator left out)
     and s2^2 (mediator) and their correlation r, a correlation c of the two models'
     errors means an effect of the mediator of (s1 / s2) * (r - c * sqrt((1 - r^2) / (1
-    - c^2))); at c = 0 it is the regression's, at c = r it is nothing. Errors are from
-    influence functions; limits are normal, and rough where either step is uncertain,
-    because a product is skewed.
+    - c^2))); at c = 0 it is the regression's, at c = r it is nothing.
+
+    All errors are HC3, those of leaving out one customer (with all rows of the
+    customer, where some have several): of the kinds that allow for unequal spreads it
+    is the one that does not fall short in small groups. Limits of total and direct part
+    are those of `contrasts.paradox`, widened to that error. The indirect part is a
+    product, which is skewed and, if either step may be nothing, peaked: its limits are
+    the quantiles of the product of the two steps' own laws (the distribution of the
+    product, computed on a grid).
 
     ``statsmodels.stats.mediation.Mediation`` gives the same estimate by simulation, at
     70 ms a draw, but with limits that are too wide: it draws each customer's mediator
@@ -142,6 +153,10 @@ def mediate(
     ----------
     Imai, K., Keele, L. and Yamamoto, T. (2010). Identification, inference and
     sensitivity analysis for causal mediation effects. Statistical Science 25, 51-71.
+    Long, J. S. and Ervin, L. H. (2000). Using heteroscedasticity consistent standard
+    errors in the linear regression model. American Statistician 54, 217-224.
+    MacKinnon, D. P., Lockwood, C. M. and Williams, J. (2004). Confidence limits for
+    the indirect effect. Multivariate Behavioral Research 39, 99-128.
 
     Examples
     --------
@@ -157,7 +172,7 @@ def mediate(
     True
     """
     check_level(confidence)
-    data, values = _read(
+    data, values, clusters = _read(
         customers,
         outcome=outcome,
         mediator=mediator,
@@ -166,14 +181,8 @@ def mediate(
         treated=treated,
         control=control,
     )
-    steps = _Steps.of(data, values)
-    z = float(stats.norm.ppf(0.5 + confidence / 2.0))
-    indirect, pull = steps.indirect(0.0)
-    total, whole = steps.total
-    bounds = [
-        _limits(*pair, z)
-        for pair in ((total, whole), (total - indirect, whole - pull), (indirect, pull))
-    ]
+    steps = fit_steps(data, values, clusters, confidence)
+    indirect = steps.indirect(0.0, confidence)
     return Mediation(
         outcome=outcome,
         mediator=mediator,
@@ -181,106 +190,33 @@ def mediate(
         treated=treated,
         control=control,
         covariates=", ".join(covariates),
-        total=total,
-        total_low=bounds[0][1],
-        total_high=bounds[0][2],
-        direct=total - indirect,
-        direct_low=bounds[1][1],
-        direct_high=bounds[1][2],
-        estimate=indirect,
-        std_error=bounds[2][0],
-        ci_low=bounds[2][1],
-        ci_high=bounds[2][2],
+        total=steps.total.estimate,
+        total_low=steps.total.ci_low,
+        total_high=steps.total.ci_high,
+        direct=steps.direct.estimate,
+        direct_low=steps.direct.ci_low,
+        direct_high=steps.direct.ci_high,
+        estimate=indirect.estimate,
+        std_error=indirect.std_error,
+        ci_low=indirect.ci_low,
+        ci_high=indirect.ci_high,
         confidence=confidence,
-        effect_on_mediator=steps.first[0],
-        effect_of_mediator=steps.second(0.0)[0],
+        p_value=indirect.p_value,
+        effect_on_mediator=steps.first.estimate,
+        effect_of_mediator=steps.effect,
         correlation_at_zero=steps.correlation,
         n_treated=int(data.treated.sum()),
         n_control=int((~data.treated).sum()),
         n_missing=data.n_missing,
         assumption=ASSUMPTION,
         note=steps.doubt(),
-        curve=_curve(steps, z),
+        curve=_curve(steps, confidence),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Steps:
-    """The two steps of a mediation, each with every customer's influence."""
-
-    first: tuple[float, NDArray[np.float64]]
-    total: tuple[float, NDArray[np.float64]]
-    variances: tuple[float, float, float]
-    products: NDArray[np.float64]
-
-    @classmethod
-    def of(cls, data: Comparison, mediator: NDArray[np.float64]) -> _Steps:
-        """Regress mediator and outcome on group and covariates."""
-        group = take_residuals(data.treated.astype(np.float64), data.design)
-        left = [take_residuals(v, data.design) for v in (mediator, data.outcome)]
-        square = float(group @ group) / group.size
-        spread = float(np.abs(group).max())
-        if square < 1e-9 or spread == 0.0:
-            raise ValueError("the covariates tell the groups apart; nothing is left.")
-        pairs, rests = [], []
-        inflate = math.sqrt(group.size / (group.size - data.design.shape[1] - 1))
-        for values in left:
-            slope = float(group @ values) / (square * group.size)
-            rest = values - slope * group
-            pairs.append((slope, inflate * group * rest / square))
-            rests.append(rest)
-        products = np.column_stack([rests[0] ** 2, rests[0] * rests[1], rests[1] ** 2])
-        variances = tuple(float(column.mean()) for column in products.T)
-        if variances[0] <= 1e-12 * float(mediator @ mediator) / mediator.size:
-            raise ValueError(
-                "the mediator does not vary within the groups; it cannot carry a part."
-            )
-        return cls(pairs[0], pairs[1], variances, products - variances)
-
-    @property
-    def correlation(self) -> float:
-        """Return the correlation of the two regressions' residuals."""
-        scale = self.variances[0] * self.variances[2]
-        return self.variances[1] / math.sqrt(scale) if scale > 0.0 else 0.0
-
-    def second(self, error: float) -> tuple[float, NDArray[np.float64]]:
-        """Give the mediator's effect if the errors had this correlation."""
-        own, cross, other = self.variances
-        unexplained = math.sqrt(max(own * other - cross**2, 0.0))
-        factor = error / math.sqrt(1.0 - error**2)
-        value = (cross - factor * unexplained) / own
-        safe = max(unexplained, 1e-300)
-        slopes = np.array(
-            [
-                -value / own - factor * other / (2.0 * safe * own),
-                1.0 / own + factor * cross / (safe * own),
-                -factor / (2.0 * safe),
-            ]
-        )
-        return value, self.products @ slopes
-
-    def indirect(self, error: float) -> tuple[float, NDArray[np.float64]]:
-        """Multiply the two steps."""
-        effect, influence = self.second(error)
-        first, own = self.first
-        return first * effect, effect * own + first * influence
-
-    def doubt(self) -> str:
-        """Say if either step is too uncertain for normal limits of a product."""
-        weak = min(
-            abs(value) / max(_limits(value, influence, 1.0)[0], 1e-300)
-            for value, influence in (self.first, self.second(0.0))
-        )
-        if weak < 2.0:
-            return (
-                "one of the two steps may be nothing: limits of the product are rough"
-            )
-        return ""
 
 
 def _read(
     customers: pd.DataFrame, *, outcome: str, mediator: str, **which: object
-) -> tuple[Comparison, NDArray[np.float64]]:
+) -> tuple[Comparison, NDArray[np.float64], NDArray[np.int64] | None]:
     check_outcome(customers, mediator)
     if mediator == outcome:
         raise ValueError(
@@ -288,6 +224,7 @@ def _read(
         )
     if mediator in which["covariates"]:
         raise ValueError(f"{mediator!r} cannot be mediator and covariate at once.")
+    check_outcome(customers, outcome)
     both = customers[mediator].notna() & customers[outcome].notna()
     # Make both unknown where one is, so that one call leaves the same customers out.
     made = customers.assign(
@@ -295,19 +232,19 @@ def _read(
     )
     data = compare_with_covariates(made, outcome=outcome, allow_none=True, **which)
     through = compare_with_covariates(made, outcome=mediator, allow_none=True, **which)
-    return data, read_outcome(pd.Series(through.outcome, name=mediator))
+    used = rows_of_policy(customers, which["policy"]) & np.isin(
+        customers[GROUP_COLUMN].to_numpy(), (which["treated"], which["control"])
+    )
+    used &= (both & customers[list(which["covariates"])].notna().all(axis=1)).to_numpy()
+    values = read_outcome(pd.Series(through.outcome, name=mediator))
+    if "customer" not in customers:
+        return data, values, None
+    return data, values, customer_clusters(customers.loc[used, ["customer"]])
 
 
-def _limits(
-    value: float, influence: NDArray[np.float64], z: float
-) -> tuple[float, float, float]:
-    error = math.sqrt(float((influence**2).mean()) / influence.size)
-    return error, value - z * error, value + z * error
-
-
-def _curve(steps: _Steps, z: float) -> pd.DataFrame:
+def _curve(steps: Steps, confidence: float) -> pd.DataFrame:
     rows = []
     for correlation in CORRELATIONS:
-        value, influence = steps.indirect(correlation)
-        rows.append((correlation, value, *_limits(value, influence, z)[1:]))
+        found = steps.indirect(correlation, confidence)
+        rows.append((correlation, found.estimate, found.ci_low, found.ci_high))
     return pd.DataFrame(rows, columns=["correlation", "estimate", "ci_low", "ci_high"])

@@ -10,23 +10,21 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from recovery_research.analyses.contrasts import compare
+from recovery_research.analyses.comparisons import compare
 from recovery_research.analyses.groups import (
     FAILED,
     GROUP_COLUMN,
     check_outcome,
+    customer_clusters,
     observed_levels,
     read_outcome,
     require_column,
     rows_of_policy,
     two_groups,
 )
-from recovery_research.analyses.intervals import (
-    Interval,
-    check_level,
-    paired_difference,
-    without_interval,
-)
+from recovery_research.analyses.intervals import Interval, check_level, without_interval
+from recovery_research.analyses.paired_intervals import paired_difference
+from recovery_research.analyses.paired_shares import paired_shares
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +42,8 @@ class PolicyContrast:
     failed_only : bool
         Whether only customers whose index order failed were compared.
     method : str
-        ``"paired_t"``, ``"welch"``, ``"newcombe"`` or ``"bca"``.
+        ``"paired_t"``, ``"tango"`` (pairs of yes and no), ``"welch"``,
+        ``"bootstrap_t"`` or ``"clopper_pearson"``.
     estimate, std_error : float
         Mean under treated minus mean under control, in the outcome's unit.
     ci_low, ci_high, confidence : float
@@ -124,7 +123,8 @@ def policy_contrast(
     paired : bool
         True if the same customers lived under both policies (a simulation), each
         then being compared with herself. False if the customers are different people
-        (a field trial): Newcombe for yes/no, BCa or Welch for the rest, see `paradox`.
+        (a field trial), compared as `paradox` does; errors are clustered by customer
+        where a policy's customers have several rows each.
     failed_only : bool, optional
         Compare only customers whose index order failed (silent, recovered or not);
         if paired, under both policies. Which customers fail must not depend on the
@@ -161,7 +161,9 @@ def policy_contrast(
         interval, values, n_missing = _compare_pairs(*values, confidence)
     else:
         frames = [frame[frame["kept"]] for frame in frames]
-        groups = two_groups(*(frame["value"].to_numpy() for frame in frames))
+        groups = two_groups(
+            *(frame["value"].to_numpy() for frame in frames), _customers_of(frames)
+        )
         interval = compare(groups, method="auto", confidence=confidence)
         values, n_missing = (groups.treated, groups.control), groups.n_missing
     return PolicyContrast(
@@ -278,11 +280,26 @@ def _two_policies(
         frame["kept"] = True
         if failed_only:
             frame["kept"] = rows[GROUP_COLUMN].isin(FAILED).to_numpy()
-        if paired:
+        if "customer" in rows:
             frame["customer"] = rows["customer"].to_numpy()
+        if paired:
             _refuse_repeats(frame["customer"], name)
         frames.append(frame)
     return frames
+
+
+def _customers_of(
+    frames: list[pd.DataFrame],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
+    """Return numbers that no two policies share: unpaired, people differ."""
+    codes = [customer_clusters(frame) for frame in frames]
+    if codes[0] is None and codes[1] is None:
+        return None
+    own, other = (
+        np.arange(len(frame)) if each is None else each
+        for each, frame in zip(codes, frames, strict=True)
+    )
+    return own, other + own.max(initial=-1) + 1
 
 
 def _refuse_repeats(customer: pd.Series, policy: str) -> None:
@@ -306,14 +323,11 @@ def _align(
             f"pairing needs the same customers under both policies; {alone} appear "
             "under one only. For different people write paired=False."
         )
-    kept = treated["kept"].to_numpy() & control["kept"].to_numpy()
-    either = treated["kept"].to_numpy() | control["kept"].to_numpy()
-    lost = int(either.sum() - kept.sum())
-    remark = ""
-    if failed_only and lost:
-        remark = f"{lost} customers failed under one policy only are left out"
-    values = (treated["value"].to_numpy()[kept], control["value"].to_numpy()[kept])
-    return values, remark
+    asked = [frame["kept"].to_numpy() for frame in (treated, control)]
+    kept, lost = asked[0] & asked[1], int((asked[0] ^ asked[1]).sum())
+    said = f"{lost} customers failed under one policy only are left out"
+    first, second = (f["value"].to_numpy()[kept] for f in (treated, control))
+    return (first, second), said if failed_only and lost else ""
 
 
 def _compare_pairs(
@@ -324,12 +338,10 @@ def _compare_pairs(
     pair = (treated[known], control[known])
     if not known.any():
         note = f"no pair with both outcomes known ({n_missing} missing)"
-        return (
-            without_interval("none", math.nan, (0, 0), confidence, note),
-            pair,
-            n_missing,
-        )
-    return paired_difference(*pair, confidence=confidence), pair, n_missing
+        nothing = without_interval("none", math.nan, (0, 0), confidence, note)
+        return nothing, pair, n_missing
+    compare_pairs = paired_shares if two_groups(*pair).yes_no else paired_difference
+    return compare_pairs(*pair, confidence=confidence), pair, n_missing
 
 
 def _correlation(treated: NDArray[np.float64], control: NDArray[np.float64]) -> float:

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from recovery_research.analyses.groups import select_groups
+from recovery_research.analyses.bootstrap import skewness_of_estimate
+from recovery_research.analyses.bootstrap_t import welch_freedom
+from recovery_research.analyses.comparisons import choose_method
+from recovery_research.analyses.groups import TwoGroups, select_groups
+from recovery_research.analyses.interval_notes import note_on_skewness
 from recovery_research.analyses.intervals import check_level
+from recovery_research.analyses.likeness import tell_unlike
+from recovery_research.analyses.repeated_rows import gather_rows
+from recovery_research.analyses.resampled_laws import find_laws
+from recovery_research.analyses.rounding import varies
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +42,13 @@ class RatioEstimate:
     ci_low, ci_high, confidence : float
         Fieller's limits; NaN if there are none (see `note`).
     n_treated, n_control : int
-        Customers with a known outcome.
+        Customers with a known outcome (rows, where customers have several).
     mean_treated, mean_control : float
         The two means.
     n_missing : int
         Customers of the two groups whose outcome is unknown, left out.
     note : str
-        What could not be done; empty otherwise.
+        What could not be done or is doubtful; empty otherwise.
     """
 
     outcome: str
@@ -120,9 +129,14 @@ def paradox_ratio(
             f"{outcome!r} is negative somewhere, so a ratio of means says nothing; "
             "use paradox for the difference."
         )
+    gathered = gather_rows(groups)
     ratio, std_error, low, high, note = ratio_of_means(
-        groups.treated, groups.control, confidence=confidence
+        gathered.treated,
+        gathered.control,
+        confidence=confidence,
+        covariance=gathered.covariance,
     )
+    unlike = tell_unlike(customers, policy=policy, treated=treated, control=control)
     means = [v.mean() if v.size else math.nan for v in (groups.treated, groups.control)]
     return RatioEstimate(
         outcome=outcome,
@@ -131,7 +145,8 @@ def paradox_ratio(
         control=control,
         estimate=ratio,
         std_error=std_error,
-        ci_low=low,
+        # Amounts are never negative, so neither is their ratio.
+        ci_low=low if math.isnan(low) else max(low, 0.0),
         ci_high=high,
         confidence=confidence,
         n_treated=groups.treated.size,
@@ -139,7 +154,7 @@ def paradox_ratio(
         mean_treated=float(means[0]),
         mean_control=float(means[1]),
         n_missing=groups.n_missing,
-        note=note,
+        note="; ".join(part for part in (gathered.note, note, unlike) if part),
     )
 
 
@@ -148,6 +163,7 @@ def ratio_of_means(
     control: NDArray[np.float64],
     *,
     confidence: float = 0.95,
+    covariance: float = 0.0,
 ) -> tuple[float, float, float, float, str]:
     """Divide two means, with Fieller's limits for unequal variances.
 
@@ -157,21 +173,26 @@ def ratio_of_means(
         Finite values.
     confidence : float, optional
         Level of the interval, strictly between 0 and 1.
+    covariance : float, optional
+        Of the two means, if some customers stand in both groups.
 
     Returns
     -------
     estimate, std_error, ci_low, ci_high : float
         NaN where they cannot be had.
     note : str
-        Why not; empty otherwise.
+        Why not, or what is doubtful; empty otherwise.
 
     Notes
     -----
-    Fieller's limits are the ratios r that a Welch test of mean(treated) - r *
-    mean(control) = 0 does not reject, with its degrees of freedom taken at the
-    estimate. The delta method's limits are always finite, also where the control
-    mean cannot be told from zero and the truth can be any multiple; Fieller's are
-    then unbounded and the note says so. That is why they were chosen.
+    Fieller's limits are the ratios r that a test of mean(treated) - r * mean(control)
+    = 0 does not reject. The test is `paradox`'s: Welch's t with the degrees of freedom
+    taken at the estimate, or the same t with resampled quantiles where one group is
+    small and outcomes are skewed (see `bootstrap_t`), and exact margins where nearly
+    everybody of a group has the same value. The delta method's limits are always
+    finite, also where the control mean cannot be told from zero and the truth can be
+    any multiple; Fieller's are then unbounded and the note says so. That is why they
+    were chosen.
 
     References
     ----------
@@ -192,33 +213,115 @@ def ratio_of_means(
     ratio = top / bottom
     if min(treated.size, control.size) < 2:
         return ratio, nan, nan, nan, "a group of one customer has no spread"
-    parts = [float(v.var(ddof=1)) / v.size for v in (treated, control)]
-    error = parts[0] + ratio**2 * parts[1]
-    std_error = math.sqrt(error) / abs(bottom)
-    if error == 0.0:
+    if not (varies(treated) or varies(control)):
         return ratio, nan, nan, nan, "nothing varies in either group"
-    freedom = error**2 / (
-        parts[0] ** 2 / (treated.size - 1)
-        + (ratio**2 * parts[1]) ** 2 / (control.size - 1)
-    )
-    t = float(stats.t.ppf(0.5 + confidence / 2.0, freedom))
-    low, high = _fieller(top, bottom, parts, t)
-    if math.isnan(low):
+    # In units in which the two means are alike, or the control's is the larger: the
+    # spread that a treated group of few lacks is lent by the control.
+    unit = max(ratio, 1.0)
+    scaled = _Pair(treated, unit * control, unit * covariance)
+    parts = scaled.parts()
+    share = ratio / unit
+    error = parts[0] + share**2 * parts[1] - 2.0 * share * scaled.covariance
+    std_error = math.sqrt(max(error, 0.0)) / abs(bottom)
+    low, high, note = _invert(scaled, parts, share, confidence)
+    if not math.isfinite(low + high):
         return (
             ratio, std_error, nan, nan,
             "the control mean cannot be told from zero: the ratio has no upper limit",
         )  # fmt: skip
-    return ratio, std_error, low, high, ""
+    return ratio, std_error, unit * low, unit * high, note
+
+
+class _Pair(NamedTuple):
+    treated: NDArray[np.float64]
+    control: NDArray[np.float64]
+    covariance: float
+
+    def parts(self) -> list[float]:
+        """Return the squared errors of the two means."""
+        return [float(v.var(ddof=1)) / v.size for v in (self.treated, self.control)]
+
+
+def _invert(
+    pair: _Pair, parts: list[float], ratio: float, confidence: float
+) -> tuple[float, float, str]:
+    """Find the ratios that the test of the two groups does not reject."""
+    means = (float(pair.treated.mean()), float(pair.control.mean()))
+    groups = TwoGroups(pair.treated, pair.control, 0)
+    sizes = (pair.treated.size, pair.control.size)
+    if choose_method(groups) == "welch":
+        shares = [parts[0], ratio**2 * parts[1]]
+        t = float(stats.t.ppf(0.5 + confidence / 2.0, welch_freedom(shares, sizes)))
+        low, high = _fieller(means, parts, (-t, t), pair.covariance)
+        skewness = skewness_of_estimate(pair.treated, ratio * pair.control)
+        return low, high, note_on_skewness(skewness, min(sizes))
+    laws = find_laws(*pair)
+    limits = []
+    if laws.resampled is not None:
+        reaches = laws.resampled.reaches(confidence)
+        found = _fieller(means, parts, reaches, pair.covariance)
+        if not math.isfinite(sum(found)):
+            t = float(stats.t.ppf(0.5 + confidence / 2.0, sizes[1] - 1))
+            found = _fieller_apart(means, parts, reaches, (-t, t))
+        limits.append(found)
+    if laws.margins is not None:
+        z = float(stats.norm.ppf(0.5 + confidence / 2.0))
+        own, other = (margin.reach(z) for margin in laws.margins)
+        limits.append(
+            (_root(means, own[0], other[1], -1.0), _root(means, own[1], other[0], 1.0))
+        )
+    lows, highs = zip(*limits, strict=True)
+    return float(np.min(lows)), float(np.max(highs)), laws.note
 
 
 def _fieller(
-    top: float, bottom: float, parts: list[float], t: float
+    means: tuple[float, float],
+    parts: list[float],
+    reaches: tuple[float, float],
+    covariance: float,
 ) -> tuple[float, float]:
-    """Solve (top - r * bottom)^2 = t^2 (v_top + r^2 v_bottom) for r."""
-    square = bottom**2 - t**2 * parts[1]
+    """Solve for where t, falling in the ratio, is at each of its two quantiles."""
+    own, other = (math.sqrt(part) for part in parts)
+    return tuple(
+        _root(means, abs(reach) * own, abs(reach) * other, side, reach**2 * covariance)
+        for reach, side in ((reaches[1], -1.0), (reaches[0], 1.0))
+    )
+
+
+def _fieller_apart(
+    means: tuple[float, float],
+    parts: list[float],
+    reaches: tuple[float, float],
+    students: tuple[float, float],
+) -> tuple[float, float]:
+    """Solve with the quantiles of t for the whole error, and Student's for control.
+
+    Where a small group's shape makes a quantile of t extreme, it is not the control's
+    mean that is so uncertain.
+    """
+    whole, other = math.sqrt(sum(parts)), math.sqrt(parts[1])
+    return tuple(
+        _root(means, abs(reach) * whole, abs(student) * other, side)
+        for reach, student, side in (
+            (reaches[1], students[1], -1.0),
+            (reaches[0], students[0], 1.0),
+        )
+    )
+
+
+def _root(
+    means: tuple[float, float],
+    own: float,
+    other: float,
+    side: float,
+    shared: float = 0.0,
+) -> float:
+    """Solve (top - r * bottom)^2 = own^2 - 2 r shared + r^2 other^2 on one side."""
+    top, bottom = means
+    square = bottom**2 - other**2
     if square <= 0.0:
-        return math.nan, math.nan
-    cross = top * bottom
-    constant = top**2 - t**2 * parts[0]
+        return math.nan
+    cross = top * bottom - shared
+    constant = top**2 - own**2
     reach = math.sqrt(max(cross**2 - square * constant, 0.0))
-    return (cross - reach) / square, (cross + reach) / square
+    return (cross + side * reach) / square

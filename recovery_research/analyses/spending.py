@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
+from recovery_research.analyses.comparisons import compare, compare_means
 from recovery_research.analyses.groups import (
     GROUP_COLUMN,
+    TwoGroups,
+    keep_values,
     rows_of_policy,
     select_groups,
 )
-from recovery_research.analyses.intervals import (
-    check_level,
-    difference_of_means,
-    difference_of_proportions,
-)
+from recovery_research.analyses.intervals import check_level
+from recovery_research.analyses.likeness import tell_unlike
 
 FEW_CLUSTERS = 40
 
@@ -34,11 +33,12 @@ class SpendingParts:
     outcome, policy, treated, control : str
         What was compared.
     share_difference, share_ci_low, share_ci_high : float
-        Difference in the share who spend anything, with Newcombe's interval.
+        Difference in the share who spend anything, with exact limits of each combined.
     amount_difference, amount_ci_low, amount_ci_high : float
-        Difference in mean spend among those who spend, with Welch's interval.
+        Difference in mean spend among those who spend, with `paradox`'s interval.
     estimate, std_error, ci_low, ci_high, confidence : float
-        Difference in mean spend over everybody; the error is Welch's, or clustered.
+        Difference in mean spend over everybody, with `paradox`'s interval; by t with a
+        clustered error where clusters are named.
     from_share, from_amount : float
         How much of the estimate comes from each part; they add up to it.
     share_treated, share_control, amount_treated, amount_control : float
@@ -46,7 +46,8 @@ class SpendingParts:
     n_treated, n_control, n_buyers_treated, n_buyers_control, n_missing : int
         Customers, those who spent, and those whose spend is unknown.
     n_clusters : int
-        Clusters behind the error; 0 if every customer stands alone.
+        Clusters behind the error (customers, where some have several rows); 0 if every
+        row stands alone.
     note : str
         What could not be done or is doubtful; empty otherwise.
     """
@@ -105,7 +106,8 @@ def divide_spending(
         A column of amounts, nowhere negative.
     clusters : str, optional
         Column that says which customers belong together (a household, a branch);
-        the error of the total is then clustered (CR1, t with clusters less one).
+        the errors are then clustered by it, that of the total as CR1 with t and
+        clusters less one. Without it, rows of one customer belong together.
 
     Returns
     -------
@@ -133,26 +135,23 @@ def divide_spending(
     """
     check_level(confidence)
     groups = select_groups(
-        customers, outcome=outcome, policy=policy, treated=treated, control=control
+        customers, outcome=outcome, policy=policy, treated=treated, control=control,
+        clusters=clusters,
+    )  # fmt: skip
+    pair = _check_amounts(groups, outcome)
+    buying = [values > 0.0 for values in pair]
+    share = compare(
+        replace(groups, treated=buying[0] * 1.0, control=buying[1] * 1.0),
+        method="clopper_pearson",
+        confidence=confidence,
     )
-    pair = (groups.treated, groups.control)
-    if min(values.min(initial=0.0) for values in pair) < 0.0:
-        raise ValueError(
-            f"{outcome!r} is negative somewhere; spend in two parts is not."
-        )
-    if min(values.size for values in pair) == 0:
-        raise ValueError(
-            f"{outcome!r} is unknown for a whole group ({pair[0].size} known treated, "
-            f"{pair[1].size} known control): nothing to divide."
-        )
-    share = difference_of_proportions(
-        *((values > 0.0).astype(float) for values in pair), confidence=confidence
-    )
-    buyers = [values[values > 0.0] for values in pair]
-    amount, amounts, note = _compare_amounts(buyers, confidence)
+    spenders = keep_values(groups, *buying)
+    buyers = [spenders.treated, spenders.control]
+    amount, amounts, note = _compare_amounts(spenders, confidence)
     which = (policy, treated, control)
-    total = _compare_totals(customers, outcome, pair, which, clusters, confidence)
-    note = "; ".join(part for part in (note, total.pop("note")) if part)
+    total = _compare_totals(customers, outcome, groups, which, clusters, confidence)
+    unlike = tell_unlike(customers, policy=policy, treated=treated, control=control)
+    note = "; ".join(part for part in (note, total.pop("note"), unlike) if part)
     shares = [float((values > 0.0).mean()) for values in pair]
     known = [0.0 if math.isnan(value) else value for value in amounts]
     return SpendingParts(
@@ -183,19 +182,37 @@ def divide_spending(
     )
 
 
+def _check_amounts(
+    groups: TwoGroups, outcome: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the two groups' amounts; refuse what cannot be divided."""
+    pair = (groups.treated, groups.control)
+    if min(values.min(initial=0.0) for values in pair) < 0.0:
+        raise ValueError(
+            f"{outcome!r} is negative somewhere; spend in two parts is not."
+        )
+    if min(values.size for values in pair) == 0:
+        raise ValueError(
+            f"{outcome!r} is unknown for a whole group ({pair[0].size} known treated, "
+            f"{pair[1].size} known control): nothing to divide."
+        )
+    return pair
+
+
 def _compare_amounts(
-    buyers: Sequence[NDArray[np.float64]], confidence: float
+    buyers: TwoGroups, confidence: float
 ) -> tuple[tuple[float, float, float], list[float], str]:
-    means = [float(v.mean()) if v.size else math.nan for v in buyers]
-    if min(v.size for v in buyers) == 0:
+    pair = (buyers.treated, buyers.control)
+    means = [float(v.mean()) if v.size else math.nan for v in pair]
+    if min(v.size for v in pair) == 0:
         nobody = " and ".join(
             name
-            for name, v in zip(("treated", "control"), buyers, strict=True)
+            for name, v in zip(("treated", "control"), pair, strict=True)
             if v.size == 0
         )
         note = f"nobody among the {nobody} spent anything: no amounts to compare"
         return (math.nan, math.nan, math.nan), means, note
-    found = difference_of_means(*buyers, confidence=confidence)
+    found = compare_means(buyers, confidence=confidence)
     note = f"amounts: {found.note}" if found.note else ""
     return (found.estimate, found.ci_low, found.ci_high), means, note
 
@@ -203,19 +220,23 @@ def _compare_amounts(
 def _compare_totals(
     customers: pd.DataFrame,
     outcome: str,
-    pair: Sequence[NDArray[np.float64]],
+    groups: TwoGroups,
     which: tuple[str | None, str, str],
     clusters: str | None,
     confidence: float,
 ) -> dict[str, float | int | str]:
     """Compare mean spend over everybody, with the error asked for."""
-    total = difference_of_means(*pair, confidence=confidence)
+    total = compare_means(groups, confidence=confidence)
+    n_clusters = 0
+    if groups.customers_treated is not None and groups.customers_control is not None:
+        whose = np.concatenate([groups.customers_treated, groups.customers_control])
+        n_clusters = np.unique(whose).size
     found = {
         "estimate": total.estimate,
         "std_error": total.std_error,
         "ci_low": total.ci_low,
         "ci_high": total.ci_high,
-        "n_clusters": 0,
+        "n_clusters": n_clusters,
         "note": total.note,
     }
     if clusters is None:
@@ -228,7 +249,7 @@ def _compare_totals(
         "ci_low": total.estimate - reach,
         "ci_high": total.estimate + reach,
         "n_clusters": n_clusters,
-        "note": "; ".join(part for part in (total.note, doubt) if part),
+        "note": doubt,
     }
 
 

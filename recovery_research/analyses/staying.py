@@ -13,10 +13,15 @@ from scipy import stats
 
 from recovery_research.analyses.groups import (
     GROUP_COLUMN,
+    customer_clusters,
     require_column,
     rows_of_policy,
 )
 from recovery_research.analyses.intervals import check_level
+from recovery_research.analyses.staying_limits import (
+    limit_mean_difference,
+    limit_share_difference,
+)
 from recovery_research.analyses.survival import (
     bands,
     estimate_curve,
@@ -25,6 +30,7 @@ from recovery_research.analyses.survival import (
     share_at,
     share_errors,
 )
+from recovery_research.analyses.times import at_most, tie_times
 from recovery_research.near_names import did_you_mean
 
 
@@ -40,13 +46,14 @@ class StayingContrast:
         Weeks since the index order up to which time is counted.
     estimate, std_error, ci_low, ci_high, confidence : float
         Weeks more that a treated customer stays within the horizon, on average
-        (difference of restricted means).
+        (difference of restricted means). Where a group is small or few left, limits
+        are wider than `std_error` says (`staying_limits.limit_mean_difference`).
     weeks_treated, weeks_control : float
         The restricted means.
     share_treated, share_control : float
         Share still there at the horizon.
     share_difference, share_ci_low, share_ci_high : float
-        Its difference (Greenwood's errors, normal limits).
+        Its difference, with Newcombe's limits from Wilson's of each group.
     log_rank : float
         Chi-square statistic, one degree of freedom, over the whole follow-up.
     p_value : float
@@ -54,7 +61,8 @@ class StayingContrast:
     n_treated, n_control, n_left_treated, n_left_control : int
         Customers, and those seen to leave.
     note : str
-        What could not be done; empty otherwise.
+        What could not be done, and how the limits were found where customers or
+        departures are few; empty otherwise.
     """
 
     policy: str | None
@@ -114,7 +122,7 @@ def compare_staying(
         Week the observation ends: who has not left by then is censored there.
     horizon : float
         Weeks since the index order over which time is averaged. Somebody of each
-        group must have been followed that long.
+        group must have been followed that long, or the last one followed have left.
     policy, treated, control, confidence
         As in `contrasts.paradox`.
 
@@ -125,8 +133,13 @@ def compare_staying(
     Raises
     ------
     ValueError
-        If a column or group is not there, a week is impossible, or the horizon lies
-        beyond the follow-up of a group.
+        If a column or group is not there, a week is impossible, a customer has
+        several rows, or the horizon lies beyond the follow-up of a group.
+
+    Notes
+    -----
+    Weeks equal but for rounding, as of dates divided by seven, are one time, and who
+    left at the horizon has left by then.
 
     Examples
     --------
@@ -142,48 +155,49 @@ def compare_staying(
         staying_times(customers, group=name, policy=policy, end_week=end_week)
         for name in (treated, control)
     ]
-    for name, (weeks, _) in zip((treated, control), pair, strict=True):
-        if not 0.0 < horizon <= weeks.max():
+    for name, (weeks, left) in zip((treated, control), pair, strict=True):
+        # Where the last one followed leaves, nobody is there from then on.
+        known = bool(left[weeks == weeks.max()].all()) or at_most(horizon, weeks.max())
+        if not (horizon > 0.0 and known):
             raise ValueError(
                 f"horizon is {horizon} weeks, but nobody of {name!r} was followed "
                 f"beyond {weeks.max():g}; take at most that, and more than 0."
             )
+    # Times equal but for rounding are one in both groups, and at the horizon.
+    *weeks, (end,) = tie_times(pair[0][0], pair[1][0], [horizon], scale=end_week)
+    pair = [(each, left) for each, (_, left) in zip(weeks, pair, strict=True)]
     curves = [estimate_curve(*times) for times in pair]
-    means = [restricted_mean(curve, horizon) for curve in curves]
-    shares = [share_at(curve, horizon) for curve in curves]
-    z = float(stats.norm.ppf(0.5 + confidence / 2.0))
+    means = [restricted_mean(curve, end) for curve in curves]
+    shares = [share_at(curve, end) for curve in curves]
     error = math.hypot(means[0][1], means[1][1])
-    gap, share_error = (
-        shares[0][0] - shares[1][0],
-        math.hypot(shares[0][1], shares[1][1]),
-    )
+    limits = limit_mean_difference(*pair, end, confidence)
+    share_low, share_high = limit_share_difference(*pair, end, confidence)
     statistic, p_value = log_rank(*pair)
     left = [int(times[1].sum()) for times in pair]
-    estimate = means[0][0] - means[1][0]
     return StayingContrast(
         policy=policy,
         treated=treated,
         control=control,
         horizon=float(horizon),
-        estimate=estimate,
+        estimate=means[0][0] - means[1][0],
         std_error=error,
-        ci_low=estimate - z * error,
-        ci_high=estimate + z * error,
+        ci_low=limits.low,
+        ci_high=limits.high,
         confidence=confidence,
         weeks_treated=means[0][0],
         weeks_control=means[1][0],
         share_treated=shares[0][0],
         share_control=shares[1][0],
-        share_difference=gap,
-        share_ci_low=gap - z * share_error,
-        share_ci_high=gap + z * share_error,
+        share_difference=shares[0][0] - shares[1][0],
+        share_ci_low=share_low,
+        share_ci_high=share_high,
         log_rank=statistic,
         p_value=p_value,
         n_treated=pair[0][0].size,
         n_control=pair[1][0].size,
         n_left_treated=left[0],
         n_left_control=left[1],
-        note=_few_leavers(left),
+        note=_few_leavers(left, limits.drawn),
     )
 
 
@@ -255,12 +269,15 @@ def staying_times(
     Raises
     ------
     ValueError
-        If a column or the group is not there, or a week is unknown or impossible.
+        If a column or the group is not there, a week is unknown or impossible, or a
+        customer has several rows.
     """
     for column in (GROUP_COLUMN, "index_week", "left_week"):
         require_column(customers, column)
     labels = customers[GROUP_COLUMN].to_numpy()
-    rows = rows_of_policy(customers, policy) & (labels == group)
+    mine = rows_of_policy(customers, policy)
+    _refuse_repeats(customers[mine])
+    rows = mine & (labels == group)
     if not rows.any():
         held = sorted({str(label) for label in labels[~pd.isna(labels)]})
         raise ValueError(
@@ -271,22 +288,47 @@ def staying_times(
         pd.to_numeric(customers.loc[rows, name]).to_numpy(np.float64, na_value=np.nan)
         for name in ("index_week", "left_week")
     )
-    left = leaving <= end_week
-    weeks = np.where(left, leaving, end_week) - start
+    left = at_most(leaving, end_week)
+    end = np.where(left, leaving, end_week)
+    weeks = end - start
+    # Who left on the day of the order may have left before it by rounding.
+    weeks = np.where((weeks < 0.0) & at_most(start, end), 0.0, weeks)
     if np.isnan(weeks).any() or (weeks < 0.0).any():
         raise ValueError(
             f"{int((~(weeks >= 0.0)).sum())} customers of {group!r} have no "
             f"index_week, one after end_week={end_week}, or left before it."
         )
-    return weeks, left
+    return tie_times(weeks, scale=end_week)[0], left
 
 
-def _few_leavers(left: list[int]) -> str:
+def _refuse_repeats(customers: pd.DataFrame) -> None:
+    """Raise if a customer has several rows: one leaves once, however often counted."""
+    grouped = customers[customers[GROUP_COLUMN].notna()]
+    if customer_clusters(grouped) is None:
+        return
+    counts = grouped["customer"].value_counts()
+    raise ValueError(
+        f"{int((counts > 1).sum()):,} customers have several rows, the first is "
+        f"{counts.index[0]!r}; each leaves once, so keep one row of each (such as the "
+        "first) and say which."
+    )
+
+
+def _few_leavers(left: list[int], drawn: bool) -> str:
     if sum(left) == 0:
-        return "nobody was seen to leave: nothing to compare"
-    if min(left) < 10:
         return (
-            f"only {left[0]} treated and {left[1]} control customers were seen to "
-            "leave: normal limits are rough"
+            "nobody was seen to leave: nothing to compare; limits are what so many "
+            "customers leave open"
         )
-    return ""
+    parts = []
+    if min(left) < 10:
+        parts.append(
+            f"only {left[0]} treated and {left[1]} control customers were seen to "
+            "leave: limits and p-value are rough"
+        )
+    if drawn:
+        parts.append(
+            "a group is small or few of it left: limits of the weeks are drawn from "
+            "both groups together where these are wider than the normal law's"
+        )
+    return "; ".join(parts)

@@ -10,20 +10,29 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
-from scipy.optimize import brentq
 
 from recovery_research.analyses.groups import (
     GROUP_COLUMN,
     check_outcome,
+    customer_clusters,
     observed_levels,
     read_outcome,
     require_column,
     rows_of_policy,
 )
 from recovery_research.analyses.intervals import check_level
+from recovery_research.analyses.quality_curves import (
+    GapCurve,
+    find_compatible,
+    find_roots,
+    fit_gap,
+    measure_fit,
+)
 
-SHAPES = ("linear", "quadratic")
-GRID = 400
+SHAPES = ("spline", "linear", "quadratic")
+NAMES = {"spline": "spline", "linear": "straight line", "quadratic": "parabola"}
+# A curve that fits is said not to in one file of twenty.
+POOR_FIT = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +47,7 @@ class ParityPoint:
         Quality at parity, in the unit of `quality`; NaN if the curve does not rise to
         parity within the range observed. The error is the delta method's.
     ci_low, ci_high, confidence : float
-        Limits by inversion (Fieller's, for a straight line); NaN where the data do
+        Limits by inversion (as Fieller's, for a straight line); NaN where the data do
         not bound it within the range observed, and `note` says on which side.
     slope, slope_low, slope_high : float
         Rise of the outcome per unit of quality at the estimate (linear: everywhere).
@@ -47,7 +56,10 @@ class ParityPoint:
     quality_low, quality_high : float
         Range of quality observed.
     n_treated, n_control, n_missing : int
-        Failed and never-failed customers used, and left out.
+        Failed and never-failed customers (rows) used, and left out.
+    p_value_fit : float
+        Of a test that the curve fits, against one that bends more; NaN if it follows
+        every value of quality already.
     note : str
         What could not be done; empty otherwise.
     """
@@ -70,6 +82,7 @@ class ParityPoint:
     n_treated: int
     n_control: int
     n_missing: int
+    p_value_fit: float
     note: str
 
     def __str__(self) -> str:
@@ -85,44 +98,6 @@ class ParityPoint:
         return pd.DataFrame([asdict(self)])
 
 
-@dataclass(frozen=True, slots=True)
-class GapCurve:
-    """Outcome of the failed, by quality, less the mean of the never failed.
-
-    Attributes
-    ----------
-    beta : float64 array
-        Intercept, slope and, if quadratic, curvature, in centred quality.
-    covariance : float64 array
-        Of beta (HC1).
-    centre : float
-        Quality at which the columns are zero.
-    control, control_error : float
-        Mean of the never failed and its standard error.
-    freedom : float
-        Degrees of freedom for t limits.
-    """
-
-    beta: NDArray[np.float64]
-    covariance: NDArray[np.float64]
-    centre: float
-    control: float
-    control_error: float
-    freedom: float
-
-    def at(self, quality: float) -> tuple[float, float]:
-        """Return the gap at a quality, and its standard error."""
-        row = (quality - self.centre) ** np.arange(self.beta.size)
-        variance = row @ self.covariance @ row + self.control_error**2
-        return float(row @ self.beta) - self.control, math.sqrt(float(variance))
-
-    def slope_at(self, quality: float) -> tuple[float, float]:
-        """Return the slope at a quality, and its standard error."""
-        moved = quality - self.centre
-        row = np.array([0.0, 1.0, 2.0 * moved][: self.beta.size])
-        return float(row @ self.beta), math.sqrt(float(row @ self.covariance @ row))
-
-
 def find_parity(
     customers: pd.DataFrame,
     *,
@@ -131,7 +106,7 @@ def find_parity(
     among: Sequence[str] = ("recovered", "not_recovered"),
     control: str = "no_failure",
     policy: str | None = None,
-    shape: str = "linear",
+    shape: str = "spline",
     confidence: float = 0.95,
 ) -> ParityPoint:
     """Find how good a recovery must be for the outcome of a customer never failed.
@@ -149,8 +124,10 @@ def find_parity(
         Groups of failed customers whose quality is known.
     control, policy, confidence
         As in `contrasts.paradox`.
-    shape : {"linear", "quadratic"}, optional
-        The curve fitted to outcome against quality.
+    shape : {"spline", "linear", "quadratic"}, optional
+        The curve fitted to outcome against quality: a natural cubic spline with three
+        knots to twelve, the more customers the more (a knot at each value where there
+        are few), a straight line or a parabola. `note` says where it does not fit.
 
     Returns
     -------
@@ -165,9 +142,12 @@ def find_parity(
     Notes
     -----
     The limits are the qualities at which a test of "outcome equals that of the never
-    failed" just does not reject (robust errors, HC1), searched within the range
-    observed. Beyond that range nothing is claimed. Where quality was chosen by the
-    firm, or by how angry the customer was, the curve describes and does not promise.
+    failed" just does not reject (errors by leaving out one customer, HC3, and t limits
+    with Satterthwaite's degrees of freedom), found as roots within the range observed.
+    The fit is tested against a spline with about twice as many knots. Beyond that range
+    nothing is claimed. Where quality was chosen by the firm, or by how angry the
+    customer was, the curve describes and does not promise. Where some customers have
+    several rows, errors are clustered by `customer`.
 
     References
     ----------
@@ -189,20 +169,18 @@ def find_parity(
     check_level(confidence)
     if shape not in SHAPES:
         raise ValueError(f"unknown shape {shape!r}; use one of {list(SHAPES)}.")
-    level, reached, never, n_missing = _read(
-        customers, outcome, quality, (tuple(among), control), policy
-    )
-    curve = fit_gap(level, reached, never, degree=1 + SHAPES.index(shape))
-    low, high = float(level.min()), float(level.max())
-    estimate, note = _crossing(curve, low, high)
-    limits, doubt = _limits(curve, low, high, confidence)
-    slope, slope_error = curve.slope_at(
-        estimate if math.isfinite(estimate) else curve.centre
-    )
+    data = _read(customers, outcome, quality, (tuple(among), control), policy)
+    level, reached = data.level, data.reached
+    curve = fit_gap(level, reached, data.control, shape=shape, clusters=data.clusters)
+    estimate, notes = _crossing(curve)
+    limits, doubts = _limits(curve, find_compatible(curve, confidence))
+    at = estimate if math.isfinite(estimate) else float(level.mean())
+    slope, slope_error = curve.slope_at(at)
     reach = slope_error * float(stats.t.ppf(0.5 + confidence / 2.0, curve.freedom))
     error = math.nan
-    if math.isfinite(estimate):
+    if math.isfinite(estimate) and slope != 0.0:
         error = curve.at(estimate)[1] / abs(slope)
+    fits = measure_fit(curve, level, reached, data.clusters)
     return ParityPoint(
         outcome=outcome,
         quality=quality,
@@ -217,39 +195,42 @@ def find_parity(
         slope_low=slope - reach,
         slope_high=slope + reach,
         mean_control=curve.control,
-        quality_low=low,
-        quality_high=high,
+        quality_low=curve.basis.low,
+        quality_high=curve.basis.high,
         n_treated=level.size,
-        n_control=never.size,
-        n_missing=n_missing,
-        note="; ".join(part for part in (note, doubt) if part),
+        n_control=data.n_control,
+        n_missing=data.n_missing,
+        p_value_fit=fits,
+        note="; ".join([*notes, *doubts, *_doubt_fit(shape, fits, curve)]),
     )
 
 
-def fit_gap(
-    quality: NDArray[np.float64],
-    outcome: NDArray[np.float64],
-    control: NDArray[np.float64],
-    *,
-    degree: int,
-) -> GapCurve:
-    """Fit the failed customers' outcome to quality by least squares (HC1 errors)."""
-    centre = float(quality.mean())
-    design = (quality - centre)[:, None] ** np.arange(degree + 1)
-    beta, *_ = np.linalg.lstsq(design, outcome, rcond=None)
-    rest = outcome - design @ beta
-    bread = np.linalg.inv(design.T @ design)
-    meat = (design * rest[:, None]).T @ (design * rest[:, None])
-    freedom = quality.size - degree - 1
-    covariance = bread @ meat @ bread * quality.size / freedom
-    return GapCurve(
-        beta=beta,
-        covariance=covariance,
-        centre=centre,
-        control=float(control.mean()),
-        control_error=float(control.std(ddof=1)) / math.sqrt(control.size),
-        freedom=float(freedom),
-    )
+def _doubt_fit(shape: str, p_value: float, curve: GapCurve) -> list[str]:
+    notes = []
+    if p_value < POOR_FIT:
+        instead = "" if shape == "spline" else "; take shape='spline'"
+        notes.append(
+            f"the {NAMES[shape]} does not fit (p = {p_value:.2g}): parity and its "
+            f"limits may lie elsewhere{instead}"
+        )
+    if curve.fit.n_deciding:
+        notes.append(
+            f"{curve.fit.n_deciding} customers alone decide a part of the curve, and "
+            "the errors know nothing of them"
+        )
+    return notes
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """Quality and outcome of the failed, and the mean of the never failed."""
+
+    level: NDArray[np.float64]
+    reached: NDArray[np.float64]
+    clusters: NDArray[np.int64] | None
+    control: tuple[float, float, float]
+    n_control: int
+    n_missing: int
 
 
 def _read(
@@ -258,18 +239,21 @@ def _read(
     quality: str,
     groups: tuple[tuple[str, ...], str],
     policy: str | None,
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], int]:
+) -> _Read:
     check_outcome(customers, outcome)
     check_outcome(customers, quality)
     require_column(customers, GROUP_COLUMN)
     rows = rows_of_policy(customers, policy)
     labels = customers[GROUP_COLUMN].to_numpy()
-    failed = customers[rows & np.isin(labels, groups[0])]
+    used = [name for name in (outcome, quality, "customer") if name in customers]
+    failed = customers.loc[rows & np.isin(labels, groups[0]), used]
     level, reached = (read_outcome(failed[name]) for name in (quality, outcome))
     known = ~(np.isnan(level) | np.isnan(reached))
-    never = read_outcome(customers.loc[rows & (labels == groups[1]), outcome])
-    n_missing = int((~known).sum() + np.isnan(never).sum())
-    level, reached, never = level[known], reached[known], never[~np.isnan(never)]
+    calm = customers.loc[rows & (labels == groups[1]), used]
+    never = read_outcome(calm[outcome])
+    there = ~np.isnan(never)
+    n_missing = int((~known).sum() + (~there).sum())
+    level, reached, never = level[known], reached[known], never[there]
     distinct = np.unique(level).size
     if distinct < 3 or level.size < 8 or never.size < 2:
         raise ValueError(
@@ -280,50 +264,81 @@ def _read(
         )
     if reached.min() == reached.max() and never.min() == never.max():
         raise ValueError(f"{outcome!r} does not vary: there is no curve to find.")
-    return level, reached, never, n_missing
+    return _Read(
+        level,
+        reached,
+        customer_clusters(failed[known]),
+        _mean(never, customer_clusters(calm[there])),
+        never.size,
+        n_missing,
+    )
 
 
-def _crossing(curve: GapCurve, low: float, high: float) -> tuple[float, str]:
-    """Find the lowest quality at which the curve rises through parity."""
-    grid = np.linspace(low, high, GRID)
-    gaps = np.array([curve.at(q)[0] for q in grid])
-    rising = np.flatnonzero((gaps[:-1] < 0.0) & (gaps[1:] >= 0.0))
-    if rising.size:
-        start = rising[0]
-        root = brentq(lambda q: curve.at(q)[0], grid[start], grid[start + 1])
-        return float(root), ""
-    if gaps[0] >= 0.0:
-        return math.nan, (
+def _mean(
+    values: NDArray[np.float64], clusters: NDArray[np.int64] | None
+) -> tuple[float, float, float]:
+    """Return a mean, its standard error (by customer) and its degrees of freedom."""
+    rest = values - values.mean()
+    if clusters is not None:
+        rest = np.bincount(clusters, weights=rest)
+    free = max(rest.size - 1, 1)
+    error = math.sqrt(float(rest @ rest) * rest.size / free) / values.size
+    return float(values.mean()), error, float(free)
+
+
+def _crossing(curve: GapCurve) -> tuple[float, list[str]]:
+    """Find the lowest quality at which the curve rises through (or to) parity."""
+    points = curve.points()
+    low, high = points[0], points[-1]
+    gap = curve.along(points)[0]
+    roots = find_roots(lambda q: curve.along(q)[0], points)
+    step = 1e-6 * (high - low)
+    below = [q == low or curve.at(q - step)[0] < 0.0 for q in roots]
+    rising = [q for q, is_below in zip(roots, below, strict=True) if is_below]
+    notes = []
+    if len(roots) > 1 and not np.all(gap == 0.0):
+        places = ", ".join(f"{q:.4g}" for q in roots)
+        notes.append(f"the curve meets parity {len(roots)} times, at {places}")
+    if np.all(gap == 0.0):
+        return math.nan, ["the curve is at parity at every quality observed"]
+    if rising:
+        return rising[0], notes
+    if roots:
+        notes.append(
+            f"the curve falls through parity at {roots[0]:.4g}: there more quality "
+            "goes with less"
+        )
+    elif gap[0] > 0.0:
+        notes.append(
             f"the curve is at or above parity already at the lowest quality, {low:g}"
         )
-    return math.nan, f"the curve does not reach parity by the highest quality, {high:g}"
+    else:
+        notes.append(
+            f"the curve does not reach parity by the highest quality, {high:g}"
+        )
+    return math.nan, notes
 
 
 def _limits(
-    curve: GapCurve, low: float, high: float, confidence: float
-) -> tuple[tuple[float, float], str]:
-    """Find where the test of parity stops and starts rejecting."""
-    t = float(stats.t.ppf(0.5 + confidence / 2.0, curve.freedom))
-
-    def excess(quality: float, sign: float) -> float:
-        gap, error = curve.at(quality)
-        return gap + sign * t * error
-
-    grid = np.linspace(low, high, GRID)
-    possible = [excess(q, 1.0) >= 0.0 >= excess(q, -1.0) for q in grid]
-    inside = np.flatnonzero(possible)
-    if inside.size == 0:
-        return (math.nan, math.nan), "no quality observed is compatible with parity"
-    ends, doubts = [], []
-    for index, step, side in ((inside[0], -1, "below"), (inside[-1], 1, "above")):
-        beyond = index + step
-        if not 0 <= beyond < GRID:
-            ends.append(math.nan)
-            doubts.append(f"not bounded {side} within the range observed")
-            continue
-        sign = 1.0 if excess(grid[beyond], 1.0) < 0.0 else -1.0
-        pair = sorted((grid[index], grid[beyond]))
-        ends.append(float(brentq(excess, *pair, args=(sign,))))
-    if inside.size < inside[-1] - inside[0] + 1:
-        doubts.append("the compatible qualities have a gap; the outer limits are given")
-    return (ends[0], ends[1]), "; ".join(doubts)
+    curve: GapCurve, stretches: list[tuple[float, float]]
+) -> tuple[tuple[float, float], list[str]]:
+    """Return the outer limits, NaN where the range ends first, and say so."""
+    if not stretches:
+        return (math.nan, math.nan), ["no quality observed is compatible with parity"]
+    low, high = stretches[0][0], stretches[-1][1]
+    notes = []
+    # A limit at the very end of the range is one only if parity itself is there.
+    gap, error, _ = curve.along(np.array([curve.basis.low, curve.basis.high]))
+    exact = (gap == 0.0) & (error == 0.0)
+    if low == curve.basis.low and not exact[0]:
+        low = math.nan
+        notes.append("not bounded below within the range observed")
+    if high == curve.basis.high and not exact[1]:
+        high = math.nan
+        notes.append("not bounded above within the range observed")
+    if len(stretches) > 1:
+        parts = " and ".join(f"{a:.4g} to {b:.4g}" for a, b in stretches)
+        notes.append(
+            f"the compatible qualities are {parts}; the outer limits are given"
+        )
+    return (low, high), notes

@@ -9,10 +9,13 @@ from recovery_research.analyses.groups import FAILED
 from recovery_research.analyses.ratios import paradox_ratio
 from recovery_research.customers.questions import (
     contrast_groups,
+    list_questions,
     main_questions,
     read_bounds,
 )
 from recovery_research.customers.reading import Customers
+from recovery_research.customers.sentences import find_untold
+from recovery_research.customers.unknown_outcomes import probe_unknown, say_unknown
 
 NO_FAILURE = "no_failure"
 EXPOSURE = ("n_orders", "n_failures", "n_recovered", "spend")
@@ -85,8 +88,15 @@ def contrast_outcomes(read: Customers | None) -> pd.DataFrame:
     if not list_outcomes(read):
         return pd.DataFrame()
     bounds = read_bounds(["mapping"], read)
-    table = contrast_groups(read, questions=main_questions(read), bounds=bounds)
-    return table.drop(columns=["question", "better"])
+    return contrast_groups(read, questions=main_questions(read), bounds=bounds)
+
+
+def tell_unknown(read: Customers | None) -> list[str]:
+    """Say where outcomes that nobody knows would turn a file's verdicts, one a line."""
+    table = contrast_outcomes(read)
+    if not len(table):
+        return []
+    return say_unknown(read, find_untold(probe_unknown(read, table), table))
 
 
 def count_exposure(read: Customers | None) -> pd.DataFrame | None:
@@ -119,7 +129,5 @@ def tell_file(read: Customers | None) -> str:
         if left_out:
             said += f" No ratio of means can be had of {', '.join(left_out)}."
         return said
-    why = "nobody in it is both failed and recovered, or nobody went without a problem"
-    if read.shape == "complaints":
-        why = "everybody in a file of complaints had a problem"
+    why = list_questions(read)["note"].iloc[0]
     return f"{said} **The paradox cannot be asked of it:** {why}."

@@ -53,6 +53,7 @@ def tell_doubts(
     for each in covariates:
         if each.kind == "category":
             doubt_levels(reading, each, customers[each.name])
+    doubt_unknown_covariates(reading, customers, covariates)
     clues = list_clues(reading, customers)
     for each in (*outcomes, *covariates):
         for clue, values in clues.items():
@@ -80,16 +81,48 @@ def doubt_losses(reading: Reading) -> None:
 
 
 def doubt_direction(reading: Reading, each: Field) -> None:
-    """Tell an outcome that sounds as if less of it were better, if nobody says."""
-    if each.better or reading.mapping.shape == "complaints":
+    """Tell an outcome of which nobody says whether more or less is better."""
+    if each.better:
         return
-    if re.search(LESS_IS_BETTER, f"{each.name} {each.column}".lower()):
-        reading.add_doubt(
-            each.column,
-            f"is more of {each.name!r} better? It is taken so, and a paradox is being "
-            'better off. If less is, write better = "low" in its line of the mapping, '
-            'else better = "high"',
-        )
+    paradox = "" if reading.mapping.shape == "complaints" else ", and no paradox"
+    sounds = re.search(LESS_IS_BETTER, f"{each.name} {each.column}".lower())
+    hint = " (it sounds as if less were)" if sounds else ""
+    reading.add_doubt(
+        each.column,
+        f"is more of {each.name!r} better? The mapping does not say, so it is told "
+        f'what is higher or lower{paradox}. Write better = "high" in its line if '
+        f'more is better, better = "low" if less is{hint}',
+    )
+
+
+def doubt_unknown_covariates(
+    reading: Reading, customers: pd.DataFrame, covariates: Sequence[Field]
+) -> None:
+    """Tell how many customers an adjustment must leave out, and for which covariate."""
+    group = customers["index_outcome"]
+    compared = group.notna() & (group != "no_order")
+    if reading.mapping.shape != "complaints":
+        compared = group.isin(["recovered", "no_failure"])
+    chosen = customers.loc[compared, [each.name for each in covariates]]
+    unknown = chosen.isna()
+    # A covariate that nobody's is known of is not adjusted for.
+    counts = unknown.sum()[lambda n: (n > 0) & (n < len(chosen))]
+    lost = int(unknown[list(counts.index)].any(axis=1).sum())
+    if not lost:
+        return
+    counts = counts.sort_values(ascending=False, kind="stable")
+    told = ", ".join(f"{name!r} {n:,}" for name, n in counts.items())
+    fields = {each.name: each for each in covariates}
+    worst = fields[counts.index[0]]
+    # A word for unknown may be a value here, such as NA for North America.
+    hint = " ([values] blank says which words mean unknown)"
+    reading.add_doubt(
+        worst.column,
+        f"of {len(chosen):,} customers compared as they come {len(chosen) - lost:,} "
+        f"can be compared once adjusted: for the others a covariate is unknown, {told}"
+        f"{hint if worst.kind == 'category' else ''}",
+        n_rows=lost,
+    )
 
 
 def doubt_groups(reading: Reading, group: pd.Series) -> None:

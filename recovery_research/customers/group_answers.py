@@ -8,20 +8,14 @@ from dataclasses import fields
 import pandas as pd
 
 from recovery_research.analyses.adjustment import adjust
-from recovery_research.analyses.contrasts import paradox
+from recovery_research.analyses.contrasts import contrast_known
 from recovery_research.analyses.spending import SpendingParts, divide_spending
 from recovery_research.analyses.staying import (
     StayingContrast,
     compare_staying,
     staying_times,
 )
-from recovery_research.analyses.verdicts import (
-    CANNOT_TELL,
-    NO_DIFFERENCE,
-    NO_PARADOX,
-    PARADOX,
-)
-from recovery_research.customers.doubts import LEAK
+from recovery_research.customers.group_doubts import add_doubts
 from recovery_research.customers.mapping_rules import Field
 from recovery_research.customers.questions import (
     count_whole,
@@ -29,10 +23,11 @@ from recovery_research.customers.questions import (
     knows_leaving,
     list_questions,
     main_questions,
-    word_verdict,
 )
 from recovery_research.customers.reading import Customers
-from recovery_research.customers.sentences import say_interval
+from recovery_research.customers.sentences import say_found, say_name
+
+AS_THEY_COME, ONCE_ALIKE = "as they come", "once alike"
 
 
 def usable_covariates(read: Customers, treated: str, control: str) -> list[Field]:
@@ -84,8 +79,9 @@ def adjust_groups(
                 "outcome": each.name, "treated": row.treated, "control": row.control,
                 "bounds": (bounds or {}).get(each.name), "confidence": confidence,
             }  # fmt: skip
-            naive = paradox(read.customers, **common)
-            start = {"question": row.question, "view": "as they come"}
+            # What unknown outcomes would turn is for `unknown_outcomes`.
+            naive = contrast_known(read.customers, **common)
+            start = {"question": row.question, "view": AS_THEY_COME}
             rows.append(naive.to_frame().iloc[0].to_dict() | start)
             for method in methods:
                 options = common | {"method": method}
@@ -101,18 +97,7 @@ def adjust_groups(
         "bounds_source", "better", "covariates", "note",
     ]  # fmt: skip
     table = count_whole(pd.DataFrame(rows).reindex(columns=columns))
-    table = judge(read, table)
-    if read.shape == "complaints":
-        table["verdict"] = [word_verdict(row) for row in table.itertuples()]
-    return table
-
-
-MEANINGS = {
-    PARADOX: "a paradox: better off by more than is worth naming",
-    NO_PARADOX: "no paradox: not better off by what is worth naming",
-    NO_DIFFERENCE: "no difference worth naming, either way",
-    CANNOT_TELL: "these data cannot tell",
-}
+    return judge(read, table)
 
 
 def say_in_short(read: Customers, adjusted: pd.DataFrame) -> list[str]:
@@ -123,38 +108,47 @@ def say_in_short(read: Customers, adjusted: pd.DataFrame) -> list[str]:
     read : Customers
         The file.
     adjusted : DataFrame
-        From `adjust_groups`, by one method.
+        From `adjust_groups`, by one method; rows of further views may be added.
 
     Returns
     -------
     list of str
-        First why the paradox cannot be asked of the file, if it cannot.
+        First why the paradox cannot be asked of the file, if it cannot. What is
+        doubtful about an estimate stands behind it.
     """
-    asked = list_questions(read)
     units = {each.name: each.unit for each in read.outcomes}
     lines = [
         f"- **Whether there is a recovery paradox cannot be asked:** {row.note}."
-        for row in asked.head(1).itertuples()
+        for row in list_questions(read).head(1).itertuples()
         if not row.asked
     ]
     for (treated, control, outcome), rows in adjusted.groupby(
         ["treated", "control", "outcome"], sort=False
     ):
-        said = []
-        for row, view in zip(
-            rows.itertuples(), ("as they come", "once alike"), strict=False
-        ):
-            shown = row.note or "no interval"
-            if pd.notna(row.ci_low):
-                shown = say_interval(row, units.get(outcome, ""))
-                shown += f"; {row.note}" if LEAK in str(row.note) else ""
-            said.append(
-                f"{view} **{MEANINGS.get(row.verdict, row.verdict)}** ({shown})"
-            )
-        names = (outcome, treated, control)
-        what, one, other = (str(name).replace("_", " ") for name in names)
-        lines.append(f"- **{what}**, {one} against {other}: {'; '.join(said)}.")
+        unit = units.get(outcome, "")
+        naive = rows[rows["view"] == AS_THEY_COME].head(1)
+        parts = [
+            say_found(row, name_view(row, naive), unit) for row in rows.itertuples()
+        ]
+        said, notes = zip(*parts, strict=True)
+        what, one, other = map(say_name, (outcome, treated, control))
+        lines.append(
+            f"- **{what}**, {one} against {other}: {'; '.join(said)}."
+            + "".join(f" *{note}.*" for note in notes if note)
+        )
     return lines
+
+
+def name_view(row: object, naive: pd.DataFrame) -> str:
+    """Return how a row compares, and how many of those as they come it leaves out."""
+    if not str(row.view).startswith("adjusted"):
+        return str(row.view)
+    counts = (row.n_treated, row.n_control)
+    if not len(naive) or pd.isna(row.ci_low) or any(pd.isna(n) for n in counts):
+        return ONCE_ALIKE
+    whole = int(naive["n_treated"].iloc[0] + naive["n_control"].iloc[0])
+    n = int(sum(counts))
+    return f"{ONCE_ALIKE}, of {n:,} of the {whole:,}," if n < whole else ONCE_ALIKE
 
 
 def try_adjusting(
@@ -165,16 +159,13 @@ def try_adjusting(
     kept = {k: options[k] for k in ("outcome", "treated", "control", "confidence")}
     if not names:
         return kept | {
-            "verdict": CANNOT_TELL,
             "note": "the file has no covariate that varies: no adjustment",
         }
     try:
         found = adjust(read.customers, covariates=names, **options)
     except ValueError as error:
         names = ", ".join(names)
-        return kept | {
-            "verdict": CANNOT_TELL, "covariates": names, "note": str(error).rstrip(".")
-        }  # fmt: skip
+        return kept | {"covariates": names, "note": str(error).rstrip(".")}
     return found.to_frame().iloc[0].to_dict()
 
 
@@ -203,7 +194,7 @@ def divide_spends(read: Customers, *, confidence: float = 0.95) -> pd.DataFrame:
                     "control": row.control, "note": str(error),
                 }])  # fmt: skip
             frames.append(found)
-    return join(frames, SpendingParts)
+    return add_doubts(read, join(frames, SpendingParts))
 
 
 def join(frames: Sequence[pd.DataFrame], result: type) -> pd.DataFrame:
@@ -253,4 +244,4 @@ def compare_stays(
             found = pd.DataFrame([dict(zip(("treated", "control"), groups, strict=True))
                                   | {"note": str(error)}])  # fmt: skip
         frames.append(found)
-    return join(frames, StayingContrast)
+    return add_doubts(read, join(frames, StayingContrast))

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 
 from recovery_research.analyses.before_after import compare_before_after
 from recovery_research.analyses.event_study import EventStudy
 from recovery_research.analyses.index_study import study_index
-from recovery_research.analyses.leaving import (
-    LeavingModel,
-    fit_leaving,
-    tabulate_spells,
-)
+from recovery_research.analyses.leaving import STATES, LeavingModel, fit_leaving
 from recovery_research.analyses.mediation import Mediation, mediate
+from recovery_research.analyses.spells import tabulate_spells
 from recovery_research.analyses.thresholds import find_parity
 from recovery_research.customers.group_answers import usable_covariates
+from recovery_research.customers.group_doubts import doubt_groups
 from recovery_research.customers.group_probes import answer, list_pairs
+from recovery_research.customers.index_outcomes import UNKNOWN
 from recovery_research.customers.questions import (
     check_through,
     count_whole,
@@ -127,17 +128,16 @@ def explain_leaving(
         return None, NO_ORDERS
     if not knows_leaving(read) or read.end_week is None:
         return None, "the file does not say who left"
-    known = read.orders["outcome"].notna()
-    left_out = int((~known).sum())
+    orders = read.orders
+    left_out = int(orders["outcome"].isna().sum())
+    if "left" in orders:
+        # In a log read from a file -1 says that nobody knows.
+        orders = orders.assign(left=orders["left"].where(orders["left"] != UNKNOWN))
     try:
-        spells = tabulate_spells(
-            read.orders[known], read.customers, end_week=read.end_week
-        )
-        terms = [
-            name
-            for name in ("silent", "recovered", "not_recovered", "repeat_failure")
-            if spells[name].any()
-        ]
+        spells = tabulate_spells(orders, read.customers, end_week=read.end_week)
+        terms = [name for name in STATES if (spells[name] == 1).any()]
+        if not terms:
+            return None, "nobody was failed"
         found = fit_leaving(spells, terms=terms, confidence=confidence)
     except ValueError as error:
         return None, str(error).rstrip(".")
@@ -187,7 +187,11 @@ def explain_through(
         except ValueError as error:
             notes.append(f"{each.name}: {str(error).rstrip('.')}")
         else:
-            found.append(one)
+            doubt = doubt_groups(
+                read, known["treated"], known["control"], adjusted=True
+            )
+            told = "; ".join(part for part in (one.note, doubt) if part)
+            found.append(replace(one, note=told))
     return found, notes
 
 

@@ -10,6 +10,7 @@ from recovery_research.analyses.balance import tabulate_balance
 from recovery_research.analyses.sensitivity import check_placebo, probe_confounding
 from recovery_research.analyses.worst_cases import bound_worst_case
 from recovery_research.customers.group_answers import usable_covariates, varies
+from recovery_research.customers.group_doubts import add_doubts
 from recovery_research.customers.mapping_rules import Field
 from recovery_research.customers.questions import (
     count_whole,
@@ -114,7 +115,7 @@ def probe_groups(read: Customers, *, confidence: float = 0.95) -> pd.DataFrame:
             continue
         options = known | {"covariates": names, "confidence": confidence}
         rows.append(answer(known, probe_confounding, read, **options))
-    return count_whole(pd.DataFrame(rows))
+    return add_doubts(read, count_whole(pd.DataFrame(rows)), adjusted=True)
 
 
 def say_probes(probes: pd.DataFrame) -> list[str]:
@@ -271,4 +272,4 @@ def bound_groups(read: Customers, *, confidence: float = 0.95) -> pd.DataFrame:
         options = known | dict(zip(("lowest", "highest"), each.limits, strict=True))
         options["confidence"] = confidence
         rows.append(answer(known, bound_worst_case, read, **options))
-    return count_whole(pd.DataFrame(rows))
+    return add_doubts(read, count_whole(pd.DataFrame(rows)))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from recovery_research.customers.id_luck import draw_by_id, hash_ids
 from recovery_research.customers.index_outcomes import (
     NO_FAILURE,
     NO_ORDER,
@@ -101,13 +102,18 @@ def choose_index_orders(
     """
     if design == "customer-based":
         return group_on_day(log, find_day(log, day, followup_weeks))
-    luck = np.random.default_rng(seed).random(log.n_customers)
+    luck = draw_by_id(hash_ids(log.keys["customer"]), seed)
     if design == "ever-failed":
         place = find_first_failure(log, luck)
     elif index == "first":
         place = log.first[:-1].copy()
     else:
         place = find_drawn_order(log, luck, followup_weeks)
+    return take_orders(log, place)
+
+
+def take_orders(log: OrderLog, place: NDArray[np.int64]) -> IndexOrders:
+    """Take orders, by their place in the log, as their customers' index orders."""
     there = place >= 0
     here = np.where(there, place, 0)
     week = np.where(there, log.week[here], np.nan)

@@ -94,6 +94,7 @@ CHOICES = {
     ],
 }  # fmt: skip
 MORE = (
+    '# better = "high" if more of it is better, "low" if less is: a guess, look at it.',
     "# May further say bounds = 2.0 (the largest difference not worth naming),",
     '# before = "column" (the same, measured before), limits = [1, 7], unit = "points"',
 )
@@ -282,8 +283,8 @@ def write_fields(shape: str, rest: list[ColumnGuess]) -> list[str]:
         ):
             if guess.kind == "amount" and re.search(RATINGS, name):
                 line = line.replace('kind = "amount"', 'kind = "number"')
-            worse = re.search(LESS_IS_BETTER, name)
-            outcomes.append(line[:-2] + ', better = "low" }' if worse else line)
+            way = "low" if re.search(LESS_IS_BETTER, name) else "high"
+            outcomes.append(line[:-2] + f", better = {quote(way)} }}")
         elif is_before and (countable or guess.kind == "category"):
             covariates.append(line)
         else:

@@ -32,8 +32,8 @@ ROLES = {
         "left": "yes_no",
     },
     "complaints": {
-        "complaint": "key", "answer": "category", "complaint_time": "time",
-        "answer_time": "time",
+        "complaint": "key", "customer": "key", "answer": "category",
+        "complaint_time": "time", "answer_time": "time",
     },
 }  # fmt: skip
 NEEDED = {
@@ -70,8 +70,8 @@ class Field:
     limits : (float, float) or None
         For an outcome that is a number, the least and the most it can be.
     better : str
-        For an outcome, whether ``high`` or ``low`` is better; empty, nobody said, is
-        taken for high.
+        For an outcome, whether ``high`` or ``low`` is better; empty if nobody said, and
+        then it is told what is higher and lower, and never of a paradox.
     """
 
     name: str

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from recovery_research.analyses.times import at_most
 from recovery_research.customers.index_orders import (
     IndexOrders,
     check_options,
@@ -31,8 +32,6 @@ COVARIATES = (
 # What is said of a problem, not of the latest order.
 ABOUT_PROBLEMS = ("severity", "kind", "recovery_quality")
 OUTCOMES = ("followup_spend", "bought_again", "alive_13w", "alive_52w")
-# Weeks. A date divided by seven is not exact; nothing happens within a millisecond.
-TICK = 1e-9
 
 
 def customers_from_orders(
@@ -136,7 +135,7 @@ def count_by_customer(
 ) -> pd.DataFrame:
     """Sum up what came before, with and after each customer's index order."""
     week = chosen.week
-    followed = week + followup_weeks <= log.end + TICK
+    followed = at_most(week + followup_weeks, log.end)
     columns: dict[str, object] = {
         "n_orders": np.diff(log.first),
         "spend": add_up(log, log.amount),
@@ -176,7 +175,7 @@ def count_after(
     number = np.arange(len(log.code))
     start = np.where(place >= 0, place, len(log.code))
     after = number > start[log.code]
-    after &= log.week - index_week[log.code] <= followup_weeks + TICK
+    after &= at_most(log.week, index_week[log.code] + followup_weeks)
     n_after = add_up(log, where=after)
     return {
         "followup_spend": np.where(followed, add_up(log, log.amount, after), np.nan),
@@ -190,11 +189,15 @@ def count_staying(log: OrderLog, index_week: NDArray) -> dict[str, object]:
     left_week = np.full(log.n_customers, np.nan)
     gone = np.flatnonzero(log.left == YES)
     left_week[log.code[gone]] = log.week[gone]
+    # Nobody knows whether the last order was the last: it may have been.
+    last = log.first[1:] - 1
+    unsure = log.left[last] == UNKNOWN
     columns: dict[str, object] = {}
     for name, window in (("alive_13w", FOLLOWUP_WEEKS), ("alive_52w", YEAR_WEEKS)):
-        seen = index_week + window <= log.end + TICK
+        unknown = unsure & at_most(log.week[last], index_week + window)
+        seen = at_most(index_week + window, log.end)
         columns[name] = pd.arrays.BooleanArray(
-            ~(left_week <= index_week + window), ~seen
+            ~at_most(left_week, index_week + window), ~seen | unknown
         )
     return columns | {"left_week": left_week}
 
@@ -246,7 +249,7 @@ def count_before(
     for name, values in known.items():
         columns[name] = np.where(there, values, np.nan)
     opened = chosen.week - followup_weeks
-    lately = before & (log.week >= opened[log.code] - TICK)
-    whole = there & (opened >= log.start - TICK)
+    lately = before & at_most(opened[log.code], log.week)
+    whole = there & at_most(log.start, opened)
     spent = add_up(log, log.amount, lately)
     return columns | {"followup_spend_before": np.where(whole, spent, np.nan)}

@@ -9,20 +9,23 @@ import pandas as pd
 
 from recovery_research.analyses.contrasts import paradox_by_outcome
 from recovery_research.analyses.groups import read_outcome
-from recovery_research.analyses.verdicts import (
-    CANNOT_TELL,
-    NO_DIFFERENCE,
-    NO_PARADOX,
-    PARADOX,
-    Bounds,
-    decide,
+from recovery_research.analyses.verdicts import Bounds
+from recovery_research.analyses.wordings import (
+    ASKS_ANSWER,
+    ASKS_FAILED_RECOVERY,
+    ASKS_MADE_GOOD,
+    ASKS_PARADOX,
+    ASKS_SILENT,
+    word_verdict,
 )
 from recovery_research.customers.doubts import LEAK
+from recovery_research.customers.group_doubts import add_doubts
+from recovery_research.customers.mapping_rules import FileMapping
+from recovery_research.customers.order_customers import OUTCOMES
 from recovery_research.customers.reading import Customers
 from recovery_research.near_names import did_you_mean
 
 CANNOT_ASK = "cannot be asked"
-VERDICTS = (PARADOX, NO_PARADOX, NO_DIFFERENCE, CANNOT_TELL)
 QUESTIONS = (
     ("recovered", "no_failure", "is there a recovery paradox?"),
     ("recovered", "not_recovered", "does it matter whether it was made good?"),
@@ -32,8 +35,16 @@ QUESTIONS = (
 SHOWN = (
     "estimate", "std_error", "ci_low", "ci_high", "confidence", "mean_treated",
     "mean_control", "n_treated", "n_control", "n_missing", "method", "equivalence_high",
-    "bounds_source", "p_value", "p_value_holm", "better", "verdict", "note",
+    "equivalence_low", "bounds_source", "p_value", "p_value_holm", "better", "verdict",
+    "reading", "answer", "note",
 )  # fmt: skip
+TOPIC_OF = dict(
+    zip(
+        (question for _, _, question in QUESTIONS),
+        (ASKS_PARADOX, ASKS_MADE_GOOD, ASKS_FAILED_RECOVERY, ASKS_SILENT),
+        strict=True,
+    )
+)
 
 
 def list_questions(read: Customers) -> pd.DataFrame:
@@ -122,32 +133,75 @@ def read_bounds(texts: Sequence[str], read: Customers) -> dict[str, float]:
         If a text is neither, or names no outcome.
     """
     bounds = {e.name: e.bounds for e in read.outcomes if e.bounds is not None}
-    names = [each.name for each in read.outcomes]
+    return bounds | read_given([each.name for each in read.outcomes], texts)
+
+
+def read_given(names: Sequence[str], texts: Sequence[str]) -> dict[str, float]:
+    """Return the bounds that texts give to outcomes of these names."""
+    bounds = {}
     for text in texts:
         if text == "mapping":
             continue
         name, _, number = text.partition(":")
         if name.strip() not in names:
             raise ValueError(
-                f"bounds: {text!r} names no outcome; outcomes are {names}. Write "
-                f"{names[0]}:1.5.{did_you_mean(name, names)}"
+                f"bounds: {text!r} names no outcome; outcomes are {list(names)}. Write "
+                f"{[*names, 'satisfaction'][0]}:1.5.{did_you_mean(name, names)}"
             )
-        try:
-            bounds[name.strip()] = float(number)
-        except ValueError:
-            raise ValueError(
-                f"bounds: {text!r} has no number behind the colon; write "
-                f"{name.strip()}:1.5."
-            ) from None
+        bounds[name.strip()] = read_reach(text, name.strip(), number)
     return bounds
+
+
+def check_asked(mapping: FileMapping, *, bounds: Sequence[str], through: str) -> None:
+    """Refuse bounds, or an outcome to go through, that no file so mapped can have.
+
+    Parameters
+    ----------
+    mapping : FileMapping
+        What is known before the file is read.
+    bounds : sequence of str
+        As for `read_bounds`.
+    through : str
+        As for `check_through`.
+
+    Raises
+    ------
+    ValueError
+        If one names no outcome, or a bound is no number of 0 or more.
+    """
+    names = [each.name for each in mapping.outcomes]
+    names = list(OUTCOMES) if mapping.shape == "orders" else names
+    read_given(names, bounds)
+    check_name(through, names)
+
+
+def read_reach(text: str, name: str, number: str) -> float:
+    """Return the number of a text such as ``satisfaction:0.1``: finite, 0 or more."""
+    try:
+        reach = float(number)
+    except ValueError:
+        raise ValueError(
+            f"bounds: {text!r} has no number behind the colon; write {name}:1.5."
+        ) from None
+    if not 0.0 <= reach < float("inf"):
+        raise ValueError(
+            f"bounds: {text!r} is the largest difference not worth naming, a finite "
+            f"number of 0 or more; write {name}:1.5, or {name}:0 to ask for the "
+            "direction alone."
+        )
+    return reach
 
 
 def check_through(through: str, read: Customers) -> None:
     """Raise unless a text is ``none`` or names an outcome that others go through."""
-    names = [each.name for each in read.outcomes]
+    check_name(through, [each.name for each in read.outcomes])
+
+
+def check_name(through: str, names: Sequence[str]) -> None:
+    """Raise unless a text is ``none`` or one of these outcomes."""
     if through != "none" and through not in names:
         raise ValueError(
-            f"through: {through!r} is no outcome; write none or one of {names}."
+            f"through: {through!r} is no outcome; write none or one of {list(names)}."
             f"{did_you_mean(through, names)}"
         )
 
@@ -176,8 +230,8 @@ def contrast_groups(
     -------
     DataFrame
         One row per question and outcome, with the fields of `ParadoxEstimate` that
-        matter; p-values by Holm within a question. Where a question cannot be asked
-        the verdict says so and ``note`` why.
+        matter, and the words of `judge`; p-values by Holm within a question. Where a
+        question cannot be asked the verdict says so and ``note`` why.
     """
     asked = list_questions(read) if questions is None else questions
     names = [each.name for each in read.outcomes]
@@ -194,64 +248,72 @@ def contrast_groups(
         found = paradox_by_outcome(
             read.customers, outcomes=names, treated=row.treated, control=row.control,
             bounds={k: v for k, v in (bounds or {}).items() if k in names},
-            confidence=confidence,
+            tell_unknown=False, confidence=confidence,
         )  # fmt: skip
-        if row.question != QUESTIONS[0][2]:
-            found["verdict"] = [word_verdict(each) for each in found.itertuples()]
-        found = judge(read, found)
-        frames.append(found.assign(question=row.question))
+        frames.append(judge(read, found.assign(question=row.question)))
     table = pd.concat([f for f in frames[1:] if len(f)] or frames, ignore_index=True)
     return count_whole(table.reindex(columns=frames[0].columns))
 
 
 def judge(read: Customers, table: pd.DataFrame) -> pd.DataFrame:
-    """Return verdicts that know which way an outcome is better, and what it is.
+    """Word every row of a table of differences: here, and nowhere else.
 
     Parameters
     ----------
     read : Customers
         The file.
     table : DataFrame
-        Rows with ``outcome, ci_low, ci_high``, bounds, ``verdict`` and ``note``.
+        Rows with ``question, outcome, ci_low, ci_high, equivalence_low,
+        equivalence_high`` and ``note``.
 
     Returns
     -------
     DataFrame
-        Where less is better, ``paradox`` is being better off, that is lower. Of an
-        outcome that is the group by another name nothing can be told.
+        With ``better`` (which way, empty if the mapping does not say), and
+        ``verdict, reading, answer`` as `wordings.word_verdict` has them. Of an outcome
+        that is the group by another name nothing can be told.
     """
     fields = {each.name: each for each in read.outcomes}
     leaks = {f.column for f in read.findings if LEAK in f.message}
-    table = table.assign(better=[fields[n].better or "high" for n in table["outcome"]])
-    verdicts, notes = [], []
+    worded, notes = [], []
     for row in table.itertuples():
-        verdict, note = row.verdict, row.note if isinstance(row.note, str) else ""
-        turns = row.better == "low" and verdict in VERDICTS
-        if turns and pd.notna(row.ci_low):
-            turned = Bounds(-row.equivalence_high, -row.equivalence_low, "")
-            verdict = decide(-row.ci_high, -row.ci_low, turned)
+        ends, note = (row.ci_low, row.ci_high), _text(row.note)
         if fields[row.outcome].column in leaks:
-            verdict = CANNOT_TELL
+            ends = (np.nan, np.nan)
             said = f"{row.outcome} and the groups: {LEAK}, a difference says nothing"
             note = f"{said}; {note}" if note else said
-        verdicts.append(verdict)
+        low, high = (float("nan") if pd.isna(end) else float(end) for end in ends)
+        topic = TOPIC_OF.get(row.question, ASKS_ANSWER)
+        worded.append(
+            word_verdict(topic, low, high, bounds_of(row), fields[row.outcome].better)
+        )
         notes.append(note)
-    return table.assign(verdict=verdicts, note=notes)
+    table = table.assign(note=notes)
+    return add_doubts(read, table).assign(
+        better=[fields[name].better for name in table["outcome"]],
+        verdict=[each.verdict for each in worded],
+        reading=[each.reading for each in worded],
+        answer=[each.answer for each in worded],
+    )
+
+
+def bounds_of(row: object) -> Bounds:
+    """Return the bounds of a row; without any, only the direction counts."""
+    low, high = (
+        0.0 if pd.isna(end) else float(end)
+        for end in (row.equivalence_low, row.equivalence_high)
+    )
+    return Bounds(low, high, "")
+
+
+def _text(note: object) -> str:
+    return note if isinstance(note, str) else ""
 
 
 def count_whole(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table whose counts are whole numbers also where some are missing."""
     counts = [name for name in table if str(name).startswith("n_")]
     return table.astype(dict.fromkeys(counts, "Int64"))
-
-
-def word_verdict(found: object) -> str:
-    """Return a verdict in words for questions that are not about a paradox."""
-    if found.verdict == PARADOX:
-        return "higher"
-    if found.ci_high < found.equivalence_low:
-        return "lower"
-    return "not higher" if found.verdict == NO_PARADOX else found.verdict
 
 
 def knows_leaving(read: Customers) -> bool:

@@ -2,32 +2,168 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pandas as pd
 
 from recovery_research.customers.index_outcomes import OUTCOMES_OF_ORDERS
-from recovery_research.customers.questions import knows_leaving, list_questions
+from recovery_research.customers.questions import (
+    knows_leaving,
+    list_questions,
+    main_questions,
+)
 from recovery_research.customers.reading import Customers
 
+# How a note begins that says under which unknown outcomes a verdict turns.
+UNKNOWN_FOR = "the outcome is unknown for"
+NOTHING_BEFORE = (
+    "The mapping names no outcome measured before (`before`), so this cannot be asked."
+)
 
-def say_verdicts(table: pd.DataFrame) -> list[str]:
-    """Return one line of Markdown for each row of `contrast_groups`."""
+
+def say_verdicts(
+    table: pd.DataFrame, *, units: Mapping[str, str] | None = None
+) -> list[str]:
+    """Return one line of Markdown for each row of `contrast_groups`.
+
+    What is doubtful about an estimate stands behind it. With `units`, by outcome, the
+    interval has its unit.
+    """
     lines = []
     for row in table.itertuples():
-        outcome, treated, control = (
-            str(name).replace("_", " ")
-            for name in (row.outcome, row.treated, row.control)
-        )
-        lines.append(
-            f"- **{outcome}**, {treated} against {control}: **{row.verdict}** "
-            f"({say_interval(row)})"
-        )
+        names = map(say_name, (row.outcome, row.treated, row.control))
+        what, one, other = names
+        said, note = say_found(row, "", (units or {}).get(row.outcome, ""))
+        line = f"- **{what}**, {one} against {other}: {said.strip()}."
+        lines.append(f"{line} *{note}.*" if note else line)
     return lines
+
+
+def say_found(row: object, view: str, unit: str) -> tuple[str, str]:
+    """Return an answer with its interval, and what is doubtful about it.
+
+    Parameters
+    ----------
+    row : named tuple
+        A row that `questions.judge` has worded.
+    view : str
+        How it compares, such as ``as they come``.
+    unit : str
+        What the outcome is counted in; may be empty.
+
+    Returns
+    -------
+    said, note : str
+        The note, empty if there is none, begins with the view.
+    """
+    note = row.note.rstrip(". ") if isinstance(row.note, str) else ""
+    if pd.isna(row.ci_low):
+        why = note or "the data allow none"
+        found = "" if pd.isna(row.estimate) else f"{say_number(row.estimate)}, "
+        return f"{view} **{row.answer}** ({found}no interval: {escape(why)})", ""
+    said = f"{view} **{row.answer}** ({say_interval(row, unit)})"
+    # The view says in passing how many it is of; the note need not.
+    start = view.partition(",")[0]
+    note = f"{start}: {note}" if start and note else note
+    return said, escape(note[:1].upper() + note[1:])
+
+
+def find_untold(probes: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """Return probes of unknown outcomes that turn and that no note speaks of.
+
+    Parameters
+    ----------
+    probes : DataFrame
+        From `unknown_outcomes.probe_unknown`.
+    table : DataFrame
+        What was probed, with its ``note``.
+
+    Returns
+    -------
+    DataFrame
+        One row for each outcome and group.
+    """
+    keys = ["outcome", "treated"]
+    speaks = [UNKNOWN_FOR in str(note) for note in table["note"]]
+    told = table[pd.Series(speaks, index=table.index, dtype=bool)]
+    pairs = set(zip(*(told[key] for key in keys), strict=True))
+    turns = probes[probes["turns"].astype(bool)].drop_duplicates(keys)
+    new = [pair not in pairs for pair in zip(*(turns[k] for k in keys), strict=True)]
+    return turns[pd.Series(new, index=turns.index, dtype=bool)]
+
+
+def say_notes(table: pd.DataFrame, *names: str) -> list[str]:
+    """Return what is doubtful in a table's rows, one line of Markdown each.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With a ``note``, empty where nothing is doubtful.
+    *names : str
+        Columns that say which row it is.
+    """
+    if "note" not in table:
+        return []
+    told = table[table["note"].fillna("") != ""]
+    lines = [
+        f"- {', '.join(say_name(row[name]) for name in names)}: "
+        f"{escape(str(row['note']).rstrip('.'))}."
+        for _, row in told.iterrows()
+    ]
+    return list(dict.fromkeys(lines))
+
+
+def say_absent(
+    read: Customers,
+    why: str,
+    *,
+    of: Sequence[str] = (),
+    notes: pd.DataFrame | None = None,
+) -> str:
+    """Return why a table is not there: nobody to compare, a note, or what is lacking.
+
+    Parameters
+    ----------
+    read : Customers
+        The file.
+    why : str
+        What the file lacks if there is somebody to compare and no note.
+    of : sequence of str, optional
+        Groups that must have somebody, instead of those of the main question.
+    notes : DataFrame, optional
+        A table whose ``note`` says why nothing else is in it.
+    """
+    here = set(read.customers["index_outcome"].dropna())
+    empty = [name for name in of if name not in here]
+    if empty:
+        return (
+            f"Nobody is {' or '.join(map(say_name, empty))}: nothing to compare with."
+        )
+    if not of and not len(main_questions(read)):
+        first = list_questions(read).iloc[0]
+        return f"There is nobody to compare: {escape(str(first['note']))}."
+    told = [] if notes is None or "note" not in notes else notes["note"].dropna()
+    reasons = dict.fromkeys(str(note) for note in told if str(note))
+    return "; ".join(map(escape, reasons)) + "." if reasons else why
+
+
+def say_name(name: object) -> str:
+    """Return a name as it is said, with nothing that Markdown takes for its own."""
+    return escape(str(name).replace("_", " "))
+
+
+def escape(text: str) -> str:
+    """Return a text in which Markdown's own characters stand for themselves."""
+    return re.sub(r"([\\`*_\[\]<>|~$#])", r"\\\1", text)
 
 
 def say_interval(row: object, unit: str = "") -> str:
     """Return an estimate with its interval in words, as in ``+2, -1 to +5 dollars``."""
-    if np.isnan(row.ci_low):
+    if pd.isna(row.estimate):
+        return "no estimate"
+    if pd.isna(row.ci_low):
         return f"{say_number(row.estimate)}, no interval"
     said = f"{say_number(row.estimate)}, {say_number(row.ci_low)} to "
     return f"{said}{say_number(row.ci_high)}{' ' if unit else ''}{unit}"
@@ -35,7 +171,19 @@ def say_interval(row: object, unit: str = "") -> str:
 
 def say_number(number: float) -> str:
     """Return a signed number with three digits that count, and never as a power."""
-    return f"{number:+,.0f}" if abs(number) >= 1000.0 else f"{number:+.3g}"
+    # 999.7 to three digits would be a power.
+    if abs(number) >= 999.5:
+        return f"{number:+,.0f}"
+    if 0.0 < abs(number) < 1e-4:
+        return np.format_float_positional(
+            number, precision=3, unique=False, fractional=False, trim="-", sign=True
+        )
+    return f"{number:+.3g}"
+
+
+def say_p(p_value: float) -> str:
+    """Return a p-value in words: ``= 0.042``, and never that it is zero."""
+    return "below 0.001" if p_value < 0.001 else f"= {p_value:.3f}"
 
 
 def say_design(read: Customers) -> str:

@@ -8,7 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from recovery_research.customers.order_customers import customers_from_orders
+from recovery_research.customers.index_orders import find_drawn_order, take_orders
+from recovery_research.customers.order_customers import (
+    FOLLOWUP_WEEKS,
+    count_by_customer,
+)
+from recovery_research.customers.order_logs import sort_log
 from recovery_research.experiments import Experiment
 from recovery_research.orders import tabulate_orders
 from recovery_research.policies import choose_policies
@@ -60,6 +65,19 @@ def simulate_orders(n_customers: int, weeks: float, seed: int) -> pd.DataFrame:
     return tabulate_orders(experiment, customers=n_customers)
 
 
+def draw_index_orders(orders: pd.DataFrame) -> pd.DataFrame:
+    """Return customers, one index order each, drawn in the order of their numbers.
+
+    Real files are drawn by id (`id_luck`). This one was made before, and stays as it
+    is because people compare with it.
+    """
+    kept = ["recovery_satisfaction"]
+    log = sort_log(orders, span=(0.0, 104.0), keep=["severity", "kind", *kept])
+    luck = np.random.default_rng(0).random(log.n_customers)
+    chosen = take_orders(log, find_drawn_order(log, luck, FOLLOWUP_WEEKS))
+    return count_by_customer(log, chosen, FOLLOWUP_WEEKS, kept)
+
+
 def name_customers(numbers: pd.Series) -> pd.Series:
     """Return names that say what they are."""
     return "synthetic-" + numbers.astype(str).str.zfill(5)
@@ -74,9 +92,7 @@ def make_customers(n_customers: int) -> pd.DataFrame:
     """Return a customer table of four thousand or so, with a few flaws."""
     rng = np.random.default_rng(20_261_123)
     orders = simulate_orders(n_customers, 104.0, seed=31)
-    counted = customers_from_orders(
-        orders, design="order-based", span=(0.0, 104.0), keep=["recovery_satisfaction"]
-    )
+    counted = draw_index_orders(orders)
     counted = counted[counted["index_outcome"] != "no_order"].reset_index(drop=True)
     group = counted["index_outcome"]
     felt = 5.0 + np.log1p(counted["prior_orders"]) / 6.0

@@ -85,7 +85,10 @@ def make_from_customers(reading: Reading) -> Made:
 def make_from_complaints(reading: Reading) -> Made:
     """Put a complaint table together: the answer is the group."""
     answer = reading.parts["answer"]
-    columns = start_columns(reading, "complaint")
+    # Who complained, where the file says it: several complaints of one customer are
+    # no several customers. Else each complaint is a customer of its own.
+    role = "customer" if "customer" in reading.parts else "complaint"
+    columns = start_columns(reading, role)
     control = reading.mapping.control
     order = [control, *(level for level in answer.levels if level != control)]
     columns["index_outcome"] = pd.Categorical(
@@ -269,10 +272,11 @@ def list_fields(
     """Return outcomes and covariates, those counted from an order log included."""
     if mapping.shape != "orders":
         return mapping.outcomes, mapping.covariates
+    # Of each of them more is better: spending, ordering, being there still.
     outcomes = tuple(
-        Field(name, name, "yes_no", limits=(0.0, 1.0))
+        Field(name, name, "yes_no", limits=(0.0, 1.0), better="high")
         if name != "followup_spend"
-        else Field(name, name, "amount", before=f"{name}_before")
+        else Field(name, name, "amount", before=f"{name}_before", better="high")
         for name in OUTCOMES
         if name in customers
     )

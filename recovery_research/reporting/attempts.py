@@ -15,7 +15,7 @@ from recovery_research.reporting.fingerprints import (
     settle_notebook,
 )
 from recovery_research.reporting.harvest import Found, find_exhibits, find_repeat
-from recovery_research.reporting.orders import Order
+from recovery_research.reporting.orders import Limits, Order
 from recovery_research.reporting.progress import Progress
 from recovery_research.reporting.records import AttemptRecord
 from recovery_research.reporting.verdicts import judge
@@ -73,9 +73,9 @@ def attempt_order(
         If `output` cannot be written.
     """
     records: list[AttemptRecord] = []
-    waits = order.retries.waits()
+    clock, limits = time.monotonic(), order.limits
     while True:
-        execution = _execute(order, output, log, progress)
+        execution = _execute(order, output, limits, log, progress)
         exhibits = find_exhibits(execution.notebook) if execution.notebook else []
         outcome = _judge_all(execution, exhibits)
         said = mask_text(outcome.message, order.secrets())
@@ -84,15 +84,22 @@ def attempt_order(
                 verdict=outcome.verdict, message=said, seconds=execution.seconds
             )
         )
-        wait = next(waits, None) if order.retries.can_pass(outcome) else None
-        if wait is None:
+        wait = order.retries.wait_after(outcome, len(records))
+        # The limit of the run is that of all its attempts, and of the waits between.
+        spent = time.monotonic() - clock + (wait or 0.0)
+        limits = None if wait is None else order.limits.after(spent)
+        if limits is None:
             return Attempt(execution, exhibits, outcome, records)
         log.warning("%s; trying again in %g s", said, wait)
         time.sleep(wait)
 
 
 def _execute(
-    order: Order, output: Path, log: logging.Logger, progress: Progress | None
+    order: Order,
+    output: Path,
+    limits: Limits,
+    log: logging.Logger,
+    progress: Progress | None,
 ) -> Execution:
     source = output.with_name("input.ipynb")
     source.write_bytes(order.notebook.content)
@@ -101,7 +108,7 @@ def _execute(
         output,
         order.values(),
         cwd=order.notebook.path.parent,
-        limits=order.limits,
+        limits=limits,
         log=log,
         progress=progress,
     )

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from recovery_research.reporting.catalogue import Notebook
 from recovery_research.reporting.choices import Choice
 from recovery_research.reporting.parameters import ParameterError
+
+if TYPE_CHECKING:
+    from recovery_research.customers.mapping_rules import FileMapping
 
 NO_FILE = "simulated"
 READS = b"read_customers("
@@ -16,9 +20,10 @@ READS = b"read_customers("
 def check_customer_file(notebook: Notebook, choices: Mapping[str, Choice]) -> None:
     """Refuse a file or a mapping that the notebook could not read.
 
-    Only that the file is there, that the mapping is one, and that the file has the
-    columns it names: what stands in them is for the notebook to report. A database
-    may be away for a moment, and is not asked.
+    Only that the file is there, that the mapping is one, that the file has the columns
+    it names, and that what is asked of outcomes names them: what stands in the columns
+    is for the notebook to report. A database may be away for a moment, and is not
+    asked.
 
     Parameters
     ----------
@@ -52,6 +57,22 @@ def check_customer_file(notebook: Notebook, choices: Mapping[str, Choice]) -> No
             read_source(_prefer(beside, source), rules.source, columns=columns, limit=1)
     except CustomerFileError as error:
         raise ParameterError(f"{name}: {error}") from None
+    asked = [choices[name] for name in ("bounds", "through") if name in choices]
+    # What is left as it was needs no looking at, and none of the libraries for it.
+    if len(asked) == 2 and any(each.origin != "default" for each in asked):
+        check_outcomes(rules, choices)
+
+
+def check_outcomes(rules: FileMapping, choices: Mapping[str, Choice]) -> None:
+    """Refuse what is asked of outcomes that the mapping does not have."""
+    from recovery_research.customers.questions import check_asked
+
+    try:
+        check_asked(
+            rules, bounds=choices["bounds"].value, through=choices["through"].value
+        )
+    except ValueError as error:
+        raise ParameterError(str(error)) from None
 
 
 def _prefer(folder: Path, name: str) -> str:

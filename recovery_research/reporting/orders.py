@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -57,6 +57,13 @@ class Limits:
             raise ValueError(
                 f"memory_bytes is a positive whole number; got {self.memory_bytes!r}."
             )
+
+    def after(self, seconds: float) -> Limits | None:
+        """Return what is left once a run has taken some time; None if nothing is."""
+        if self.run_seconds is None or seconds == 0.0:
+            return self
+        left = self.run_seconds - seconds
+        return replace(self, run_seconds=left) if left > 0.0 else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,8 @@ class Parameter:
         Allowed values written out in the comment.
     vocabulary : str or None
         Title of the vocabulary the value is chosen from.
+    at_least : int
+        How many different names a list must hold; 0 if that is not said.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Parameter:
     range: Range | None = None
     choices: tuple | None = None
     vocabulary: str | None = None
+    at_least: int = 0
 
     @property
     def kind(self) -> str:
@@ -212,6 +215,9 @@ def _read_hint(name: str, element_type: type, comment: str) -> tuple[str, dict]:
     inside = match["hint"][1:-1].strip()
     if match["hint"].startswith("{"):
         if inside.endswith(" names"):
+            count, more, title = inside.partition(" or more ")
+            if more and count.isdecimal():
+                return match["help"], {"vocabulary": title, "at_least": int(count)}
             return match["help"], {"vocabulary": inside}
         return match["help"], {"choices": _read_choices(name, element_type, inside)}
     if not _LOOKS_LIKE_RANGE.match(inside):

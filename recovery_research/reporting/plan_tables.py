@@ -29,7 +29,7 @@ class LimitsTable(_Table):
 class RetriesTable(_Table):
     """``retries``: how often what can pass is tried again, and after how long."""
 
-    times: Annotated[int, Field(ge=0, le=10)] = 2
+    times: Annotated[int, Field(ge=0, le=10)] = 0
     wait_seconds: Annotated[float, Field(ge=0, le=3600)] = 5.0
     errors: list[str] = []
 

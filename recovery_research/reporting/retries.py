@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from recovery_research.reporting.ends import Outcome, Verdict
 
+# How often a kernel that would not start is started again; no cell has run.
+STARTS = 2
 # What clients of databases and web services raise when nobody answers.
 AWAY = frozenset(
     {
@@ -43,12 +44,15 @@ class Retries:
     """How often a run is attempted again, and after how long.
 
     Only what can pass is: a kernel that would not start, a database that is away. A
-    cell that fails on its own, a limit and a bad parameter are not.
+    cell that fails on its own, a limit and a bad parameter are not. A notebook may do
+    things that must not be done twice, so once a cell has run it is not run again
+    unless somebody asked for it.
 
     Attributes
     ----------
     times : int
-        Attempts after the first, 0 to 10.
+        Attempts after the first, 0 to 10; by default none. A kernel that does not
+        start has run nothing and is started anew, `STARTS` times at the least.
     wait_seconds : float
         Wait before the second attempt; doubled before each further one.
     errors : tuple of str
@@ -60,7 +64,7 @@ class Retries:
         If a number is outside these limits.
     """
 
-    times: int = 2
+    times: int = 0
     wait_seconds: float = 5.0
     errors: tuple[str, ...] = ()
 
@@ -72,16 +76,30 @@ class Retries:
                 f"wait_seconds is 0 to 3600 seconds; got {self.wait_seconds!r}."
             )
 
-    def waits(self) -> Iterator[float]:
-        """Yield the seconds to wait before each further attempt.
+    def wait_after(self, outcome: Outcome, n_attempts: int) -> float | None:
+        """Return the seconds to wait before another attempt, None if there is none.
+
+        Parameters
+        ----------
+        outcome : Outcome
+            How the last attempt ended.
+        n_attempts : int
+            Attempts made so far, the last one included.
 
         Examples
         --------
-        >>> list(Retries(times=3, wait_seconds=2).waits())
-        [2, 4, 8]
+        >>> lost = Outcome(Verdict.CELL_FAILED, error="ConnectionError")
+        >>> asked = Retries(times=2, wait_seconds=5)
+        >>> [asked.wait_after(lost, made) for made in (1, 2, 3)]
+        [5, 10, None]
+        >>> Retries().wait_after(lost, 1) is None
+        True
         """
-        for number in range(self.times):
-            yield self.wait_seconds * 2**number
+        started = outcome.verdict is not Verdict.NOT_STARTED
+        most = self.times if started else max(self.times, STARTS)
+        if n_attempts > most or not self.can_pass(outcome):
+            return None
+        return self.wait_seconds * 2 ** (n_attempts - 1)
 
     def can_pass(self, outcome: Outcome) -> bool:
         """Return whether another attempt may end otherwise.

@@ -15,6 +15,7 @@ from recovery_research.reporting.parameters import (
     ParameterError,
     ParameterTypeError,
 )
+from recovery_research.reporting.vocabularies import explain_absence
 
 _WHOLE = re.compile(r"[-+]?(0|[1-9][0-9]*(_[0-9]+)*)")
 _NUMBER = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
@@ -96,7 +97,19 @@ def check_value(parameter: Parameter, value: object) -> object:
         raise _mistyped(parameter, value)
     if not value:
         raise ParameterError(f"{parameter.name}: the list is empty; give at least one.")
-    return [_check_element(parameter, element) for element in value]
+    plain = [_check_element(parameter, element) for element in value]
+    _check_count(parameter, plain)
+    return plain
+
+
+def _check_count(parameter: Parameter, plain: list) -> None:
+    """Refuse a list of too few names, or one that repeats a name."""
+    different = list(dict.fromkeys(plain))
+    if parameter.at_least and len(different) < max(parameter.at_least, len(plain)):
+        raise ParameterError(
+            f"{parameter.name}: needs {parameter.at_least} or more names, each once; "
+            f"got {plain}. Allowed are {', '.join(map(str, parameter.allowed()))}."
+        )
 
 
 def _read_element(parameter: Parameter, text: str) -> object:
@@ -195,6 +208,9 @@ def _check_no_password(parameter: Parameter, value: object) -> None:
 
 def _describe_choice(parameter: Parameter, value: object, allowed: tuple) -> str:
     words = [str(word) for word in allowed]
+    why = explain_absence(parameter.vocabulary, value) if parameter.vocabulary else ""
+    if why:
+        return f"{parameter.name}: {why}; allowed are {', '.join(words)}."
     return (
         f"{parameter.name}: {value!r} is not allowed; allowed are "
         f"{', '.join(words)}.{did_you_mean(value, words)}"

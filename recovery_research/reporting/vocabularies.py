@@ -11,9 +11,15 @@ Source = str | Callable[[], Iterable[str]] | Iterable[str]
 # unless one of its parameters asks for such a name.
 _SOURCES: dict[str, Source] = {
     "policy names": "recovery_research.policies:load_policies",
+    "recovering policy names": "recovery_research.policies:list_recovering",
     "world names": "recovery_research.worlds:WORLD_NAMES",
     "population names": "recovery_research.populations:POPULATION_NAMES",
     "outcome names": "recovery_research.outcomes:OUTCOME_NAMES",
+}
+# Why a name is not among them although it looks as if it should be: a callable that
+# takes the name and returns the reason.
+_REASONS = {
+    "recovering policy names": "recovery_research.policies:why_no_recovery",
 }
 
 
@@ -71,6 +77,21 @@ def read_vocabulary(title: str) -> tuple[str, ...]:
         )
     source = _SOURCES[title]
     if isinstance(source, str):
-        module, attribute = source.split(":")
-        source = getattr(import_module(module), attribute)
+        source = _load(source)
     return tuple(source() if callable(source) else source)
+
+
+def explain_absence(title: str, name: str) -> str:
+    """Say why a name is not in a vocabulary; empty if there is no more to say."""
+    if title not in _REASONS:
+        return ""
+    try:
+        return _load(_REASONS[title])(name)
+    except ValueError:  # a name that nobody knows
+        return ""
+
+
+def _load(place: str) -> object:
+    """Import what stands at ``module:attribute``."""
+    module, attribute = place.split(":")
+    return getattr(import_module(module), attribute)

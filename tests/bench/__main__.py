@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from .analysis_times import measure_analyses
 from .common_luck import measure_luck
 from .customer_times import (
     measure_bootstrap,
@@ -36,6 +37,7 @@ SECTIONS = {
         measure_order_logs,
         measure_file_report,
     ),
+    "analyses": (measure_analyses,),
 }
 REPORTS = Path(__file__).resolve().parents[2] / "reports" / "bench"
 

@@ -1,0 +1,1 @@
+"""Every analysis in worlds in which nothing happens: what does it announce?"""
