@@ -52,8 +52,8 @@ class AdjustedScoreCurve(ScoreCurve):
 def share_limits(share: float, size: float, z: float) -> tuple[float, float]:
     """Return the further of Wilson's and Jeffreys' limits of a share.
 
-    Where one or two of a group say yes, Wilson's lower limit is too high (Brown, Cai and
-    DasGupta, section 4.1.1); Jeffreys' upper one is too low where none does.
+    Where one or two of a group say yes, Wilson's lower limit is too high (Brown, Cai
+    and DasGupta, section 4.1.1); Jeffreys' upper one is too low where none does.
 
     References
     ----------

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from recovery_research.analyses.adjusted_limits import find_interval
+from recovery_research.analyses.adjusted_limits import AdjustedInterval, find_interval
 from recovery_research.analyses.adjustment_notes import note_adjustment
 from recovery_research.analyses.balance import diagnose_overlap
 from recovery_research.analyses.covariates import Comparison, compare_with_covariates
@@ -244,10 +244,8 @@ def adjust(
     numbers = diagnose_overlap(
         ready.comparison, ready.propensity, weights, target=target
     )
-    low, high = interval.limits(confidence)
-    groups = _groups(ready.comparison)
-    limits = set_bounds(bounds, groups)
-    clusters = ready.comparison.clusters
+    limits = set_bounds(bounds, _groups(ready.comparison))
+    found = _describe_interval(interval, confidence) | _count(comparison, ready)
     return AdjustedEstimate(
         outcome=outcome,
         policy=policy,
@@ -257,34 +255,48 @@ def adjust(
         target=target,
         covariates=", ".join(covariates),
         terms=terms,
-        estimate=interval.estimate,
-        std_error=interval.std_error,
-        ci_low=low,
-        ci_high=high,
         confidence=confidence,
         unadjusted=_difference(comparison),
-        p_value=interval.p_value,
-        n_treated=groups.treated.size,
-        n_control=groups.control.size,
-        n_missing=comparison.n_missing,
-        n_missing_covariates=comparison.n_missing_covariates,
-        missing_covariates=comparison.missing_covariates,
-        n_set_aside_treated=ready.n_set_aside[0],
-        n_set_aside_control=ready.n_set_aside[1],
-        n_clusters=groups.treated.size + groups.control.size
-        if clusters is None
-        else int(clusters.max()) + 1,
-        mean_treated=interval.means[0],
-        mean_control=interval.means[1],
-        effective_treated=interval.sizes[0],
-        effective_control=interval.sizes[1],
+        **found,
         **numbers,
         equivalence_low=limits.low,
         equivalence_high=limits.high,
         bounds_source=limits.source,
-        verdict=decide(low, high, limits),
+        verdict=decide(found["ci_low"], found["ci_high"], limits),
         note=note_adjustment(ready, interval, numbers, terms=terms),
     )
+
+
+def _describe_interval(interval: AdjustedInterval, confidence: float) -> dict[str, Any]:
+    """Return what an interval says as fields of the estimate."""
+    low, high = interval.limits(confidence)
+    return {
+        "estimate": interval.estimate,
+        "std_error": interval.std_error,
+        "ci_low": low,
+        "ci_high": high,
+        "p_value": interval.p_value,
+        "mean_treated": interval.means[0],
+        "mean_control": interval.means[1],
+        "effective_treated": interval.sizes[0],
+        "effective_control": interval.sizes[1],
+    }
+
+
+def _count(comparison: Comparison, ready: Prepared) -> dict[str, Any]:
+    """Return who was compared and who was not as fields of the estimate."""
+    groups, clusters = _groups(ready.comparison), ready.comparison.clusters
+    n = groups.treated.size + groups.control.size
+    return {
+        "n_treated": groups.treated.size,
+        "n_control": groups.control.size,
+        "n_missing": comparison.n_missing,
+        "n_missing_covariates": comparison.n_missing_covariates,
+        "missing_covariates": comparison.missing_covariates,
+        "n_set_aside_treated": ready.n_set_aside[0],
+        "n_set_aside_control": ready.n_set_aside[1],
+        "n_clusters": n if clusters is None else int(clusters.max()) + 1,
+    }
 
 
 def adjust_arms(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from recovery_research.analyses.adjusted_limits import AdjustedInterval
-from recovery_research.analyses.overlap import Prepared
+from recovery_research.analyses.overlap import ONLY_LINES, Prepared
 
 # Fewer than this many weighted customers leave the interval to a handful of people.
 FEW_EFFECTIVE = 30.0
@@ -67,9 +67,7 @@ def _left_out(ready: Prepared) -> list[str]:
     return said
 
 
-def _unlike(
-    ready: Prepared, numbers: dict[str, float], *, terms: str
-) -> list[str]:
+def _unlike(ready: Prepared, numbers: dict[str, float], *, terms: str) -> list[str]:
     """Say where the weighted groups are not alike, and what a line cannot see."""
     said = []
     if numbers["imbalance_after"] > FAR_APART:
@@ -80,8 +78,11 @@ def _unlike(
     ratio = numbers["variance_ratio_after"]
     if not 1.0 / UNEQUAL <= ratio <= UNEQUAL:
         said.append(f"weights leave a ratio of variances of {ratio:.2g}")
-    if terms == "flexible" and not ready.curved[1] and any(
-        not each.levels for each in ready.comparison.covariates
+    if (
+        terms == "flexible"
+        and not ready.curved[1]
+        and ONLY_LINES not in ready.remarks
+        and any(not each.levels for each in ready.comparison.covariates)
     ):
         said.append(
             "the groups are too small for curves: covariates are adjusted for as "

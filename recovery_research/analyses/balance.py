@@ -165,8 +165,9 @@ def tabulate_balance(
         comparison.outcome, group, ready.design, crossed=terms == "flexible"
     )
     weights = [
-        adjust_mean(sample, ready.propensity, arm=arm, target=target, method="ipw")
-        .weights
+        adjust_mean(
+            sample, ready.propensity, arm=arm, target=target, method="ipw"
+        ).weights
         for arm in (True, False)
     ]
     after = measure_balance(comparison, (weights[0], weights[1]))
@@ -229,5 +230,7 @@ def _standardised(
 ) -> float:
     """Return a weighted mean difference in units of the unweighted spread."""
     spread = np.sqrt((values[group].var(ddof=1) + values[~group].var(ddof=1)) / 2.0)
-    gap = weights[0] @ values / weights[0].sum() - weights[1] @ values / weights[1].sum()
+    gap = (
+        weights[0] @ values / weights[0].sum() - weights[1] @ values / weights[1].sum()
+    )
     return float(gap / spread) if spread > 0.0 else 0.0

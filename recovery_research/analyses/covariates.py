@@ -81,7 +81,7 @@ class Comparison:
             treated=self.treated[rows],
             design=design,
             terms=terms,
-            covariates=covariates,
+            covariates=drop_idle(covariates, terms),
             clusters=clusters,
             remarks=tuple(dict.fromkeys((*self.remarks, *remarks))),
         )
@@ -199,7 +199,7 @@ def compare_with_covariates(
         design=design,
         terms=terms,
         n_missing=int((~known).sum()),
-        covariates=covariates_read,
+        covariates=drop_idle(covariates_read, terms),
         clusters=clusters,
         n_missing_covariates=int(lost.sum()),
         missing_covariates=_count_unknown(names, unknown[lost]),
@@ -208,7 +208,7 @@ def compare_with_covariates(
 
 
 def number_again(clusters: NDArray[np.int64]) -> NDArray[np.int64] | None:
-    """Number customers from 0 without gaps; None if each has one row."""
+    """Give customers numbers from 0 without gaps; None if each has one row."""
     found, codes = np.unique(clusters, return_inverse=True)
     return None if len(found) == len(clusters) else codes
 
@@ -258,7 +258,9 @@ def build_design(
     for each in covariates:
         found = each.expand()
         if not found or all(v.min() == v.max() for _, v in found):
-            remarks.append(f"{each.name!r} is {_only_value(each)} for everybody compared")
+            remarks.append(
+                f"{each.name!r} is {_only_value(each)} for everybody compared"
+            )
             continue
         columns += [values for _, values in found]
         terms += [term for term, _ in found]
@@ -270,6 +272,16 @@ def build_design(
         design = np.delete(design, repeated, axis=1)
         terms = [term for k, term in enumerate(terms, 1) if k not in repeated]
     return design, tuple(terms), tuple(remarks)
+
+
+def drop_idle(
+    covariates: Sequence[Covariate], terms: Sequence[str]
+) -> tuple[Covariate, ...]:
+    """Leave out covariates of which no column is left."""
+    held = set(terms)
+    return tuple(
+        each for each in covariates if held & {name for name, _ in each.expand()}
+    )
 
 
 def find_repeated(design: NDArray[np.float64], tolerance: float = 1e-10) -> list[int]:
@@ -325,8 +337,8 @@ def read_covariate(column: pd.Series) -> Covariate:
 
 
 def _only_value(covariate: Covariate) -> str:
-    value = covariate.values[0]
-    return covariate.levels[int(value)] if covariate.levels else f"{value:g}"
+    low = float(covariate.values.min())
+    return covariate.levels[int(low)] if covariate.levels else f"{low:g}"
 
 
 def take_residuals(

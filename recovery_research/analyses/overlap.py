@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +27,16 @@ BEYOND_ASKED, BEYOND_OTHER = 0.5, 2.0
 # beyond which everybody is.
 ODDS_KEPT, ODDS_LEFT = 9.0, 99.0
 MOST_ROUNDS = 2
+ONLY_LINES = (
+    "curves of the covariates tell the groups apart exactly, so they are adjusted for as "
+    "straight lines, which extrapolates"
+)
 # Combinations of a category's level and a group that a note names.
 MOST_NAMED = 3
+
+
+class NoOverlapError(ValueError):
+    """Nobody in one group can stand in for anybody in the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +105,19 @@ def prepare(
     Crump, R. K., Hotz, V. J., Imbens, G. W. and Mitnik, O. A. (2009). Dealing with
     limited overlap in estimation of average treatment effects. Biometrika 96, 187-199.
     """
+    if terms == "linear":
+        return _prepare(comparison, names, target=target, terms=terms)
+    try:
+        return _prepare(comparison, names, target=target, terms=terms)
+    except NoOverlapError:
+        lines = _prepare(comparison, names, target=target, terms="linear")
+        return replace(lines, remarks=(*lines.remarks, ONLY_LINES))
+
+
+def _prepare(
+    comparison: Comparison, names: tuple[str, str], *, target: str, terms: str
+) -> Prepared:
+    """Prepare with one kind of terms, or raise if these tell the groups apart."""
     first = comparison
     remarks: list[str] = []
     kept = share_levels(comparison, names, remarks)
@@ -173,17 +194,20 @@ def share_ranges(
             (treated, groups[1], reaches[0] * float(groups[1].std(ddof=1))),
             (~treated, groups[0], reaches[1] * float(groups[0].std(ddof=1))),
         ):
-            far = (each.values < other.min() - reach) | (
+            beyond = (each.values < other.min() - reach) | (
                 each.values > other.max() + reach
             )
-            outside.append(kept & rows & far)
-        if any(rows.any() for rows in outside):
+            outside.append(kept & rows & beyond)
+        far = outside[0] | outside[1]
+        left = [int((kept & ~far & rows).sum()) for rows in (treated, ~treated)]
+        # Where they are not few but all, it is the others who are the exception.
+        if far.any() and min(left) >= 2:
             sizes = [int(rows.sum()) for rows in outside]
             remarks.append(
                 f"set aside: {_say_sizes(sizes, names)} whose {each.name} is far "
                 "beyond the other group's"
             )
-            kept &= ~(outside[0] | outside[1])
+            kept &= ~far
     return kept
 
 
@@ -245,7 +269,7 @@ def _keep(
     """Return those kept, or raise if they are too few to compare."""
     treated = comparison.treated
     if min(int((kept & treated).sum()), int((kept & ~treated).sum())) < 2:
-        raise ValueError(_no_overlap(comparison, names))
+        raise NoOverlapError(_no_overlap(comparison, names))
     return comparison.keep(kept)
 
 
@@ -254,7 +278,7 @@ def _check_overlap(
 ) -> None:
     treated, chance = comparison.treated, propensity.chance
     if propensity.penalised and chance[treated].min() > chance[~treated].max():
-        raise ValueError(_no_overlap(comparison, names))
+        raise NoOverlapError(_no_overlap(comparison, names))
 
 
 def _levels(covariate: Covariate) -> list[tuple[str, float]]:
@@ -267,9 +291,7 @@ def _levels(covariate: Covariate) -> list[tuple[str, float]]:
     return []
 
 
-def _say_levels(
-    found: list[tuple[str, str, int, int]], names: tuple[str, str]
-) -> str:
+def _say_levels(found: list[tuple[str, str, int, int]], names: tuple[str, str]) -> str:
     """Say whose levels the other group is without."""
     said = []
     for name, level, n_treated, n_control in found[:MOST_NAMED]:

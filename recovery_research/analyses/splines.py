@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -101,7 +102,7 @@ def bend(
     [0.0, 0.5, 4.0]
     """
     columns = [values]
-    for low, high in zip(knots[:-1], knots[1:], strict=True):
+    for low, high in itertools.pairwise(knots):
         width = high - low
         part = np.clip(values - low, 0.0, width)
         # Half a square within the interval, a straight line of slope `width` beyond.
@@ -138,7 +139,9 @@ def curved_design(
     return standardise(columns, treated.size)
 
 
-def standardise(columns: Sequence[NDArray[np.float64]], size: int) -> NDArray[np.float64]:
+def standardise(
+    columns: Sequence[NDArray[np.float64]], size: int
+) -> NDArray[np.float64]:
     """Put columns behind one of ones, each centred and of spread one."""
     design = np.empty((size, len(columns) + 1), order="F")
     design[:, 0] = 1.0

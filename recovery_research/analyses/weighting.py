@@ -293,7 +293,9 @@ def _predict(
     alone = rest.copy()
     if sample.careful or sample.crossed:
         left = 1.0 - leverage_of(inside, factor)
-        alone[member] = np.where(left > ALONE, rest[member] / np.maximum(left, ALONE), 0)
+        alone[member] = np.where(
+            left > ALONE, rest[member] / np.maximum(left, ALONE), 0
+        )
     towards = asked @ design / asked.sum()
     mean = float(towards @ beta)
     influence = np.where(asked, (n / asked.sum()) * (fitted - mean), 0.0)
