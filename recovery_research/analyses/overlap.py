@@ -28,8 +28,8 @@ BEYOND_ASKED, BEYOND_OTHER = 0.5, 2.0
 ODDS_KEPT, ODDS_LEFT = 9.0, 99.0
 MOST_ROUNDS = 2
 ONLY_LINES = (
-    "curves of the covariates tell the groups apart exactly, so they are adjusted for as "
-    "straight lines, which extrapolates"
+    "curves of the covariates tell the groups apart exactly, so they are adjusted for "
+    "as straight lines, which extrapolates"
 )
 # Combinations of a category's level and a group that a note names.
 MOST_NAMED = 3

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from recovery_research.analyses.covariates import Covariate, find_repeated
+from recovery_research.analyses.covariates import Covariate
+from recovery_research.analyses.regressors import find_repeated
 
 # A curve of so many terms follows what one covariate can plausibly do.
 MOST_TERMS = 4
