@@ -208,6 +208,7 @@ def adjust(
 
     Examples
     --------
+    >>> import numpy as np
     >>> rng = np.random.default_rng(1)
     >>> tenure = rng.normal(0, 1, 800)
     >>> failed = rng.random(800) < 1 / (1 + np.exp(2 - tenure))
