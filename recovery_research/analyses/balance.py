@@ -17,7 +17,7 @@ from recovery_research.analyses.covariates import (
 from recovery_research.analyses.overlap import TARGETS, TERMS, prepare
 from recovery_research.analyses.propensities import Propensity
 from recovery_research.analyses.splines import place_knots
-from recovery_research.analyses.weighting import Sample, adjust_mean
+from recovery_research.analyses.weighting import Sample, balance_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +80,8 @@ def diagnose_overlap(
         own = chance[treated]
         outside = outside | (chance < own.min()) | (chance > own.max())
         asked = np.ones(len(treated), dtype=bool)
-    before = measure_balance(comparison, (treated * 1.0, ~treated * 1.0))
-    after = measure_balance(comparison, weights)
+    plain = (treated * 1.0, ~treated * 1.0)
+    before, after = measure_balance(comparison, plain, weights)
     return {
         "overlap_low": float(chance.min()),
         "overlap_high": float(chance.max()),
@@ -160,17 +160,15 @@ def tabulate_balance(
     ready = prepare(comparison, (treated, control), target=target, terms=terms)
     comparison = ready.comparison
     group = comparison.treated
-    before = measure_balance(comparison, (group * 1.0, ~group * 1.0))
     sample = Sample(
         comparison.outcome, group, ready.design, crossed=terms == "flexible"
     )
     weights = [
-        adjust_mean(
-            sample, ready.propensity, arm=arm, target=target, method="ipw"
-        ).weights
+        balance_weights(sample, ready.propensity, arm=arm, target=target)[0]
         for arm in (True, False)
     ]
-    after = measure_balance(comparison, (weights[0], weights[1]))
+    plain = (group * 1.0, ~group * 1.0)
+    before, after = measure_balance(comparison, plain, (weights[0], weights[1]))
     values = comparison.design[:, 1:]
     return pd.DataFrame(
         {
@@ -188,49 +186,58 @@ def tabulate_balance(
 
 
 def measure_balance(
-    comparison: Comparison, weights: tuple[NDArray[np.float64], NDArray[np.float64]]
-) -> Balance:
-    """Compare the weighted groups' means, squares and variances, term by term."""
+    comparison: Comparison,
+    *weightings: tuple[NDArray[np.float64], NDArray[np.float64]],
+) -> list[Balance]:
+    """Compare the groups' means, squares and variances, term by term, under weights."""
     group = comparison.treated
     by_name = {each.name: each for each in comparison.covariates}
-    rows = []
+    rows: list[list[tuple[float, float, float]]] = [[] for _ in weightings]
     for term, values in zip(comparison.terms, comparison.design.T[1:], strict=True):
-        gap = _standardised(values, group, weights)
-        square = ratio = np.nan
+        gaps = _standardised(values, group, weightings)
+        shapes = [(np.nan, np.nan)] * len(weightings)
         if term in by_name and not by_name[term].levels:
-            square, ratio = _shape(by_name[term], group, weights)
-        rows.append((gap, square, ratio))
-    return Balance(*np.array(rows).T)
+            shapes = _shapes(by_name[term], group, weightings)
+        for row, gap, shape in zip(rows, gaps, shapes, strict=True):
+            row.append((gap, *shape))
+    return [Balance(*np.array(row).T) for row in rows]
 
 
-def _shape(
+def _shapes(
     covariate: Covariate,
     group: NDArray[np.bool_],
-    weights: tuple[NDArray[np.float64], NDArray[np.float64]],
-) -> tuple[float, float]:
+    weightings: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]],
+) -> list[tuple[float, float]]:
     """Compare a number's squares and variances; not a number if it has two values."""
     knots = place_knots(covariate.values, group, 2)
     if not knots.size:
-        return np.nan, np.nan
+        return [(np.nan, np.nan)] * len(weightings)
     values = np.clip(covariate.values, knots[0], knots[-1])
     middle = (values[group].mean() + values[~group].mean()) / 2.0
     squares = (values - middle) ** 2
-    spreads = []
-    for w in weights:
-        mean = w @ values / w.sum()
-        spreads.append(float(w @ (values - mean) ** 2 / w.sum()))
-    ratio = spreads[0] / spreads[1] if min(spreads) > 0.0 else np.nan
-    return _standardised(squares, group, weights), ratio
+    gaps = _standardised(squares, group, weightings)
+    ratios = []
+    for weights in weightings:
+        spreads = []
+        for w in weights:
+            # Around the middle, which is near: nothing is lost by the short cut.
+            total = float(w.sum())
+            shift = float(w @ values) / total - middle
+            spreads.append(float(w @ squares) / total - shift * shift)
+        both = min(spreads) > 0.0
+        ratios.append(spreads[0] / spreads[1] if both else np.nan)
+    return list(zip(gaps, ratios, strict=True))
 
 
 def _standardised(
     values: NDArray[np.float64],
     group: NDArray[np.bool_],
-    weights: tuple[NDArray[np.float64], NDArray[np.float64]],
-) -> float:
-    """Return a weighted mean difference in units of the unweighted spread."""
+    weightings: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]],
+) -> list[float]:
+    """Return weighted mean differences in units of the unweighted spread."""
     spread = np.sqrt((values[group].var(ddof=1) + values[~group].var(ddof=1)) / 2.0)
-    gap = (
-        weights[0] @ values / weights[0].sum() - weights[1] @ values / weights[1].sum()
-    )
-    return float(gap / spread) if spread > 0.0 else 0.0
+    gaps = []
+    for weights in weightings:
+        means = [float(w @ values / w.sum()) for w in weights]
+        gaps.append((means[0] - means[1]) / float(spread) if spread > 0.0 else 0.0)
+    return gaps

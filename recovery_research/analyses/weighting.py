@@ -13,13 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from recovery_research.analyses.entropy_balancing import calibrate
 from recovery_research.analyses.propensities import Propensity, leverage_of
 
 METHODS = ("regression", "ipw", "aipw")
 # One row carries a coefficient alone: no fit without it exists.
 ALONE = 1e-9
-# Steps towards calibrated weights; where they exist, far fewer are needed.
-MOST_TILTS = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,88 +119,32 @@ def adjust_mean(
     member = sample.treated if arm else ~sample.treated
     if arm and target == "treated":
         return _weighted_mean(sample, member / member.sum())
-    weights = weights_for(propensity, sample.treated, target=target)[0 if arm else 1]
-    weights = weights / weights.sum()
     asked = sample.treated if target == "treated" else np.ones(len(member), dtype=bool)
     if method == "ipw":
         where = {"arm": arm, "target": target}
-        towards = asked @ sample.design / asked.sum()
-        moved = calibrate(sample.design, weights, towards) if sample.crossed else None
-        if moved is None:
+        weights, alike = balance_weights(sample, propensity, **where)
+        if not alike:
             return _weigh(sample, propensity, weights, **where)
-        return _weigh_alike(sample, propensity, moved, asked, **where)
+        return _weigh_alike(sample, propensity, weights, asked, **where)
+    weights = weights_for(propensity, sample.treated, target=target)[0 if arm else 1]
+    weights = weights / weights.sum()
     return _predict(
         sample, propensity, member, asked, weights if method == "aipw" else None,
         arm=arm, target=target,
     )  # fmt: skip
 
 
-def calibrate(
-    design: NDArray[np.float64],
-    weights: NDArray[np.float64],
-    towards: NDArray[np.float64],
-) -> NDArray[np.float64] | None:
-    """Move weights as little as can be until they have the target's means.
-
-    Parameters
-    ----------
-    design : float64 array, shape (n, n_columns)
-        A column of ones, then the columns to be alike.
-    weights : float64 array, shape (n,)
-        Not negative, adding up to one.
-    towards : float64 array, shape (n_columns,)
-        The means wanted.
-
-    Returns
-    -------
-    float64 array, shape (n,), or None
-        None where no weights on these rows have those means.
-
-    Notes
-    -----
-    Each weight is multiplied by exp(a linear function of its row): entropy balancing,
-    begun at the weights of the propensities. Chances fitted to few treated customers
-    cannot follow a curve; means of squares can be made alike all the same.
-
-    References
-    ----------
-    Hainmueller, J. (2012). Entropy balancing for causal effects. Political Analysis
-    20, 25-46.
-
-    Examples
-    --------
-    >>> design = np.column_stack([np.ones(3), [0.0, 1.0, 2.0]])
-    >>> moved = calibrate(design, np.full(3, 1 / 3), np.array([1.0, 1.5]))
-    >>> round(float(moved @ design[:, 1]), 9)
-    1.5
-    """
-    rows = np.flatnonzero(weights)
-    centred = design[rows, 1:] - towards[1:]
-    start = weights[rows]
-    tilt = np.zeros(centred.shape[1])
-    now, height = start, 0.0
-    for _ in range(MOST_TILTS):
-        gap = now @ centred
-        if np.abs(gap).max(initial=0.0) < 1e-9:
-            moved = np.zeros(len(weights))
-            moved[rows] = now
-            return moved
-        curvature = (centred * now[:, None]).T @ centred - np.outer(gap, gap)
-        try:
-            step = np.linalg.solve(curvature, -gap)
-        except np.linalg.LinAlgError:
-            return None
-        taken = 1.0
-        while True:
-            power = centred @ (tilt + taken * step)
-            top = float(power.max())
-            raw = start * np.exp(power - top)
-            reached = float(np.log(raw.sum())) + top
-            if reached <= height + 1e-12 or taken < 1e-3:
-                break
-            taken /= 2.0
-        tilt, height, now = tilt + taken * step, reached, raw / raw.sum()
-    return None
+def balance_weights(
+    sample: Sample, propensity: Propensity, *, arm: bool, target: str
+) -> tuple[NDArray[np.float64], bool]:
+    """Return one group's weights, adding up to one, and whether they are calibrated."""
+    weights = weights_for(propensity, sample.treated, target=target)[0 if arm else 1]
+    weights = weights / weights.sum()
+    if (arm and target == "treated") or not sample.crossed:
+        return weights, False
+    asked = sample.treated if target == "treated" else np.ones(len(weights), dtype=bool)
+    moved = calibrate(sample.design, weights, asked @ sample.design / asked.sum())
+    return (weights, False) if moved is None else (moved, True)
 
 
 def effective_size(weights: NDArray[np.float64]) -> float:
