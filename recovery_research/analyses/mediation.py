@@ -230,9 +230,10 @@ def _read(
         **{name: customers[name].where(both) for name in (mediator, outcome)}
     )
     data = compare_with_covariates(made, outcome=outcome, allow_none=True, **which)
-    used = rows_of_policy(customers, which["policy"]) & np.isin(
-        customers[GROUP_COLUMN].to_numpy(), (which["treated"], which["control"])
-    )
+    groups = customers[GROUP_COLUMN]
+    asked = (groups == which["treated"]) | (groups == which["control"])
+    used = rows_of_policy(customers, which["policy"])
+    used = used & asked.to_numpy(dtype=bool, na_value=False)
     used &= (both & customers[list(which["covariates"])].notna().all(axis=1)).to_numpy()
     return data, read_outcome(made.loc[used, mediator]), data.clusters
 
