@@ -9,7 +9,12 @@ import pytest
 import recovery_research as rr
 from recovery_research.analyses.likeness import tell_unlike
 from recovery_research.customers import group_answers, questions
-from recovery_research.customers.group_doubts import HEAVY_FAILED, NEVER_FAIR
+from recovery_research.customers.group_doubts import (
+    HEAVY_FAILED,
+    NEVER_FAIR,
+    NO_PAST,
+    doubt_groups,
+)
 from recovery_research.customers.mappings import read_mapping
 
 GROUPS = {"policy": None, "treated": "recovered", "control": "no_failure"}
@@ -101,6 +106,15 @@ def test_every_difference_of_a_file_carries_what_its_design_does(
     notes = table.loc[table["view"] == "adjusted (aipw)", "note"]
     assert all((NEVER_FAIR in note) == bool(adjusted) for note in notes)
     assert not any(HEAVY_FAILED in note for note in notes)
+
+
+def test_a_first_order_has_no_past_whatever_is_adjusted_for():
+    mapping = read_mapping("example-orders")
+    mapping = replace(mapping, orders=replace(mapping.orders, index="first"))
+    read = rr.read_customers("example-orders", mapping=mapping)
+    for adjusted in (False, True):
+        said = doubt_groups(read, "recovered", "no_failure", adjusted=adjusted)
+        assert NO_PAST in said
 
 
 def test_a_survey_is_looked_at_by_its_mapped_covariates():

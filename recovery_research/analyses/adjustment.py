@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
-import numpy as np
 import pandas as pd
-from scipy import stats
 
-from recovery_research.analyses.balance import check_target, diagnose_overlap
+from recovery_research.analyses.adjusted_limits import AdjustedInterval, find_interval
+from recovery_research.analyses.adjustment_notes import note_adjustment
+from recovery_research.analyses.balance import diagnose_overlap
 from recovery_research.analyses.covariates import Comparison, compare_with_covariates
 from recovery_research.analyses.groups import TwoGroups
 from recovery_research.analyses.intervals import check_level
+from recovery_research.analyses.overlap import (
+    TARGETS,
+    TERMS,
+    Prepared,
+    prepare,
+)
 from recovery_research.analyses.verdicts import decide, set_bounds
-from recovery_research.analyses.weighting import Adjusted, adjust_mean, fit_propensity
-
-METHODS = ("regression", "ipw", "aipw")
-# Fewer than this many weighted customers leave the interval to a handful of people.
-FEW_EFFECTIVE = 30.0
-# A treated customer whose chance of treatment no control customer comes near.
-THIN_CHANCE = 0.02
+from recovery_research.analyses.weighting import METHODS, Adjusted, Sample, adjust_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,8 @@ class AdjustedEstimate:
         groups together.
     covariates : str
         Their names, separated by commas.
+    terms : str
+        ``"flexible"`` or ``"linear"``: whether numbers may bend.
     estimate, std_error, ci_low, ci_high, confidence : float
         Adjusted treated minus control, in the outcome's unit.
     unadjusted : float
@@ -47,18 +49,30 @@ class AdjustedEstimate:
         Two-sided, of no difference.
     n_treated, n_control, n_missing : int
         Customers compared, and left out for an unknown outcome or covariate.
+    n_missing_covariates : int
+        Those of them whose outcome is known.
+    missing_covariates : str
+        Which covariates are unknown for how many of those.
+    n_set_aside_treated, n_set_aside_control : int
+        Customers left out because the other group has nobody to compare them with.
+    n_clusters : int
+        Customers compared: fewer than rows where some have several.
     mean_treated, mean_control : float
         The two adjusted means.
     effective_treated, effective_control : float
-        How many equally weighted customers the weighted groups are worth.
+        How many equally weighted customers the groups are worth, by the weights that
+        the method gives their outcomes.
     overlap_low, overlap_high : float
         Smallest and largest estimated chance of being treated.
     share_outside : float
         Share of the target population whose chance of treatment lies outside the
         range found in the other group (in either, for target ``"all"``).
     imbalance_before, imbalance_after : float
-        Largest absolute standardised difference of a covariate, unweighted and
-        weighted.
+        Largest absolute standardised difference of a covariate or of a number's
+        square, unweighted and weighted.
+    variance_ratio_after : float
+        Weighted variance of a number among the treated over that among the control,
+        of the number where it is furthest from 1; 1 if there is no number.
     equivalence_low, equivalence_high, bounds_source, verdict
         As in `contrasts.ParadoxEstimate`.
     note : str
@@ -72,6 +86,7 @@ class AdjustedEstimate:
     method: str
     target: str
     covariates: str
+    terms: str
     estimate: float
     std_error: float
     ci_low: float
@@ -82,6 +97,11 @@ class AdjustedEstimate:
     n_treated: int
     n_control: int
     n_missing: int
+    n_missing_covariates: int
+    missing_covariates: str
+    n_set_aside_treated: int
+    n_set_aside_control: int
+    n_clusters: int
     mean_treated: float
     mean_control: float
     effective_treated: float
@@ -91,6 +111,7 @@ class AdjustedEstimate:
     share_outside: float
     imbalance_before: float
     imbalance_after: float
+    variance_ratio_after: float
     equivalence_low: float
     equivalence_high: float
     bounds_source: str
@@ -117,6 +138,7 @@ def adjust(
     covariates: Sequence[str],
     method: str = "aipw",
     target: str = "treated",
+    terms: str = "flexible",
     policy: str | None = None,
     treated: str = "recovered",
     control: str = "no_failure",
@@ -142,6 +164,12 @@ def adjust(
     target : {"treated", "all"}, optional
         Whose effect. ``treated`` asks what the recovered would have been like had
         nothing gone wrong and needs only never-failed customers who resemble them.
+    terms : {"flexible", "linear"}, optional
+        How numbers enter. ``flexible``: as quadratic splines with up to four terms
+        each, one term per ten customers of the smaller group, shared by the
+        covariates (of the group that is fitted, in regressions); customers without
+        any counterpart are set aside and counted. ``linear``: as straight lines, on
+        everybody for whom weights exist, as other packages do.
 
     Returns
     -------
@@ -150,26 +178,37 @@ def adjust(
     Raises
     ------
     ValueError
-        As `contrasts.paradox`; also if a covariate comes after the failure, does not
-        vary or repeats others, or the covariates tell the groups apart exactly.
+        As `contrasts.paradox`; also if a covariate comes after the failure, none
+        varies, or the covariates tell the groups apart exactly.
 
     Notes
     -----
-    Limits are t limits with the smaller effective group size less one as degrees of
-    freedom; standard errors are from influence functions and allow for unequal
-    variances and estimated propensities. ``TreatmentEffect`` of statsmodels gives the
-    same for ``ipw`` and ``regression`` (its AIPW leaves the weights as they are and is
-    another estimator), but finds its standard errors by a Nelder-Mead search over all
-    coefficients: with 100,000 customers and five covariates 2.4 s for ``ipw`` and 23 s
-    for ``aipw``, where this takes 0.1 s (statsmodels 0.15, one machine).
+    Errors are from influence functions and allow for unequal variances and estimated
+    propensities; residuals in them are those of fits without the row, so that they
+    come near the jackknife's. Rows of one customer are summed first (column
+    ``customer``, where ids repeat). The residuals that ``aipw`` weighs are of fits
+    without the row as well: cross-fitting (Chernozhukov and others) in as many folds as
+    there are rows. With ``terms="linear"`` ``TreatmentEffect`` of statsmodels has the
+    same estimates for ``ipw`` and ``regression`` (its AIPW leaves the weights as they
+    are and is another estimator), and the plain influence functions' errors.
+
+    Limits are t limits with Satterthwaite's degrees of freedom; for yes/no outcomes
+    Newcombe's, at effective sizes, within -1 and 1. Curves are added up: where two
+    covariates matter only together, neither they nor the note would show it.
 
     References
     ----------
+    Chernozhukov, V. and others (2018). Double/debiased machine learning for treatment
+    and structural parameters. Econometrics Journal 21, C1-C68.
+    MacKinnon, J. G. and White, H. (1985). Some heteroskedasticity-consistent
+    covariance matrix estimators with improved finite sample properties. Journal of
+    Econometrics 29, 305-325.
     Stefanski, L. A. and Boos, D. D. (2002). The calculus of M-estimation. American
     Statistician 56, 29-38.
 
     Examples
     --------
+    >>> import numpy as np
     >>> rng = np.random.default_rng(1)
     >>> tenure = rng.normal(0, 1, 800)
     >>> failed = rng.random(800) < 1 / (1 + np.exp(2 - tenure))
@@ -181,9 +220,11 @@ def adjust(
     True
     """
     check_level(confidence)
-    if method not in METHODS:
-        raise ValueError(f"unknown method {method!r}; use one of {list(METHODS)}.")
-    check_target(target)
+    for name, value, allowed in (("method", method, METHODS),
+                                 ("target", target, TARGETS),
+                                 ("terms", terms, TERMS)):  # fmt: skip
+        if value not in allowed:
+            raise ValueError(f"unknown {name} {value!r}; use one of {list(allowed)}.")
     comparison = compare_with_covariates(
         customers,
         outcome=outcome,
@@ -192,16 +233,20 @@ def adjust(
         treated=treated,
         control=control,
     )
-    propensity = fit_propensity(comparison)
-    numbers = diagnose_overlap(comparison, propensity, target=target)
-    arms = [
-        adjust_mean(comparison, propensity, arm=arm, target=target, method=method)
-        for arm in (True, False)
-    ]
-    smallest = min(numbers["effective_treated"], numbers["effective_control"])
-    numbers |= _interval(arms, smallest, confidence)
-    groups = _groups(comparison)
-    limits = set_bounds(bounds, groups)
+    ready = prepare(comparison, (treated, control), target=target, terms=terms)
+    arms = adjust_arms(ready, method=method, target=target, terms=terms)
+    interval = find_interval(
+        arms,
+        ready.comparison.outcome,
+        ready.comparison.treated,
+        ready.comparison.clusters,
+    )
+    weights = (arms[0].weights, arms[1].weights)
+    numbers = diagnose_overlap(
+        ready.comparison, ready.propensity, weights, target=target
+    )
+    limits = set_bounds(bounds, _groups(ready.comparison))
+    found = _describe_interval(interval, confidence) | _count(comparison, ready)
     return AdjustedEstimate(
         outcome=outcome,
         policy=policy,
@@ -210,66 +255,73 @@ def adjust(
         method=method,
         target=target,
         covariates=", ".join(covariates),
+        terms=terms,
         confidence=confidence,
-        unadjusted=float(groups.treated.mean() - groups.control.mean()),
-        n_treated=groups.treated.size,
-        n_control=groups.control.size,
-        n_missing=comparison.n_missing,
+        unadjusted=_difference(comparison),
+        **found,
         **numbers,
         equivalence_low=limits.low,
         equivalence_high=limits.high,
         bounds_source=limits.source,
-        verdict=decide(numbers["ci_low"], numbers["ci_high"], limits),
-        note=_note(smallest, numbers),
+        verdict=decide(found["ci_low"], found["ci_high"], limits),
+        note=note_adjustment(ready, interval, numbers, terms=terms),
     )
 
 
-def _interval(
-    arms: list[Adjusted], effective: float, confidence: float
-) -> dict[str, float]:
-    """Subtract the adjusted means, with t limits from the influence functions."""
-    estimate = arms[0].mean - arms[1].mean
-    influence = arms[0].influence - arms[1].influence
-    error = float(np.sqrt((influence**2).mean() / influence.size))
-    found = {
-        "estimate": estimate,
-        "std_error": error,
-        "mean_treated": arms[0].mean,
-        "mean_control": arms[1].mean,
+def _describe_interval(interval: AdjustedInterval, confidence: float) -> dict[str, Any]:
+    """Return what an interval says as fields of the estimate."""
+    low, high = interval.limits(confidence)
+    return {
+        "estimate": interval.estimate,
+        "std_error": interval.std_error,
+        "ci_low": low,
+        "ci_high": high,
+        "p_value": interval.p_value,
+        "mean_treated": interval.means[0],
+        "mean_control": interval.means[1],
+        "effective_treated": interval.sizes[0],
+        "effective_control": interval.sizes[1],
     }
-    if error == 0.0:
-        return found | dict.fromkeys(("ci_low", "ci_high", "p_value"), math.nan)
-    freedom = max(effective - 1.0, 1.0)
-    reach = error * float(stats.t.ppf(0.5 + confidence / 2.0, freedom))
-    return found | {
-        "ci_low": estimate - reach,
-        "ci_high": estimate + reach,
-        "p_value": 2.0 * float(stats.t.sf(abs(estimate) / error, freedom)),
+
+
+def _count(comparison: Comparison, ready: Prepared) -> dict[str, Any]:
+    """Return who was compared and who was not as fields of the estimate."""
+    groups, clusters = _groups(ready.comparison), ready.comparison.clusters
+    n = groups.treated.size + groups.control.size
+    return {
+        "n_treated": groups.treated.size,
+        "n_control": groups.control.size,
+        "n_missing": comparison.n_missing,
+        "n_missing_covariates": comparison.n_missing_covariates,
+        "missing_covariates": comparison.missing_covariates,
+        "n_set_aside_treated": ready.n_set_aside[0],
+        "n_set_aside_control": ready.n_set_aside[1],
+        "n_clusters": n if clusters is None else int(clusters.max()) + 1,
     }
+
+
+def adjust_arms(
+    ready: Prepared, *, method: str, target: str, terms: str
+) -> tuple[Adjusted, Adjusted]:
+    """Adjust the treated and the control group's mean."""
+    sample = Sample(
+        ready.comparison.outcome,
+        ready.comparison.treated,
+        ready.design,
+        crossed=terms == "flexible",
+    )
+    treated, control = (
+        adjust_mean(sample, ready.propensity, arm=arm, target=target, method=method)
+        for arm in (True, False)
+    )
+    return treated, control
+
+
+def _difference(comparison: Comparison) -> float:
+    groups = _groups(comparison)
+    return float(groups.treated.mean() - groups.control.mean())
 
 
 def _groups(comparison: Comparison) -> TwoGroups:
     outcome, treated = comparison.outcome, comparison.treated
     return TwoGroups(outcome[treated], outcome[~treated], comparison.n_missing)
-
-
-def _note(smallest: float, numbers: dict[str, float]) -> str:
-    parts = []
-    if numbers["std_error"] == 0.0:
-        parts.append("the outcome does not vary: no interval")
-    if smallest < FEW_EFFECTIVE:
-        parts.append(
-            f"the weighted groups are worth {smallest:.0f} customers at the least, so "
-            "the interval may cover less often than it says"
-        )
-    if numbers["share_outside"] > THIN_CHANCE:
-        parts.append(
-            f"{numbers['share_outside']:.0%} of the customers asked about have no "
-            "counterpart in the other group: their part is extrapolated"
-        )
-    if numbers["imbalance_after"] > 0.1:
-        parts.append(
-            "weights leave a standardised difference of "
-            f"{numbers['imbalance_after']:.2f}"
-        )
-    return "; ".join(parts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from recovery_research.analyses.groups import (
     GROUP_COLUMN,
     check_outcome,
+    customer_clusters,
     read_outcome,
     require_column,
     rows_of_policy,
 )
+from recovery_research.analyses.regressors import find_repeated
 from recovery_research.near_names import did_you_mean
 
 MOST_LEVELS = 50
@@ -41,8 +43,17 @@ class Comparison:
     terms : tuple of str
         Names of the columns after the first.
     n_missing : int
-        Customers of the two groups left out because the outcome or a covariate is
-        unknown.
+        Rows of the two groups left out because the outcome or a covariate is unknown.
+    covariates : tuple of Covariate
+        What the columns were made of.
+    clusters : int64 array, shape (n,), or None
+        Which customer each row is of, if some customer has several.
+    n_missing_covariates : int
+        Rows left out with a known outcome, for a covariate alone.
+    missing_covariates : str
+        Which covariates are unknown in how many of those, ``"region 200, age 90"``.
+    remarks : tuple of str
+        What was done to the covariates, for a note.
     """
 
     outcome: NDArray[np.float64]
@@ -50,6 +61,64 @@ class Comparison:
     design: NDArray[np.float64]
     terms: tuple[str, ...]
     n_missing: int
+    covariates: tuple[Covariate, ...] = ()
+    clusters: NDArray[np.int64] | None = None
+    n_missing_covariates: int = 0
+    missing_covariates: str = ""
+    remarks: tuple[str, ...] = ()
+
+    def keep(self, rows: NDArray[np.bool_]) -> Comparison:
+        """Return the comparison of some of its rows, with a design of their own."""
+        if rows.all():
+            return self
+        covariates = tuple(each.keep(rows) for each in self.covariates)
+        design, terms, remarks = build_design(covariates, int(rows.sum()))
+        clusters = None
+        if self.clusters is not None:
+            clusters = number_again(self.clusters[rows])
+        return replace(
+            self,
+            outcome=self.outcome[rows],
+            treated=self.treated[rows],
+            design=design,
+            terms=terms,
+            covariates=drop_idle(covariates, terms),
+            clusters=clusters,
+            remarks=tuple(dict.fromkeys((*self.remarks, *remarks))),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Covariate:
+    """One covariate of those compared, without unknown values.
+
+    Attributes
+    ----------
+    name : str
+    values : float64 array, shape (n,)
+        Numbers; for a category the place of each level in `levels`.
+    levels : tuple of str
+        Names of a category's levels, sorted; empty for numbers.
+    """
+
+    name: str
+    values: NDArray[np.float64]
+    levels: tuple[str, ...] = ()
+
+    def keep(self, rows: NDArray[np.bool_]) -> Covariate:
+        """Return the covariate of some of the rows."""
+        return replace(self, values=self.values[rows])
+
+    def expand(self) -> list[tuple[str, NDArray[np.float64]]]:
+        """Return its columns: itself, or an indicator for each level but one."""
+        if not self.levels:
+            return [(self.name, self.values)]
+        codes = self.values.astype(np.int64)
+        found = np.flatnonzero(np.bincount(codes, minlength=len(self.levels)))
+        return [
+            (f"{self.name}={self.levels[code]}", (codes == code).astype(np.float64))
+            for code in found[1:]
+        ]
 
 
 def compare_with_covariates(
@@ -86,8 +155,9 @@ def compare_with_covariates(
     Raises
     ------
     ValueError
-        If a column or group is not there, a covariate comes after the failure, does
-        not vary, has too many levels or repeats others.
+        If a column or group is not there, a covariate comes after the failure or has
+        too many levels, or none varies. Where some do, one that is the same for
+        everybody compared, or follows exactly from others, is left out with a remark.
 
     Examples
     --------
@@ -107,22 +177,53 @@ def compare_with_covariates(
     rows = rows_of_policy(customers, policy) & np.isin(group, (treated, control))
     chosen = customers.loc[rows, [outcome, *names]]
     is_treated = group[rows] == treated
-    known = chosen.notna().all(axis=1).to_numpy()
+    unknown = chosen.isna().to_numpy()
+    known = ~unknown.any(axis=1)
     for name, size in ((treated, (is_treated & known).sum()),
                        (control, (~is_treated & known).sum())):  # fmt: skip
         if size < 2:
             raise ValueError(
                 f"{size} customers are {name!r} with outcome and covariates known; "
                 "an adjusted comparison needs two in each group at the least."
+                f"{_say_unknown(names, unknown)}"
             )
-    design, terms = build_design(chosen.loc[known, names])
+    identity = customers.loc[rows, [n for n in ("customer",) if n in customers]]
+    clusters = customer_clusters(identity[known])
+    covariates_read = tuple(read_covariate(chosen.loc[known, name]) for name in names)
+    design, terms, remarks = build_design(covariates_read, int(known.sum()))
+    if names and not terms:
+        raise ValueError(f"{'; '.join(remarks)}: no covariate is left to adjust for.")
+    lost = ~unknown[:, 0] & ~known
     return Comparison(
         outcome=read_outcome(chosen.loc[known, outcome]),
         treated=is_treated[known],
         design=design,
         terms=terms,
         n_missing=int((~known).sum()),
+        covariates=drop_idle(covariates_read, terms),
+        clusters=clusters,
+        n_missing_covariates=int(lost.sum()),
+        missing_covariates=_count_unknown(names, unknown[lost]),
+        remarks=remarks,
     )
+
+
+def number_again(clusters: NDArray[np.int64]) -> NDArray[np.int64] | None:
+    """Give customers numbers from 0 without gaps; None if each has one row."""
+    found, codes = np.unique(clusters, return_inverse=True)
+    return None if len(found) == len(clusters) else codes
+
+
+def _count_unknown(names: Sequence[str], unknown: NDArray[np.bool_]) -> str:
+    """Say which covariates are unknown how often, the outcome being known."""
+    counts = unknown[:, 1:].sum(axis=0)
+    order = np.argsort(-counts, kind="stable")
+    return ", ".join(f"{names[k]} {counts[k]}" for k in order if counts[k])
+
+
+def _say_unknown(names: Sequence[str], unknown: NDArray[np.bool_]) -> str:
+    counted = _count_unknown(names, unknown[~unknown[:, 0]])
+    return f" Unknown with a known outcome: {counted}." if counted else ""
 
 
 def check_covariates(
@@ -150,56 +251,58 @@ def check_covariates(
     return names
 
 
-def build_design(covariates: pd.DataFrame) -> tuple[NDArray[np.float64], tuple]:
-    """Turn covariates into columns of numbers behind a column of ones."""
-    columns, terms = [np.ones(len(covariates))], []
-    for name in covariates:
-        for term, values in _expand(covariates[name]):
-            if values.min() == values.max():
-                raise ValueError(
-                    f"covariate {term!r} is {values[0]:g} for everybody compared; "
-                    "leave it out."
-                )
-            columns.append(values)
-            terms.append(term)
+def build_design(
+    covariates: Sequence[Covariate], size: int
+) -> tuple[NDArray[np.float64], tuple[str, ...], tuple[str, ...]]:
+    """Turn covariates into columns behind a column of ones; say what was left out."""
+    columns, terms, remarks = [np.ones(size)], [], []
+    for each in covariates:
+        found = each.expand()
+        if not found or all(v.min() == v.max() for _, v in found):
+            remarks.append(
+                f"{each.name!r} is {_only_value(each)} for everybody compared"
+            )
+            continue
+        columns += [values for _, values in found]
+        terms += [term for term, _ in found]
     design = np.column_stack(columns)
-    scaled = design / np.sqrt((design**2).mean(axis=0))
-    if np.linalg.matrix_rank(scaled.T @ scaled / len(design), tol=1e-10) < len(columns):
-        raise ValueError(
-            f"the covariates {terms} repeat one another exactly (one follows from the "
-            "rest); leave one out."
-        )
-    return design, tuple(terms)
+    repeated = find_repeated(design)
+    if repeated:
+        named = ", ".join(repr(terms[k - 1]) for k in repeated)
+        remarks.append(f"{named} follows exactly from other covariates")
+        design = np.delete(design, repeated, axis=1)
+        terms = [term for k, term in enumerate(terms, 1) if k not in repeated]
+    return design, tuple(terms), tuple(remarks)
 
 
-def take_residuals(
-    values: NDArray[np.float64], design: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return what a least-squares fit on the design leaves of the values.
-
-    Examples
-    --------
-    >>> take_residuals(np.array([1.0, 2.0, 6.0]), np.ones((3, 1))).tolist()
-    [-2.0, -1.0, 3.0]
-    """
-    scaled = design / np.sqrt((design**2).mean(axis=0))
-    gram = scaled.T @ scaled
-    # The second pass takes away what rounding left in the first.
-    for _ in range(2):
-        values = values - scaled @ np.linalg.solve(gram, scaled.T @ values)
-    return values
+def drop_idle(
+    covariates: Sequence[Covariate], terms: Sequence[str]
+) -> tuple[Covariate, ...]:
+    """Leave out covariates of which no column is left."""
+    held = set(terms)
+    return tuple(
+        each for each in covariates if held & {name for name, _ in each.expand()}
+    )
 
 
-def _expand(column: pd.Series) -> list[tuple[str, NDArray[np.float64]]]:
+def read_covariate(column: pd.Series) -> Covariate:
+    """Read a column without unknown values: numbers, or a category's levels."""
+    name = str(column.name)
     if pd.api.types.is_numeric_dtype(column.dtype):
-        return [(str(column.name), read_outcome(column))]
-    levels = sorted(column.unique().tolist(), key=str)
+        return Covariate(name, read_outcome(column))
+    codes, levels = pd.factorize(column)
     if len(levels) > MOST_LEVELS:
         raise ValueError(
-            f"covariate {column.name!r} has {len(levels)} levels, {MOST_LEVELS} is the "
+            f"covariate {name!r} has {len(levels)} levels, {MOST_LEVELS} is the "
             "most; group them first."
         )
-    return [
-        (f"{column.name}={level}", (column == level).to_numpy(dtype=np.float64))
-        for level in levels[1:]
-    ]
+    named = [str(level) for level in levels]
+    order = sorted(range(len(named)), key=named.__getitem__)
+    place = np.empty(len(named))
+    place[order] = np.arange(len(named))
+    return Covariate(name, place[codes], tuple(named[k] for k in order))
+
+
+def _only_value(covariate: Covariate) -> str:
+    low = float(np.min(covariate.values))
+    return covariate.levels[int(low)] if covariate.levels else f"{low:g}"

@@ -13,7 +13,6 @@ from recovery_research.analyses.covariates import Comparison, compare_with_covar
 from recovery_research.analyses.groups import (
     GROUP_COLUMN,
     check_outcome,
-    customer_clusters,
     read_outcome,
     rows_of_policy,
 )
@@ -231,15 +230,12 @@ def _read(
         **{name: customers[name].where(both) for name in (mediator, outcome)}
     )
     data = compare_with_covariates(made, outcome=outcome, allow_none=True, **which)
-    through = compare_with_covariates(made, outcome=mediator, allow_none=True, **which)
-    used = rows_of_policy(customers, which["policy"]) & np.isin(
-        customers[GROUP_COLUMN].to_numpy(), (which["treated"], which["control"])
-    )
+    groups = customers[GROUP_COLUMN]
+    asked = (groups == which["treated"]) | (groups == which["control"])
+    used = rows_of_policy(customers, which["policy"])
+    used = used & asked.to_numpy(dtype=bool, na_value=False)
     used &= (both & customers[list(which["covariates"])].notna().all(axis=1)).to_numpy()
-    values = read_outcome(pd.Series(through.outcome, name=mediator))
-    if "customer" not in customers:
-        return data, values, None
-    return data, values, customer_clusters(customers.loc[used, ["customer"]])
+    return data, read_outcome(made.loc[used, mediator]), data.clusters
 
 
 def _curve(steps: Steps, confidence: float) -> pd.DataFrame:

@@ -12,12 +12,16 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from recovery_research.analyses.adjustment import adjust
-from recovery_research.analyses.covariates import (
-    Comparison,
-    compare_with_covariates,
-    take_residuals,
-)
+from recovery_research.analyses.covariates import Comparison, compare_with_covariates
 from recovery_research.analyses.intervals import check_level
+from recovery_research.analyses.least_squares import fit_least_squares
+from recovery_research.analyses.regressors import take_residuals
+from recovery_research.analyses.robustness import e_value, robustness_value
+
+# Standardised differences beyond it are of no risk ratio that a computer can write.
+LARGEST_POWER = 700.0
+# Errors that much larger than the probe's own are told.
+FAR_LARGER = 1.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,10 @@ def probe_confounding(
 
     Notes
     -----
+    All figures are those of ordinary least squares, as the authors have them. Where
+    errors for unequal spreads (HC3, by customer; t with the smaller group's size less
+    one as degrees of freedom) say something else, the note gives their limits.
+
     For outcomes that are not yes/no the E-value rests on reading a standardised
     difference d as a risk ratio of exp(0.91 d), and its limits likewise; at 95 % these
     are, but for t instead of 1.96, the authors' exp(0.91 d -+ 1.78 se). For yes/no the
@@ -144,6 +152,7 @@ def probe_confounding(
     estimate, error, freedom = _coefficient(data, group, outcome)
     reach = error * float(stats.t.ppf(0.5 + confidence / 2.0, freedom))
     statistic = estimate / error
+    doubt = _doubt_errors(data, group, (estimate, error, reach), confidence)
     name, r2_treated, r2_outcome = _strongest(data, group)
     e_values = _e_values(data, estimate, reach)
     return ConfoundingProbe(
@@ -168,77 +177,8 @@ def probe_confounding(
         strongest_r2_outcome=r2_outcome,
         e_value=e_values[0],
         e_value_ci=e_values[1],
-        note=e_values[2],
+        note="; ".join(part for part in (doubt, e_values[2]) if part),
     )
-
-
-def robustness_value(
-    statistic: float, freedom: float, *, confidence: float = 0.0
-) -> float:
-    """Give the confounding, as a share of variance, that undoes a t statistic.
-
-    Parameters
-    ----------
-    statistic, freedom : float
-        The coefficient's t statistic and residual degrees of freedom.
-    confidence : float, optional
-        0 for bringing the estimate to zero; a level for bringing the nearer limit of
-        that interval to zero.
-
-    Returns
-    -------
-    float
-        Between 0 and 1.
-
-    Notes
-    -----
-    In units of f = |t| / sqrt(freedom), something that explains the shares y of the
-    outcome and d of the treatment takes the limit to zero if
-
-        f sqrt(1 - d) = sqrt(y d) + c sqrt(1 - y),
-
-    c being t(freedom - 1) / sqrt(freedom - 1), or 0 for the estimate itself. With
-    y = d = RV this is RV = (sqrt(g^4 + 4 g^2) - g^2) / 2, g = f - c. But what explains
-    more of the outcome also narrows the interval: if f c is above 1, the most harmful
-    share y is not RV but d / (c^2 + d), less than it, and RV = (f^2 - c^2) / (1 + f^2).
-
-    References
-    ----------
-    Cinelli, C. and Hazlett, C. (2020). Making sense of sensitivity. JRSS B 82, 39-67.
-    The Python package PySensemakr has the same two cases.
-
-    Examples
-    --------
-    >>> round(robustness_value(2.0, 100), 4)
-    0.181
-    """
-    f = abs(statistic) / math.sqrt(freedom)
-    critical = 0.0
-    if confidence > 0.0:
-        critical = float(stats.t.ppf(0.5 + confidence / 2.0, freedom - 1.0))
-        critical /= math.sqrt(freedom - 1.0)
-    if f <= critical:
-        return 0.0
-    if f * critical > 1.0:
-        scale = math.hypot(1.0, f)
-        return (f - critical) / scale * ((f + critical) / scale)
-    # The formula of the notes, multiplied out: as it stands there, it subtracts two
-    # numbers that are nearly equal if f is large.
-    return 2.0 / (1.0 + math.hypot(1.0, 2.0 / (f - critical)))
-
-
-def e_value(ratio: float) -> float:
-    """Give the risk ratio an unseen cause must have with both to explain a ratio.
-
-    Examples
-    --------
-    >>> round(e_value(3.9), 2)
-    7.26
-    """
-    if not ratio > 0.0:
-        raise ValueError(f"a risk ratio is above 0; got {ratio!r}.")
-    above = max(ratio, 1.0 / ratio)
-    return above + math.sqrt(above * (above - 1.0))
 
 
 def check_placebo(
@@ -280,7 +220,9 @@ def check_placebo(
     """
     found = adjust(customers, outcome=before, covariates=covariates, **options)
     frame = found.to_frame().drop(columns="verdict")
-    return frame.assign(passed=found.ci_low <= 0.0 <= found.ci_high)
+    # Where there is no interval, nothing was passed and nothing failed.
+    there = not math.isnan(found.ci_low)
+    return frame.assign(passed=found.ci_low <= 0.0 <= found.ci_high if there else None)
 
 
 def _coefficient(
@@ -302,6 +244,34 @@ def _coefficient(
     if float(rest @ rest) <= 1e-18 * float(data.outcome @ data.outcome):
         raise ValueError(f"{outcome!r} follows exactly from the covariates; no probe.")
     return estimate, math.sqrt(float(rest @ rest) / freedom / variation), freedom
+
+
+def _doubt_errors(
+    data: Comparison,
+    group: NDArray[np.float64],
+    plain: tuple[float, float, float],
+    confidence: float,
+) -> str:
+    """Say where errors for unequal spreads and customers' rows tell another story."""
+    estimate, error, reach = plain
+    fit = fit_least_squares(
+        np.column_stack([data.design, group]), data.outcome, data.clusters
+    )
+    careful = math.sqrt(float(fit.covariance[-1, -1]))
+    smaller = min(int(data.treated.sum()), int((~data.treated).sum()))
+    if data.clusters is not None:
+        rows = (data.treated, ~data.treated)
+        smaller = min(np.unique(data.clusters[each]).size for each in rows)
+    far = careful * float(stats.t.ppf(0.5 + confidence / 2.0, max(smaller - 1, 1)))
+    if careful <= FAR_LARGER * error and (abs(estimate) > far) == (
+        abs(estimate) > reach
+    ):
+        return ""
+    return (
+        "the probe's own errors take spreads to be equal and rows to be customers of "
+        f"their own: without that the limits are {estimate - far:+.3g} to "
+        f"{estimate + far:+.3g}"
+    )
 
 
 def _strongest(
@@ -339,4 +309,7 @@ def _e_values(
         sum(v.var(ddof=1) * (v.size - 1) for v in treated) / (data.outcome.size - 2)
     )
     d, limit = 0.91 * estimate / spread, 0.91 * near / spread
+    if max(abs(d), abs(limit)) > LARGEST_POWER:
+        note = "the difference is beyond any ratio of risks: no E-value"
+        return math.nan, math.nan, note
     return e_value(math.exp(d)), e_value(math.exp(limit)), ""

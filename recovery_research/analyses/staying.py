@@ -8,19 +8,18 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy import stats
 
-from recovery_research.analyses.groups import (
-    GROUP_COLUMN,
-    customer_clusters,
-    require_column,
-    rows_of_policy,
-)
 from recovery_research.analyses.intervals import check_level
 from recovery_research.analyses.staying_limits import (
     limit_mean_difference,
     limit_share_difference,
+)
+from recovery_research.analyses.stays import (
+    check_stays,
+    in_order,
+    read_times,
+    staying_times,
 )
 from recovery_research.analyses.survival import (
     bands,
@@ -31,7 +30,6 @@ from recovery_research.analyses.survival import (
     share_errors,
 )
 from recovery_research.analyses.times import at_most, tie_times
-from recovery_research.near_names import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +149,9 @@ def compare_staying(
     (6.333, 1.333)
     """
     check_level(confidence)
+    check_stays(customers, policy)
     pair = [
-        staying_times(customers, group=name, policy=policy, end_week=end_week)
+        in_order(*read_times(customers, group=name, policy=policy, end_week=end_week))
         for name in (treated, control)
     ]
     for name, (weeks, left) in zip((treated, control), pair, strict=True):
@@ -259,59 +258,6 @@ def tabulate_staying(
         frame.insert(0, "group", name)
         frames.append(frame)
     return pd.concat(frames, ignore_index=True)
-
-
-def staying_times(
-    customers: pd.DataFrame, *, group: str, policy: str | None, end_week: float
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Read one group's weeks under observation, and whether they ended by leaving.
-
-    Raises
-    ------
-    ValueError
-        If a column or the group is not there, a week is unknown or impossible, or a
-        customer has several rows.
-    """
-    for column in (GROUP_COLUMN, "index_week", "left_week"):
-        require_column(customers, column)
-    labels = customers[GROUP_COLUMN].to_numpy()
-    mine = rows_of_policy(customers, policy)
-    _refuse_repeats(customers[mine])
-    rows = mine & (labels == group)
-    if not rows.any():
-        held = sorted({str(label) for label in labels[~pd.isna(labels)]})
-        raise ValueError(
-            f"no customer has {GROUP_COLUMN} {group!r}; the table holds {held}."
-            f"{did_you_mean(group, held)}"
-        )
-    start, leaving = (
-        pd.to_numeric(customers.loc[rows, name]).to_numpy(np.float64, na_value=np.nan)
-        for name in ("index_week", "left_week")
-    )
-    left = at_most(leaving, end_week)
-    end = np.where(left, leaving, end_week)
-    weeks = end - start
-    # Who left on the day of the order may have left before it by rounding.
-    weeks = np.where((weeks < 0.0) & at_most(start, end), 0.0, weeks)
-    if np.isnan(weeks).any() or (weeks < 0.0).any():
-        raise ValueError(
-            f"{int((~(weeks >= 0.0)).sum())} customers of {group!r} have no "
-            f"index_week, one after end_week={end_week}, or left before it."
-        )
-    return tie_times(weeks, scale=end_week)[0], left
-
-
-def _refuse_repeats(customers: pd.DataFrame) -> None:
-    """Raise if a customer has several rows: one leaves once, however often counted."""
-    grouped = customers[customers[GROUP_COLUMN].notna()]
-    if customer_clusters(grouped) is None:
-        return
-    counts = grouped["customer"].value_counts()
-    raise ValueError(
-        f"{int((counts > 1).sum()):,} customers have several rows, the first is "
-        f"{counts.index[0]!r}; each leaves once, so keep one row of each (such as the "
-        "first) and say which."
-    )
 
 
 def _few_leavers(left: list[int], drawn: bool) -> str:

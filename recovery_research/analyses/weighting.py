@@ -1,8 +1,9 @@
 """Making two groups alike: regression, weights, and both, with their errors.
 
-Every estimate comes with its influence function, one number per customer; the
-standard error is the root of its mean square over n, and includes that the
-propensities and regressions were themselves estimated.
+Every estimate comes with its influence function, one number per row, which includes
+that the propensities and regressions were themselves estimated. Residuals in it are
+those that a fit without the row would leave (a jackknife in one step), since those of
+the fit itself are too small where few customers carry many terms.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recovery_research.analyses.covariates import Comparison
+from recovery_research.analyses.entropy_balancing import calibrate
+from recovery_research.analyses.propensities import Propensity, leverage_of
 
-# Past it a propensity is 0 or 1 for every purpose: no overlap.
-LARGEST_LOGIT = 25.0
+METHODS = ("regression", "ipw", "aipw")
+# One row carries a coefficient alone: no fit without it exists.
+ALONE = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,59 +29,40 @@ class Adjusted:
     ----------
     mean : float
     influence : float64 array, shape (n,)
-        Influence of each customer on the mean.
+        Influence of each row on the mean; its square summed, over n squared, is the
+        variance.
+    weights : float64 array, shape (n,)
+        How much each row's own outcome counts in the mean; they add up to one.
     """
 
     mean: float
     influence: NDArray[np.float64]
+    weights: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Propensity:
-    """Chance of being treated, from a logistic regression.
+class Sample:
+    """Rows to be adjusted, with what their outcome is fitted on.
 
     Attributes
     ----------
-    chance : float64 array, shape (n,)
-    influence : float64 array, shape (n, n_columns)
-        Influence of each customer on the coefficients.
+    outcome : float64 array, shape (n,)
+    treated : bool array, shape (n,)
+    design : float64 array, shape (n, n_columns)
+        Of the outcome regressions: a column of ones, then centred columns.
+    crossed : bool, optional
+        Whether the residuals that are weighted are those of fits without the row, and
+        weights without a regression are calibrated.
+    careful : bool, optional
+        Whether those in the influence are; False gives the plain influence function
+        (M-estimation), which other packages have.
     """
 
-    chance: NDArray[np.float64]
-    influence: NDArray[np.float64]
-
-
-def fit_propensity(comparison: Comparison) -> Propensity:
-    """Fit the chance of being treated on the covariates (logistic regression).
-
-    Raises
-    ------
-    ValueError
-        If the covariates tell the groups apart exactly.
-
-    Notes
-    -----
-    ``statsmodels`` ``Logit`` warns of perfect prediction and returns coefficients
-    all the same; here that is an error, since no weights exist.
-    """
-    design, treated = _scaled(comparison.design), comparison.treated.astype(float)
-    beta = np.zeros(design.shape[1])
-    for _ in range(60):
-        chance = _logistic(design @ beta)
-        hessian = design.T @ (design * (chance * (1 - chance))[:, None])
-        try:
-            step = np.linalg.solve(hessian, design.T @ (treated - chance))
-        except np.linalg.LinAlgError:
-            raise ValueError(_no_overlap(comparison)) from None
-        beta = beta + step
-        if np.abs(design @ beta).max() > LARGEST_LOGIT:
-            raise ValueError(_no_overlap(comparison))
-        if np.abs(step).max() < 1e-10:
-            break
-    chance = _logistic(design @ beta)
-    hessian = design.T @ (design * (chance * (1 - chance))[:, None]) / len(design)
-    scores = design * (treated - chance)[:, None]
-    return Propensity(chance, np.linalg.solve(hessian, scores.T).T)
+    outcome: NDArray[np.float64]
+    treated: NDArray[np.bool_]
+    design: NDArray[np.float64]
+    crossed: bool = True
+    careful: bool = True
 
 
 def weights_for(
@@ -100,64 +84,67 @@ def weights_for(
     """
     p = propensity.chance
     if target == "treated":
-        return treated.astype(float), ~treated * p / (1.0 - p)
-    return treated / p, ~treated / (1.0 - p)
+        return treated.astype(float), np.where(treated, 0.0, p / (1.0 - p))
+    inside = np.where(treated, p, 1.0 - p)
+    return treated / inside, ~treated / inside
 
 
 def adjust_mean(
-    comparison: Comparison,
-    propensity: Propensity,
-    *,
-    arm: bool,
-    target: str,
-    method: str,
+    sample: Sample, propensity: Propensity, *, arm: bool, target: str, method: str
 ) -> Adjusted:
     """Estimate one group's mean outcome over the target's covariates.
 
     Parameters
     ----------
-    comparison : Comparison
+    sample : Sample
     propensity : Propensity
-        Of that comparison; not used by regression.
+        Of those rows; not used by regression.
     arm : bool
         True for the treated group's outcome, False for the control group's.
     target : {"treated", "all"}
     method : {"regression", "ipw", "aipw"}
         Regression within the group, predicted for the target; outcomes weighted by
-        inverse propensity (weights adding up to one); or the regression plus its
-        weighted residuals, right if either of the two models is.
+        inverse propensity (weights adding up to one, and where `sample.crossed`
+        calibrated); or the regression plus its weighted residuals, right if either of
+        the two models is.
 
     Returns
     -------
     Adjusted
+
+    Notes
+    -----
+    The treated group's mean over the treated is its own mean, whatever the method.
     """
-    n = len(comparison.outcome)
-    target_share = (
-        comparison.treated.astype(float) if target == "treated" else np.ones(n)
-    )
-    member = comparison.treated if arm else ~comparison.treated
-    mean, influence = 0.0, np.zeros(n)
-    design = _scaled(comparison.design)
-    fitted, fit_influence = np.zeros(n), None
-    if method != "ipw":
-        fitted, fit_influence = _regress(design, comparison.outcome, member)
-        mean, influence = _average(fitted, target_share)
-        gradient = target_share @ design / target_share.sum()
-        influence = influence + fit_influence @ gradient
-    if method == "regression":
-        return Adjusted(mean, influence)
-    weights = weights_for(propensity, comparison.treated, target=target)[
-        0 if arm else 1
-    ]
-    residual = comparison.outcome - fitted
-    weighted, own = _average(residual, weights)
-    influence = influence + own
-    slope = _weight_slope(propensity, comparison.treated, arm=arm, target=target)
-    pull = (slope * (residual - weighted)) @ design / weights.sum()
-    influence = influence + propensity.influence @ pull
-    if fit_influence is not None:
-        influence = influence - fit_influence @ (weights @ design / weights.sum())
-    return Adjusted(mean + weighted, influence)
+    member = sample.treated if arm else ~sample.treated
+    if arm and target == "treated":
+        return _weighted_mean(sample, member / member.sum())
+    asked = sample.treated if target == "treated" else np.ones(len(member), dtype=bool)
+    if method == "ipw":
+        where = {"arm": arm, "target": target}
+        weights, alike = balance_weights(sample, propensity, **where)
+        if not alike:
+            return _weigh(sample, propensity, weights, **where)
+        return _weigh_alike(sample, propensity, weights, asked, **where)
+    weights = weights_for(propensity, sample.treated, target=target)[0 if arm else 1]
+    weights = weights / weights.sum()
+    return _predict(
+        sample, propensity, member, asked, weights if method == "aipw" else None,
+        arm=arm, target=target,
+    )  # fmt: skip
+
+
+def balance_weights(
+    sample: Sample, propensity: Propensity, *, arm: bool, target: str
+) -> tuple[NDArray[np.float64], bool]:
+    """Return one group's weights, adding up to one, and whether they are calibrated."""
+    weights = weights_for(propensity, sample.treated, target=target)[0 if arm else 1]
+    weights = weights / weights.sum()
+    if (arm and target == "treated") or not sample.crossed:
+        return weights, False
+    asked = sample.treated if target == "treated" else np.ones(len(weights), dtype=bool)
+    moved = calibrate(sample.design, weights, asked @ sample.design / asked.sum())
+    return (weights, False) if moved is None else (moved, True)
 
 
 def effective_size(weights: NDArray[np.float64]) -> float:
@@ -168,61 +155,134 @@ def effective_size(weights: NDArray[np.float64]) -> float:
     >>> effective_size(np.array([1.0, 1.0, 2.0, 0.0]))
     2.6666666666666665
     """
-    return float(weights.sum() ** 2 / (weights**2).sum())
+    return float(weights.sum() ** 2 / (weights @ weights))
 
 
-def _weight_slope(
-    propensity: Propensity, treated: NDArray[np.bool_], *, arm: bool, target: str
-) -> NDArray[np.float64]:
-    """Differentiate a group's weights with respect to the logit."""
-    odds = propensity.chance / (1.0 - propensity.chance)
-    if not arm:
-        return ~treated * odds
-    return np.zeros(len(odds)) if target == "treated" else -(treated / odds)
+def _weighted_mean(sample: Sample, weights: NDArray[np.float64]) -> Adjusted:
+    mean = float(weights @ sample.outcome)
+    influence = len(weights) * weights * (sample.outcome - mean)
+    if sample.careful:
+        influence /= np.maximum(1.0 - weights, ALONE)
+    return Adjusted(mean, influence, weights)
 
 
-def _average(
-    values: NDArray[np.float64], weights: NDArray[np.float64]
-) -> tuple[float, NDArray[np.float64]]:
-    mean = float(weights @ values / weights.sum())
-    return mean, weights * (values - mean) / weights.mean()
+def _weigh(
+    sample: Sample,
+    propensity: Propensity,
+    weights: NDArray[np.float64],
+    *,
+    arm: bool,
+    target: str,
+) -> Adjusted:
+    """Weigh the outcomes, the weights being estimated."""
+    found = _weighted_mean(sample, weights)
+    slope = _slope(propensity, weights, arm=arm, target=target)
+    pull = propensity.design.T @ (slope * (sample.outcome - found.mean))
+    own = propensity.influence(pull, careful=sample.careful)
+    return Adjusted(found.mean, found.influence + own, weights)
 
 
-def _regress(
-    design: NDArray[np.float64],
-    outcome: NDArray[np.float64],
+def _weigh_alike(
+    sample: Sample,
+    propensity: Propensity,
+    weights: NDArray[np.float64],
+    asked: NDArray[np.bool_],
+    *,
+    arm: bool,
+    target: str,
+) -> Adjusted:
+    """Weigh the outcomes by calibrated weights.
+
+    Weights that give every column the target's mean weigh what a regression on the
+    columns explains to the same sum whatever they are: its residuals carry the error.
+    """
+    design, n = sample.design, len(weights)
+    rows = np.flatnonzero(weights)
+    inside, own = design[rows], weights[rows]
+    factor = _factorise((inside * own[:, None]).T @ inside, len(rows))
+    beta = factor @ (inside.T @ (own * sample.outcome[rows]))
+    fitted = design @ beta
+    mean = float(weights @ sample.outcome)
+    rest = np.zeros(n)
+    rest[rows] = sample.outcome[rows] - fitted[rows]
+    if sample.careful:
+        left = 1.0 - own * leverage_of(inside, factor)
+        rest[rows] = np.where(left > ALONE, rest[rows] / np.maximum(left, ALONE), 0.0)
+    influence = np.where(asked, (n / asked.sum()) * (fitted - fitted[asked].mean()), 0)
+    slope = _slope(propensity, weights, arm=arm, target=target)
+    pull = propensity.design.T @ (slope * rest)
+    own_part = propensity.influence(pull, careful=sample.careful)
+    return Adjusted(mean, influence + n * weights * rest + own_part, weights)
+
+
+def _predict(
+    sample: Sample,
+    propensity: Propensity,
     member: NDArray[np.bool_],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Fit least squares within a group; return fits for all and influence."""
+    asked: NDArray[np.bool_],
+    weights: NDArray[np.float64] | None,
+    *,
+    arm: bool,
+    target: str,
+) -> Adjusted:
+    """Predict the target from a regression, perhaps adding its weighted residuals."""
+    design, outcome, n = sample.design, sample.outcome, len(member)
     inside = design[member]
     gram = inside.T @ inside
-    if np.linalg.matrix_rank(gram / len(inside), tol=1e-10) < design.shape[1]:
-        raise ValueError(
-            f"a group of {len(inside)} customers is too small, or too uniform in its "
-            "covariates, for a regression; leave covariates out."
-        )
-    beta = np.linalg.solve(gram, inside.T @ outcome[member])
+    factor = _factorise(gram, len(inside))
+    beta = factor @ (inside.T @ outcome[member])
     fitted = design @ beta
-    scores = design * (member * (outcome - fitted))[:, None]
-    return fitted, np.linalg.solve(gram / len(design), scores.T).T
+    rest = np.where(member, outcome - fitted, 0.0)
+    alone = rest.copy()
+    if sample.careful or sample.crossed:
+        left = 1.0 - leverage_of(inside, factor)
+        alone[member] = np.where(
+            left > ALONE, rest[member] / np.maximum(left, ALONE), 0
+        )
+    towards = asked @ design / asked.sum()
+    mean = float(towards @ beta)
+    influence = np.where(asked, (n / asked.sum()) * (fitted - mean), 0.0)
+    added = np.zeros(n)
+    if weights is not None:
+        towards = towards - weights @ design
+        # The residual of each row is that of the fit without it: cross-fitting in
+        # as many folds as there are rows, which no order of the rows can change.
+        weighed = alone if sample.crossed else rest
+        more = float(weights @ weighed)
+        own = n * weights * (weighed - more)
+        slope = _slope(propensity, weights, arm=arm, target=target)
+        pull = propensity.design.T @ (slope * (weighed - more))
+        influence += own + propensity.influence(pull, careful=sample.careful)
+        added, mean = weights, mean + more
+    share = np.where(member, design @ (factor @ towards), 0.0)
+    far = alone if sample.careful else rest
+    return Adjusted(mean, influence + n * share * far, share + added)
 
 
-def _scaled(design: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Centre and scale the covariates: the same model, better conditioned."""
-    if design.shape[1] == 1:
-        return design
-    values = design[:, 1:]
-    values = (values - values.mean(axis=0)) / values.std(axis=0)
-    return np.column_stack([design[:, :1], values])
+def _slope(
+    propensity: Propensity,
+    weights: NDArray[np.float64],
+    *,
+    arm: bool,
+    target: str,
+) -> NDArray[np.float64]:
+    """Differentiate a group's weights, adding up to one, with respect to the logit.
+
+    The odds have themselves as derivative; 1 / p has 1 - 1 / p, 1 / (1 - p) the odds.
+    """
+    if target == "treated":
+        return weights
+    return -weights * (1.0 - propensity.chance) if arm else weights * propensity.chance
 
 
-def _logistic(logit: NDArray[np.float64]) -> NDArray[np.float64]:
-    return 1.0 / (1.0 + np.exp(-logit))
-
-
-def _no_overlap(comparison: Comparison) -> str:
-    return (
-        f"no overlap: the covariates {list(comparison.terms)} tell the two groups "
-        "apart (almost) exactly, so nobody can stand in for anybody. Leave out what "
-        "decides the group, or compare fewer customers."
+def _factorise(gram: NDArray[np.float64], size: int) -> NDArray[np.float64]:
+    """Invert a regression's cross-products, or say why it cannot be fitted."""
+    scale = np.sqrt(np.diag(gram))
+    if (scale > 0.0).all():
+        scaled = gram / np.outer(scale, scale)
+        if np.linalg.matrix_rank(scaled, tol=1e-10, hermitian=True) == len(gram):
+            return np.linalg.inv(scaled) / np.outer(scale, scale)
+    raise ValueError(
+        f"a group of {size} customers is too small, or too uniform in its "
+        "covariates, for a regression; leave covariates out."
     )

@@ -43,15 +43,16 @@ def doubt_groups(
     design = read.mapping.orders.design if read.mapping.orders else ""
     if design == "ever-failed":
         return NEVER_FAIR
+    first = design == "order-based" and read.mapping.orders.index == "first"
     if adjusted:
-        return ""
+        return NO_PAST if first else ""
     # What a table made of an order log knows; what the mapping of another names.
     names = list(KNOWN_BEFORE)
     if read.mapping.orders is None:
         names = [each.name for each in read.covariates]
         names += [each.name_before for each in read.outcomes if each.before]
     said = [HEAVY_FAILED] if design == "customer-based" else []
-    if design == "order-based" and read.mapping.orders.index == "first":
+    if first:
         said.append(NO_PAST)
     said.append(
         tell_unlike(
