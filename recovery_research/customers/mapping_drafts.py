@@ -146,6 +146,11 @@ def guess_roles(guesses: list[ColumnGuess], wanted: list[str]) -> dict[str, str]
                 break
     if "weeks_observed" in roles and "left" not in roles:
         del roles["weeks_observed"]
+    # Of customers, having left says when only beside how long they were followed;
+    # without that it is an outcome like another.
+    followed = "weeks_observed" in roles or {"observed_until", "order_time"} <= {*roles}
+    if "weeks_observed" in wanted and "left" in roles and not followed:
+        del roles["left"]
     return roles
 
 
