@@ -7,6 +7,7 @@ import pandas as pd
 from recovery_research.analyses.designs import group_by_exposure
 from recovery_research.analyses.groups import FAILED
 from recovery_research.analyses.ratios import paradox_ratio
+from recovery_research.customers.group_doubts import add_doubts
 from recovery_research.customers.questions import (
     contrast_groups,
     list_questions,
@@ -75,6 +76,26 @@ def has_ratios(read: Customers, outcome: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def compare_ratios(read: Customers | None) -> pd.DataFrame:
+    """Compare each group's amounts with those of customers without a problem.
+
+    Returns
+    -------
+    DataFrame
+        The fields of `RatioEstimate`, a row for each amount and failed group; what
+        must be said of every difference between the groups is in the note. Empty if
+        there is no file, or no ratio can be had.
+    """
+    frames = [
+        paradox_ratio(read.customers, outcome=name, treated=group).to_frame()
+        for name in list_outcomes(read, kind="amount")
+        for group in find_groups(read.customers)
+    ]
+    if not frames:
+        return pd.DataFrame(columns=["outcome", "treated", "note"])
+    return add_doubts(read, pd.concat(frames, ignore_index=True))
 
 
 def contrast_outcomes(read: Customers | None) -> pd.DataFrame:

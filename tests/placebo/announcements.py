@@ -11,12 +11,12 @@ import pandas as pd
 
 import recovery_research as rr
 from recovery_research.customers import (
+    beside,
     group_answers,
     group_changes,
     group_probes,
     questions,
 )
-from recovery_research.customers.beside import find_groups
 from recovery_research.customers.reading import Customers
 
 METHODS = ("regression", "ipw", "aipw")
@@ -74,21 +74,8 @@ def adjusted(read: Customers) -> Iterator[Announcement]:
 
 def as_ratios(read: Customers) -> Iterator[Announcement]:
     """Ratios of mean amounts."""
-    if read.shape == "complaints":
-        return
-    amounts = [each.name for each in read.outcomes if each.kind == "amount"]
-    for group in find_groups(read.customers):
-        for outcome in amounts:
-            try:
-                found = rr.paradox_ratio(
-                    read.customers, outcome=outcome, treated=group
-                ).to_frame()
-            except ValueError as error:
-                found = pd.DataFrame([{"note": str(error)}])
-            found = found.assign(outcome=outcome, treated=group)
-            yield from rows_of(
-                found, "paradox_ratio", ("outcome", "treated"), centre=1.0
-            )
+    table = beside.compare_ratios(read)
+    yield from rows_of(table, "paradox_ratio", ("outcome", "treated"), centre=1.0)
 
 
 def as_shares(read: Customers) -> Iterator[Announcement]:
