@@ -97,7 +97,37 @@ def adjust_groups(
         "bounds_source", "better", "covariates", "note",
     ]  # fmt: skip
     table = count_whole(pd.DataFrame(rows).reindex(columns=columns))
-    return judge(read, table)
+    return judge(read, doubt_adjusted(read, table, confidence=confidence))
+
+
+def doubt_adjusted(
+    read: Customers, table: pd.DataFrame, *, confidence: float
+) -> pd.DataFrame:
+    """Tell of adjusted rows whose groups differed before, adjusted the same way.
+
+    What was measured before cannot have been changed by what came after: where the
+    adjustment leaves a difference there, it leaves one in what followed as well.
+    """
+    # It is built on this file.
+    from recovery_research.customers.group_probes import check_placebos
+
+    placebos = check_placebos(read, confidence=confidence)
+    told = {}
+    if "passed" in placebos:
+        for row in placebos[placebos["passed"].eq(False)].itertuples():
+            outcome = str(row.outcome).removesuffix("_before")
+            told[outcome, row.treated] = (
+                "adjusted the same way, the groups differed before anything happened: "
+                f"{row.estimate:+.3g} ({row.ci_low:+.3g} to {row.ci_high:+.3g})"
+            )
+    notes = []
+    for row in table.itertuples():
+        note = row.note if isinstance(row.note, str) else ""
+        if str(row.view).startswith("adjusted") and not pd.isna(row.estimate):
+            doubt = told.get((row.outcome, row.treated), "")
+            note = "; ".join(part for part in (note, doubt) if part)
+        notes.append(note)
+    return table.assign(note=notes)
 
 
 def say_in_short(read: Customers, adjusted: pd.DataFrame) -> list[str]:
