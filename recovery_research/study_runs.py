@@ -6,6 +6,7 @@ import os
 import pickle
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -43,10 +44,25 @@ def do_all(
     with bar:
         for task, rows in work_off(job, to_do, n_processes):
             done[task] = rows
-            if shelf is not None:
-                shelf.keep(task, rows)
+            if shelf is not None and not keep_if_possible(shelf, task, rows):
+                shelf = None
             bar.update()
     return done
+
+
+def keep_if_possible(shelf: Shelf, task: Task, rows: list[list[Any]]) -> bool:
+    """Keep a batch, or say that none is kept any more: hours of work are not lost."""
+    try:
+        shelf.keep(task, rows)
+    except OSError as error:
+        warnings.warn(
+            f"{shelf.folder}: batches cannot be kept there ({error.strerror}); the "
+            "diagnosis goes on without.",
+            RuntimeWarning,
+            stacklevel=4,
+        )
+        return False
+    return True
 
 
 def choose_processes(job: Job, tasks: list[Task], processes: int | None) -> int:
