@@ -109,7 +109,7 @@ def making_whole(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
             put_in_place(fresh, path)
         else:
             sync_tree(fresh)
-            _link(fresh, path)
+            _name(fresh, path)
             sync_folder(path.parent)
     finally:
         with suppress(OSError):
@@ -268,10 +268,11 @@ def _encode(content: str | bytes) -> bytes:
     return content.encode("utf-8") if isinstance(content, str) else content
 
 
-def _link(fresh: Path, path: Path) -> None:
+def _name(fresh: Path, path: Path) -> None:
     """Give a file a name that must be free."""
     try:
         os.link(fresh, path)
+        os.unlink(fresh)
     except FileExistsError:
         raise
     except OSError:

@@ -88,11 +88,12 @@ class Shelf:
             The folder; its name is the id of the run.
         """
         with self.lock():
+            make_folder(self.folder / STAGING)
             stage = self.folder / STAGING / self._make_id(started)
-            make_folder(stage)
             alive = alive_lock(stage)
             alive.take()
         try:
+            stage.mkdir()
             # Room for an honest record when the disk is full at the end.
             write_whole(stage / BALLAST, b"\0" * BALLAST_BYTES)
             yield stage
@@ -139,9 +140,10 @@ class Shelf:
         with self.lock():
             for place in (self.reports, self.reports / LATEST, self.folder):
                 clear_parts(place, older_than=time.time() - PART_SECONDS)
-            for stage in sorted(path for path in staging.iterdir() if path.is_dir()):
+            for path in sorted(staging.iterdir()):
                 # What cannot be put away, another user's perhaps, stops no new run.
                 with suppress(OSError):
+                    stage = path if path.is_dir() else path.with_suffix("")
                     self._put_away(stage, bury)
             self._mend_latest()
 
@@ -222,8 +224,9 @@ class Shelf:
         if not alive.take():
             return
         try:
-            drop_ballast(stage)
-            bury(stage)
+            if stage.is_dir():
+                drop_ballast(stage)
+                bury(stage)
             if stage.is_dir():
                 make_folder(self.folder / FAILED)
                 put_in_place(stage, self.folder / FAILED / stage.name)
