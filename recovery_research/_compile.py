@@ -1,12 +1,19 @@
 """Compiling the inner loop, with a cache on disk wherever one can be kept."""
 
 import hashlib
+import itertools
+import logging
+import os
+import pickle
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numba
+
+_log = logging.getLogger("recovery_research")
 
 
 def compiled(function: Callable) -> Callable:
@@ -32,25 +39,26 @@ def compile_with(function: Callable, **more: Any) -> Callable:
     """
     options = {"nogil": True, "error_model": "numpy", **more}
     try:
-        return watch_every_source(numba.njit(cache=True, **options)(function))
+        return keep_safely(numba.njit(cache=True, **options)(function))
     except (RuntimeError, AttributeError, OSError):
         return numba.njit(**options)(function)
 
 
-def watch_every_source(dispatcher: Callable) -> Callable:
-    """Keep what was compiled under a name that changes when any of the files does.
+def keep_safely(dispatcher: Callable) -> Callable:
+    """Keep what was compiled where no damage to it can do harm.
 
-    By itself Numba watches only the file a function stands in. What it calls in other
-    files is part of the compiled code too, and would be run as it was before an edit.
+    By itself Numba believes whatever lies in its cache: half a file stops every process
+    for good, and machine code with a wrong byte in it is run. A full disk stops it,
+    too. Nor does it watch other files than the one a function stands in, though what it
+    calls there is part of the compiled code.
     """
-    from numba.core.caching import IndexDataCacheFile
-
     kept = dispatcher._cache  # no public way; AttributeError: not cached at all
-    kept._cache_file = IndexDataCacheFile(
+    kept._cache_file = _files_class()(
         cache_path=kept.cache_path,
         filename_base=f"{kept._impl.filename_base}.{digest_sources()}",
         source_stamp=kept._impl.locator.get_source_stamp(),
     )
+    kept._impl.locator.ensure_cache_path = lambda: None  # saving says what is wrong
     return dispatcher
 
 
@@ -61,3 +69,87 @@ def digest_sources() -> str:
     for path in sorted(Path(__file__).parent.glob("_*.py")):
         together.update(path.read_bytes())
     return together.hexdigest()[:12]
+
+
+@cache
+def _files_class() -> type:
+    from numba.core.caching import IndexDataCacheFile
+
+    class SignedCacheFile(IndexDataCacheFile):
+        """Numba's cache files, each with the hash of its content before it.
+
+        What does not fit its hash is not even unpickled: it is compiled anew and
+        written over. What cannot be written is compiled anew the next time.
+        """
+
+        def load(self, key):
+            try:
+                return super().load(key)
+            except OSError:
+                return None
+
+        def save(self, key, data):
+            try:
+                self._save_anew(key, data)
+            except OSError as error:
+                _say_unkept(self._cache_path, str(error.strerror))
+
+        def _save_anew(self, key, data):
+            overloads = self._load_index()
+            if key not in overloads:
+                names = map(self._data_name, itertools.count(1))
+                taken = set(overloads.values())
+                overloads[key] = next(name for name in names if name not in taken)
+            # The index last: it never leads to another function's code of before.
+            self._save_data(overloads[key], data)
+            self._save_index(overloads)
+
+        def _load_index(self):
+            kept = self._read(self._index_path)
+            if kept is None or kept[:2] != (self._version, self._source_stamp):
+                return {}
+            return kept[2]
+
+        def _save_index(self, overloads):
+            self._write(
+                self._index_path, (self._version, self._source_stamp, overloads)
+            )
+
+        def _load_data(self, name):
+            return self._read(self._data_path(name))
+
+        def _save_data(self, name, data):
+            self._write(self._data_path(name), data)
+
+        def _read(self, path):
+            try:
+                content = Path(path).read_bytes()
+            except OSError:
+                return None
+            sign, said = content[:32], content[32:]
+            if len(sign) < 32 or sign != hashlib.sha256(said).digest():
+                return None
+            # Whole, but written by a library of another version.
+            with suppress(Exception):
+                return pickle.loads(said)
+            return None
+
+        def _write(self, path, what):
+            said = self._dump(what)
+            if Path(path).is_dir():
+                raise IsADirectoryError(21, os.strerror(21), path)
+            with self._open_for_write(path) as file:
+                file.write(hashlib.sha256(said).digest() + said)
+
+    return SignedCacheFile
+
+
+@cache
+def _say_unkept(folder: str, reason: str) -> None:
+    """Say once that the cache cannot be kept; a simulation is none the worse for it."""
+    _log.warning(
+        "%s: what was compiled cannot be kept there (%s); it is compiled anew in every "
+        "process.",
+        folder,
+        reason,
+    )

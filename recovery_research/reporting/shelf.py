@@ -140,10 +140,11 @@ class Shelf:
         with self.lock():
             for place in (self.reports, self.reports / LATEST, self.folder):
                 clear_parts(place, older_than=time.time() - PART_SECONDS)
-            for path in sorted(staging.iterdir()):
+            # Each has a lock beside it, which may be all that was left.
+            stages = {p if p.is_dir() else p.with_suffix("") for p in staging.iterdir()}
+            for stage in sorted(stages):
                 # What cannot be put away, another user's perhaps, stops no new run.
                 with suppress(OSError):
-                    stage = path if path.is_dir() else path.with_suffix("")
                     self._put_away(stage, bury)
             self._mend_latest()
 
