@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import llvmlite
 import numba
 
 _log = logging.getLogger("recovery_research")
@@ -59,6 +60,7 @@ def keep_safely(dispatcher: Callable) -> Callable:
         source_stamp=kept._impl.locator.get_source_stamp(),
     )
     kept._impl.locator.ensure_cache_path = lambda: None  # saving says what is wrong
+    kept._impl.rebuild = _forgive(kept._impl.rebuild)
     return dispatcher
 
 
@@ -69,6 +71,17 @@ def digest_sources() -> str:
     for path in sorted(Path(__file__).parent.glob("_*.py")):
         together.update(path.read_bytes())
     return together.hexdigest()[:12]
+
+
+def _forgive(rebuild: Callable) -> Callable:
+    """Return a way to rebuild kept code that gives nothing where it cannot."""
+
+    def rebuild_or_not(*args: Any) -> Any:
+        with suppress(Exception):
+            return rebuild(*args)
+        return None
+
+    return rebuild_or_not
 
 
 @cache
@@ -83,10 +96,10 @@ def _files_class() -> type:
         """
 
         def load(self, key):
-            try:
-                return super().load(key)
-            except OSError:
-                return None
+            name = self._load_index().get(key)
+            kept = None if name is None else self._read(self._data_path(name))
+            # Two processes may have given the same name to code of two kinds.
+            return kept[1] if kept is not None and kept[0] == key else None
 
         def save(self, key, data):
             try:
@@ -95,31 +108,26 @@ def _files_class() -> type:
                 _say_unkept(self._cache_path, str(error.strerror))
 
         def _save_anew(self, key, data):
+            os.makedirs(self._cache_path, exist_ok=True)
             overloads = self._load_index()
             if key not in overloads:
                 names = map(self._data_name, itertools.count(1))
                 taken = set(overloads.values())
                 overloads[key] = next(name for name in names if name not in taken)
-            # The index last: it never leads to another function's code of before.
-            self._save_data(overloads[key], data)
+            self._write(self._data_path(overloads[key]), (key, data))
             self._save_index(overloads)
 
         def _load_index(self):
             kept = self._read(self._index_path)
-            if kept is None or kept[:2] != (self._version, self._source_stamp):
+            if kept is None or kept[0] != self._made_by():
                 return {}
-            return kept[2]
+            return kept[1]
 
         def _save_index(self, overloads):
-            self._write(
-                self._index_path, (self._version, self._source_stamp, overloads)
-            )
+            self._write(self._index_path, (self._made_by(), overloads))
 
-        def _load_data(self, name):
-            return self._read(self._data_path(name))
-
-        def _save_data(self, name, data):
-            self._write(self._data_path(name), data)
+        def _made_by(self):
+            return self._version, llvmlite.__version__, self._source_stamp
 
         def _read(self, path):
             try:
@@ -129,15 +137,13 @@ def _files_class() -> type:
             sign, said = content[:32], content[32:]
             if len(sign) < 32 or sign != hashlib.sha256(said).digest():
                 return None
-            # Whole, but written by a library of another version.
+            # Whole, and yet perhaps what another version has written.
             with suppress(Exception):
                 return pickle.loads(said)
             return None
 
         def _write(self, path, what):
             said = self._dump(what)
-            if Path(path).is_dir():
-                raise IsADirectoryError(21, os.strerror(21), path)
             with self._open_for_write(path) as file:
                 file.write(hashlib.sha256(said).digest() + said)
 
