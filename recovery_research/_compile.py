@@ -13,6 +13,7 @@ from typing import Any
 
 import llvmlite
 import numba
+from numba.core.caching import IndexDataCacheFile
 
 _log = logging.getLogger("recovery_research")
 
@@ -54,7 +55,7 @@ def keep_safely(dispatcher: Callable) -> Callable:
     calls there is part of the compiled code.
     """
     kept = dispatcher._cache  # no public way; AttributeError: not cached at all
-    kept._cache_file = _files_class()(
+    kept._cache_file = SignedCacheFile(
         cache_path=kept.cache_path,
         filename_base=f"{kept._impl.filename_base}.{digest_sources()}",
         source_stamp=kept._impl.locator.get_source_stamp(),
@@ -84,70 +85,64 @@ def _forgive(rebuild: Callable) -> Callable:
     return rebuild_or_not
 
 
-@cache
-def _files_class() -> type:
-    from numba.core.caching import IndexDataCacheFile
+class SignedCacheFile(IndexDataCacheFile):
+    """Numba's cache files, each with the hash of its content before it.
 
-    class SignedCacheFile(IndexDataCacheFile):
-        """Numba's cache files, each with the hash of its content before it.
+    What does not fit its hash is not even unpickled: it is compiled anew and
+    written over. What cannot be written is compiled anew the next time.
+    """
 
-        What does not fit its hash is not even unpickled: it is compiled anew and
-        written over. What cannot be written is compiled anew the next time.
-        """
+    def load(self, key):
+        name = self._load_index().get(key)
+        kept = None if name is None else self._read(self._data_path(name))
+        # Two processes may have given the same name to code of two kinds.
+        return kept[1] if kept is not None and kept[0] == key else None
 
-        def load(self, key):
-            name = self._load_index().get(key)
-            kept = None if name is None else self._read(self._data_path(name))
-            # Two processes may have given the same name to code of two kinds.
-            return kept[1] if kept is not None and kept[0] == key else None
+    def save(self, key, data):
+        try:
+            self._save_anew(key, data)
+        except OSError as error:
+            _say_unkept(self._cache_path, str(error.strerror))
 
-        def save(self, key, data):
-            try:
-                self._save_anew(key, data)
-            except OSError as error:
-                _say_unkept(self._cache_path, str(error.strerror))
+    def _save_anew(self, key, data):
+        os.makedirs(self._cache_path, exist_ok=True)
+        overloads = self._load_index()
+        if key not in overloads:
+            names = map(self._data_name, itertools.count(1))
+            taken = set(overloads.values())
+            overloads[key] = next(name for name in names if name not in taken)
+        self._write(self._data_path(overloads[key]), (key, data))
+        self._save_index(overloads)
 
-        def _save_anew(self, key, data):
-            os.makedirs(self._cache_path, exist_ok=True)
-            overloads = self._load_index()
-            if key not in overloads:
-                names = map(self._data_name, itertools.count(1))
-                taken = set(overloads.values())
-                overloads[key] = next(name for name in names if name not in taken)
-            self._write(self._data_path(overloads[key]), (key, data))
-            self._save_index(overloads)
+    def _load_index(self):
+        kept = self._read(self._index_path)
+        if kept is None or kept[0] != self._made_by():
+            return {}
+        return kept[1]
 
-        def _load_index(self):
-            kept = self._read(self._index_path)
-            if kept is None or kept[0] != self._made_by():
-                return {}
-            return kept[1]
+    def _save_index(self, overloads):
+        self._write(self._index_path, (self._made_by(), overloads))
 
-        def _save_index(self, overloads):
-            self._write(self._index_path, (self._made_by(), overloads))
+    def _made_by(self):
+        return self._version, llvmlite.__version__, self._source_stamp
 
-        def _made_by(self):
-            return self._version, llvmlite.__version__, self._source_stamp
-
-        def _read(self, path):
-            try:
-                content = Path(path).read_bytes()
-            except OSError:
-                return None
-            sign, said = content[:32], content[32:]
-            if len(sign) < 32 or sign != hashlib.sha256(said).digest():
-                return None
-            # Whole, and yet perhaps what another version has written.
-            with suppress(Exception):
-                return pickle.loads(said)
+    def _read(self, path):
+        try:
+            content = Path(path).read_bytes()
+        except OSError:
             return None
+        sign, said = content[:32], content[32:]
+        if len(sign) < 32 or sign != hashlib.sha256(said).digest():
+            return None
+        # Whole, and yet perhaps what another version has written.
+        with suppress(Exception):
+            return pickle.loads(said)
+        return None
 
-        def _write(self, path, what):
-            said = self._dump(what)
-            with self._open_for_write(path) as file:
-                file.write(hashlib.sha256(said).digest() + said)
-
-    return SignedCacheFile
+    def _write(self, path, what):
+        said = self._dump(what)
+        with self._open_for_write(path) as file:
+            file.write(hashlib.sha256(said).digest() + said)
 
 
 @cache
