@@ -13,6 +13,8 @@ from recovery_research.reporting import history as history_module
 from recovery_research.reporting import history_cache
 from recovery_research.reporting.history import read_history
 from recovery_research.reporting.history_cache import CACHE_FILE
+from recovery_research.reporting.index import write_index
+from recovery_research.reporting.shelf import Shelf
 
 
 @pytest.mark.fault(
@@ -160,3 +162,32 @@ def test_what_stands_beside_a_history_cache_is_not_mixed_into_it(tmp_path, besid
     assert read_history(tmp_path) == before
     lay_run(tmp_path, 1)
     assert len(read_history(tmp_path).runs) == 2
+
+
+ODD = [
+    b"", b"{", b"[]", b"7", b"null", b"\xff\xfe", b"[" * 100_000, b'{"a":' * 50_000,
+    b'{"notices": 7}', b'{"notices": [7]}', b'{"notices": [{"odd": 1}]}',
+    b'{"notices": "text"}', b'{"checked": 5}', b'{"checked": "soon"}',
+    b'{"checked": "0001-01-01T00:00:00+23:59"}', b'{"host": 5, "pid": "x"}',
+    b'{"host": null, "pid": null}', b'{"host": "a", "pid": 1e999}',
+    b'{"notices": [{"event": 1, "channel": [], "ok": "no", "error": {}, "seconds": "s"}]}',
+]  # fmt: skip
+
+
+@pytest.mark.fault(
+    event="Notes beside a run, or lock files, are damaged in any way",
+    survives="every run, the index and the history",
+)
+def test_damaged_notes_and_locks_stop_nothing(tmp_path):
+    made = lay_run(tmp_path, seed=1)
+    index = write_index(tmp_path).read_text()
+    assert made.name in index
+    for content in ODD:
+        for name in ("notices.json", "checked.json"):
+            (made / name).write_bytes(content)
+        (tmp_path / ".index.lock").write_bytes(content)
+        (made.parent / ".lock").write_bytes(content)
+        page = write_index(tmp_path).read_text()
+        assert made.name in page, content[:40]
+        with Shelf(tmp_path, made.parent.name).lock():
+            assert len(read_history(tmp_path).runs) == 1

@@ -42,7 +42,8 @@ def read_check(folder: Path) -> datetime | None:
     datetime or None
         In UTC.
     """
-    with suppress(OSError, ValueError, KeyError, TypeError):
+    odd = (ValueError, KeyError, TypeError, OverflowError, RecursionError)
+    with suppress(OSError, *odd):
         said = json.loads((folder / CHECK_FILE).read_bytes())["checked"]
         return datetime.fromisoformat(said).astimezone(UTC)
     return None

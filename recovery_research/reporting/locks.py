@@ -184,7 +184,7 @@ def read_holder(path: Path) -> Holder | None:
         # Measuring makes a file, and a process here needs no age.
         age = 0.0 if host == platform.node() else _measure_age(path)
         return Holder(host, pid, path, age)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
 
 

@@ -70,6 +70,16 @@ def read_notices(folder: Path) -> list[Notice]:
     """
     try:
         kept = json.loads((folder / NOTICES_FILE).read_bytes())
-        return [Notice(**notice) for notice in kept["notices"]]
-    except (OSError, ValueError, KeyError, TypeError):
+        notices = [Notice(**notice) for notice in kept["notices"]]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return []
+    return [] if any(map(_is_odd, notices)) else notices
+
+
+def _is_odd(notice: Notice) -> bool:
+    texts = (notice.event, notice.channel, notice.error)
+    return not (
+        all(isinstance(text, str) for text in texts)
+        and isinstance(notice.ok, bool)
+        and isinstance(notice.seconds, int | float)
+    )
