@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 PYTEST := $(BIN)/python -m pytest -n auto
 
-.PHONY: help report reports lab test test-long placebo check format bench calibrate lock clean
+.PHONY: help report reports lab test test-long faults placebo check format bench calibrate lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | \
@@ -41,6 +41,9 @@ test: $(READY) ## run the tests
 
 test-long: $(READY) ## run the long checks: statistics, faults, planted mutants
 	$(PYTEST) -m slow
+
+faults: $(READY) ## print what may happen and what survives it; RUN=1 tries it all
+	@$(BIN)/python -m tests.fault_table $(if $(WRITE),--write) $(if $(RUN),--run)
 
 placebo: $(READY) ## count what analyses announce where nothing happens; LOGS=500, hours
 	$(BIN)/python -m tests.placebo --logs $(LOGS)

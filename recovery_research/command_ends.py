@@ -12,6 +12,7 @@ import click
 if TYPE_CHECKING:
     from recovery_research.reporting.choices import Layer
     from recovery_research.reporting.comparisons import Change
+    from recovery_research.reporting.locks import Holder
     from recovery_research.reporting.runs import ReportRun
 
 EXIT_BAD_INPUT = 2
@@ -127,9 +128,9 @@ def _print_page(run: ReportRun, reports: Path) -> None:
         fail(f"the report is complete, {run.page}, but {error}", EXIT_NOT_WRITTEN)
 
 
-def _say_busy(holder: object) -> None:
-    who = holder or "another process"
-    click.echo(f"{who} runs this report; waiting for its end", err=True)
+def _say_busy(holder: Holder | None) -> None:
+    who, advice = holder or "another process", holder.advice if holder else ""
+    click.echo(f"{who} runs this report; waiting for its end{advice}", err=True)
 
 
 def report_end(run: ReportRun) -> None:

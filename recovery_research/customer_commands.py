@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from .command_ends import EXIT_BAD_INPUT, EXIT_NOT_WRITTEN, fail
+from .whole_files import making_named, write_whole
 
 EPILOG = """\b
 Exit codes:
@@ -51,8 +52,7 @@ def map_(source: str, into: Path | None, **part: str | int) -> None:
         click.echo(draft, nl=False)
         return
     try:
-        with into.open("x", encoding="utf-8") as file:
-            file.write(draft)
+        write_whole(into, draft, overwrite=False)
     except FileExistsError:
         fail(f"{into} is there already; it is not overwritten.", EXIT_BAD_INPUT)
     except OSError as error:
@@ -90,7 +90,8 @@ def check(source: str, mapping: str, excluded: Path | None) -> None:
         fail(f"{found.name} cannot be analysed; see the errors above.", EXIT_BAD_INPUT)
     if excluded is not None:
         try:
-            found.read.excluded.to_csv(excluded, index=False, lineterminator="\n")
+            with making_named(excluded) as place:
+                found.read.excluded.to_csv(place, index=False, lineterminator="\n")
         except OSError as error:
             fail(f"cannot write {excluded}: {error.strerror}", EXIT_NOT_WRITTEN)
     click.echo(found.flow.to_string(index=False))

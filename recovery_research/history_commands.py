@@ -22,6 +22,7 @@ from recovery_research.command_ends import (
     fail,
     shorten,
 )
+from recovery_research.whole_files import making_named
 
 if TYPE_CHECKING:
     from recovery_research.reporting.comparisons import RunDifference
@@ -201,7 +202,8 @@ def diff(
         fail(str(error), EXIT_BAD_INPUT)
     if page is not None:
         try:
-            page.write_text(write_comparison(found), encoding="utf-8")
+            with making_named(page) as place:
+                place.write_text(write_comparison(found), encoding="utf-8")
         except OSError as error:
             fail(f"cannot write {page}: {error.strerror}", EXIT_NOT_WRITTEN)
     click.echo("\n".join(_describe_difference(found)))

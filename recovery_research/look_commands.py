@@ -13,6 +13,7 @@ from recovery_research.command_ends import (
     REPORTS_OPTION,
     fail,
 )
+from recovery_research.whole_files import make_folder, making_named
 
 KINDS = ("cron", "systemd", "github-actions", "gitlab-ci", "airflow", "dagster")
 
@@ -81,9 +82,10 @@ def schedule(project: Path | None, plan_file: Path, kind: str, **options) -> Non
     if there and not options["overwrite"]:
         fail(f"{folder / there[0]} is there; --overwrite replaces it.", EXIT_BAD_INPUT)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         for name, text in made.items():
-            (folder / name).write_text(text, encoding="utf-8")
+            with making_named(folder / name) as place:
+                place.write_text(text, encoding="utf-8")
             click.echo(str(folder / name))
     except OSError as error:
         fail(f"the schedule could not be written: {error}", EXIT_NOT_WRITTEN)

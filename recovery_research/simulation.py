@@ -173,9 +173,9 @@ def allot_columns(experiment: Experiment) -> dict[str, NDArray]:
 
 def require_memory(size: int, what: str, remedy: str) -> None:
     """Refuse work that needs more memory than there is, before it starts."""
-    import psutil
+    from .free_memory import available_memory
 
-    there = psutil.virtual_memory().available
+    there = available_memory()
     if size > 0.9 * there:
         raise MemoryError(
             f"{what} need {size / 1e9:,.1f} GB; {there / 1e9:,.1f} GB are free. "

@@ -6,9 +6,11 @@ import os
 import pickle
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any
@@ -43,10 +45,25 @@ def do_all(
     with bar:
         for task, rows in work_off(job, to_do, n_processes):
             done[task] = rows
-            if shelf is not None:
-                shelf.keep(task, rows)
+            if shelf is not None and not keep_if_possible(shelf, task, rows):
+                shelf = None
             bar.update()
     return done
+
+
+def keep_if_possible(shelf: Shelf, task: Task, rows: list[list[Any]]) -> bool:
+    """Keep a batch, or say that none is kept any more: hours of work are not lost."""
+    try:
+        shelf.keep(task, rows)
+    except OSError as error:
+        warnings.warn(
+            f"{shelf.folder}: batches cannot be kept there ({error.strerror}); the "
+            "diagnosis goes on without.",
+            RuntimeWarning,
+            stacklevel=4,
+        )
+        return False
+    return True
 
 
 def choose_processes(job: Job, tasks: list[Task], processes: int | None) -> int:
@@ -95,6 +112,24 @@ def end_with_parent() -> None:
         threading.Thread(target=wait, daemon=True).start()
 
 
+@contextmanager
+def no_imports_from_here() -> Iterator[None]:
+    """Have processes that are started meanwhile import nothing of the working folder.
+
+    A fresh process is started with `python -c`, which would look there first, and find
+    somebody's pickle.py.
+    """
+    before = os.environ.get("PYTHONSAFEPATH")
+    os.environ["PYTHONSAFEPATH"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONSAFEPATH"]
+        else:
+            os.environ["PYTHONSAFEPATH"] = before
+
+
 def work_off(
     job: Job, tasks: list[Task], n_processes: int
 ) -> Iterator[tuple[Task, list[list[Any]]]]:
@@ -104,11 +139,13 @@ def work_off(
             yield task, do_task(job, task)
         return
     # Fresh processes, not forked ones: a fork would copy locks held by threads.
-    pool = ProcessPoolExecutor(
-        n_processes, mp_context=get_context("spawn"), initializer=end_with_parent
-    )
+    with no_imports_from_here():
+        pool = ProcessPoolExecutor(
+            n_processes, mp_context=get_context("spawn"), initializer=end_with_parent
+        )
     try:
-        running = {pool.submit(do_task, job, task): task for task in tasks}
+        with no_imports_from_here():
+            running = {pool.submit(do_task, job, task): task for task in tasks}
         for future in as_completed(running):
             yield running[future], future.result()
     except BrokenProcessPool as error:

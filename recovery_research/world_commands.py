@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from .command_ends import EXIT_BAD_INPUT, EXIT_NOT_WRITTEN, fail
+from .whole_files import make_folder
 
 EXIT_MISSED = 3
 
@@ -25,7 +26,7 @@ def calibrate(into: Path | None) -> None:
 
     folder = source_root() / "data" if into is None else into
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         calibration = fit_world()
         written = write_calibration(calibration, folder)
     except OSError as error:

@@ -24,7 +24,7 @@ LONGEST_FILE, LONGEST_BODY = 350, 50
 ROOMS = {
     "words": ("near_names",),
     "loop": ("_compile", "_luck", "_mind", "_books", "_kernel", "_sums"),
-    "inputs": ("places", "ledgers", "coefficients", "worlds", "populations",
+    "inputs": ("places", "whole_files", "free_memory", "ledgers", "coefficients", "worlds", "populations",
                "policies", "justice", "experiments"),
     "simulation": ("simulation", "outcomes", "orders", "departures"),
     "analyses": ("analyses",),

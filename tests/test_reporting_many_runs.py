@@ -101,6 +101,10 @@ def add_field(document):
         (add_field, "run.json: provenance.more: Extra"),
     ],
 )
+@pytest.mark.fault(
+    event="A record is damaged deep inside",
+    survives="every other run; the damage is named",
+)
 def test_damage_is_named_though_it_is_deep_in_the_record(tmp_path, spoil, said):
     keep_run(tmp_path, 0)
     folder = keep_run(tmp_path, 1)

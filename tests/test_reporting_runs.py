@@ -143,6 +143,7 @@ def test_the_same_again_is_the_same_to_the_byte(good, folder):
 # ----------------------------------------------------------------- failed runs
 
 
+@pytest.mark.fault(event="A cell raises an error", survives="the last good report")
 def test_failed_cell_is_named_and_the_last_good_report_stays(failed, good, folder):
     assert failed.verdict == "cell failed"
     assert failed.exit_code == 3
@@ -229,6 +230,7 @@ def test_other_ends_are_told_truly(
     assert not Path(private[0]).exists()
 
 
+@pytest.mark.fault(event="A cell hangs for good", survives="an honest record")
 def test_a_cell_over_its_limit_is_stopped_even_if_it_will_not(tmp_path):
     stubborn = (
         "import time\nwhile True:\n    try:\n        time.sleep(60)\n"
@@ -246,6 +248,7 @@ def test_a_cell_over_its_limit_is_stopped_even_if_it_will_not(tmp_path):
     assert kernels() == set()
 
 
+@pytest.mark.fault(event="A run is over its time limit", survives="an honest record")
 def test_a_run_over_its_limit_is_stopped(tmp_path):
     cells = [SHORT, *["import time; time.sleep(1)"] * 9]
     notebook = write_notebook(tmp_path / "slow.ipynb", cells)
@@ -262,6 +265,7 @@ def test_limits_are_checked():
             Limits(cell_seconds=wrong)
 
 
+@pytest.mark.fault(event="The page cannot be written", survives="the last good report")
 def test_a_page_that_cannot_be_written_is_recorded(tmp_path, monkeypatch):
     def refuse(*_):
         raise OSError(28, "No space left on device")

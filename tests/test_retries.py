@@ -59,6 +59,10 @@ def test_what_has_run_runs_once_unless_asked():
     assert Retries(times=1, wait_seconds=3).wait_after(AWAY, 2) is None
 
 
+@pytest.mark.fault(
+    event="A kernel does not start",
+    survives="the report: it is started again",
+)
 def test_a_kernel_that_ran_nothing_is_started_again():
     waits = [Retries(wait_seconds=2).wait_after(NOT_STARTED, n) for n in (1, 2, 3)]
     assert waits == [2, 4, None]

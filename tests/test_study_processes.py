@@ -32,6 +32,10 @@ def wait_until(true, seconds):
 
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.fault(
+    event="The process that leads a diagnosis is killed",
+    survives="none of its workers",
+)
 def test_workers_end_with_the_process_that_started_them(sent, tmp_path):
     (tmp_path / "mine.py").write_text(SCRIPT)
     parent = subprocess.Popen(

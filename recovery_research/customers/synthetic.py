@@ -18,6 +18,7 @@ from recovery_research.experiments import Experiment
 from recovery_research.orders import tabulate_orders
 from recovery_research.policies import choose_policies
 from recovery_research.populations import load_population
+from recovery_research.whole_files import write_whole
 from recovery_research.worlds import load_world
 
 START = pd.Timestamp("2023-01-01")
@@ -46,8 +47,8 @@ def write_examples(folder: Path) -> list[Path]:
     }
     paths = []
     for name, frame in made.items():
-        frame.to_csv(folder / name, index=False, lineterminator="\n")
-        paths.append(folder / name)
+        text = frame.to_csv(index=False, lineterminator="\n")
+        paths.append(write_whole(folder / name, text))
     return paths
 
 

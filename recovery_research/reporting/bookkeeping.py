@@ -197,7 +197,7 @@ def bury_run(
 def _drop_broken_json(path: Path) -> None:
     try:
         json.loads(path.read_bytes())
-    except ValueError:
+    except (ValueError, RecursionError):
         path.unlink()
 
 

@@ -27,6 +27,8 @@ class OwnKernelManager(AsyncKernelManager):
     @property
     def kernel_spec(self) -> KernelSpec:
         """The running interpreter as a kernel."""
+        # Without -P: a notebook finds the modules beside it, as in JupyterLab. The
+        # launcher sees to it that the kernel itself is not made of them.
         command = [sys.executable, "-m", "ipykernel_launcher", "-f"]
         streams = f"--IPKernelApp.outstream_class={STREAM_CLASS}"
         return KernelSpec(

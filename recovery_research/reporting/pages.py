@@ -31,6 +31,7 @@ from recovery_research.reporting.wording import (
     format_seconds,
     show_value,
 )
+from recovery_research.whole_files import write_whole
 
 NO_DESCRIPTION = "Figure without a description"
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -134,12 +135,7 @@ def write_record_page(folder: Path, record: RunRecord) -> None:
         notebook = nbformat.read(folder / "report.ipynb", as_version=4)
     except (OSError, ValueError, AttributeError, nbformat.ValidationError):
         notebook = nbformat.v4.new_notebook()
-    page = folder / "report.html"
-    try:
-        page.write_text(write_page(notebook, record, folder), encoding="utf-8")
-    except OSError:
-        page.unlink(missing_ok=True)
-        raise
+    write_whole(folder / "report.html", write_page(notebook, record, folder))
 
 
 def _is_default(parameter: ParameterRecord) -> bool:

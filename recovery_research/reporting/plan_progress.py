@@ -67,8 +67,10 @@ class LineWriter(Listener):
         """Write once that a report waits."""
         if name not in self._waits:
             self._waits.add(name)
-            holder = read_holder(lock) or "another process"
-            self._write(f"{name}: {holder} runs this report; waiting for its end")
+            holder = read_holder(lock)
+            advice = holder.advice if holder else ""
+            who = holder or "another process"
+            self._write(f"{name}: {who} runs this report; waiting for its end{advice}")
 
     def log(self, name: str, level: int, text: str) -> None:
         """Write what a report logs, under its name."""

@@ -10,11 +10,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from recovery_research.free_memory import available_memory
 from recovery_research.reporting.delivery import find_stored
 from recovery_research.reporting.index import refresh_index
 from recovery_research.reporting.ingredients import trace_order
 from recovery_research.reporting.locks import Lock
-from recovery_research.reporting.memory import available_memory
 from recovery_research.reporting.orphans import sweep_all_orphans
 from recovery_research.reporting.plan_progress import Listener
 from recovery_research.reporting.plan_results import NOT_RUN, PlanEnd, ReportEnd

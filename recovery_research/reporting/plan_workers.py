@@ -34,7 +34,8 @@ class Worker:
 
     def __init__(self, inbox: queue.Queue) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "recovery_research.reporting.plan_workers"],
+            # -P: what lies in the working directory, json.py perhaps, is not imported.
+            [sys.executable, "-P", "-m", "recovery_research.reporting.plan_workers"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=package_environment(),

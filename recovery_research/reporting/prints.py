@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+
+from recovery_research.whole_files import making_whole
 
 PDF_FILE = "report.pdf"
 BROWSER_VARIABLE = "RECOVERY_RESEARCH_BROWSER"
@@ -82,8 +83,10 @@ def print_page(page: Path, pdf: Path | None = None) -> Path:
     """
     browser = find_browser()
     pdf = pdf if pdf is not None else page.with_name(PDF_FILE)
-    fresh = pdf.with_name(f".{pdf.name}-{secrets.token_hex(3)}")
-    with tempfile.TemporaryDirectory(prefix="rr-print-") as profile:
+    with (
+        making_whole(pdf) as fresh,
+        tempfile.TemporaryDirectory(prefix="rr-print-") as profile,
+    ):
         command = [
             browser,
             *_OPTIONS,
@@ -94,12 +97,8 @@ def print_page(page: Path, pdf: Path | None = None) -> Path:
         # It wants a home to write to, which a scheduled run need not have.
         surroundings = {**os.environ, "HOME": profile}
         said = _run_browser(command, surroundings)
-    try:
         if not fresh.is_file() or not fresh.read_bytes().startswith(b"%PDF"):
             raise PrintError(f"{Path(browser).name} printed no PDF: {said}")
-        os.replace(fresh, pdf)
-    finally:
-        fresh.unlink(missing_ok=True)
     return pdf
 
 

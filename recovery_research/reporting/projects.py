@@ -7,6 +7,7 @@ from pathlib import Path
 
 from recovery_research import __version__
 from recovery_research.places import PROJECT_FILE, source_root
+from recovery_research.whole_files import make_folder, sync_tree, write_whole
 
 _MARK = """\
 # This folder is a project of recovery_research. `recovery-research run NAME`, given
@@ -41,7 +42,7 @@ def make_project(folder: Path) -> Path:
     source = source_root() / "notebooks"
     if not source.is_dir():
         raise ValueError(f"this installation has no notebooks in {source}.")
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     shutil.copytree(
         source,
         folder / "notebooks",
@@ -49,5 +50,7 @@ def make_project(folder: Path) -> Path:
     )
     (folder / "reports").mkdir()
     text = _MARK.format(version=__version__)
-    (folder / PROJECT_FILE).write_text(text, encoding="utf-8")
+    sync_tree(folder)
+    # Last, for it is what makes the folder a project.
+    write_whole(folder / PROJECT_FILE, text)
     return folder

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from recovery_research.reporting.history import PastRun, read_history
 from recovery_research.reporting.shelf import FAILED, STAGING, Shelf
+from recovery_research.whole_files import rename_synced
 
 TRASH = ".trash-"
 
@@ -122,7 +122,7 @@ def delete_runs(reports: Path, doomed: Sequence[Doomed]) -> list[Doomed]:
             trash = one.run.folder.with_name(f"{TRASH}{one.run.folder.name}")
             # Out of sight first, so that a half-deleted run is never seen.
             with suppress(FileNotFoundError):
-                os.replace(one.run.folder, trash)
+                rename_synced(one.run.folder, trash)
                 gone.append(one)
         for parent in (shelf.folder, shelf.folder / FAILED):
             for trash in parent.glob(f"{TRASH}*"):

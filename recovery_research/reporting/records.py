@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +15,7 @@ from recovery_research.reporting.record_versions import (
     SCHEMA_VERSION,
     update_document,
 )
+from recovery_research.whole_files import write_whole
 
 RECORD_FILE = "run.json"
 Value = bool | int | float | str
@@ -162,14 +162,7 @@ def write_record(record: RunRecord, folder: Path) -> None:
         If it cannot be written; a record that was there before still is.
     """
     text = record.model_dump_json(indent=2) + "\n"
-    fresh = folder / f".{RECORD_FILE}"
-    try:
-        fresh.write_text(text, encoding="utf-8")
-        os.replace(fresh, folder / RECORD_FILE)
-    except OSError:
-        with suppress(OSError):
-            fresh.unlink()
-        raise
+    write_whole(folder / RECORD_FILE, text)
 
 
 def read_record(folder: Path) -> RunRecord:
