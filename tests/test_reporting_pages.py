@@ -169,10 +169,9 @@ def test_code_is_hidden_and_one_click_away():
     first = switches[0].find_next_sibling("pre")
     assert first.get_text() == "import numpy\n\nn = 1\n"
     style = soup.style.get_text()
-    assert ".source { display: none" in style
-    assert (
-        ".code[open] + .source, body:has(#show-code:checked) .columns .source" in style
-    )
+    assert ".cell > .source { display: none" in style
+    shown = "body:has(#show-code:checked) .columns .cell > .source { display: block"
+    assert f".cell > .code[open] + .source, {shown}" in style
     switch = soup.find(id="show-code")
     assert switch["type"] == "checkbox"
     assert switch.find_parent("header") is not None

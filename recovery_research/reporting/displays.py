@@ -11,6 +11,7 @@ from nbformat import NotebookNode
 
 from recovery_research.exhibits import METADATA_KEY
 from recovery_research.reporting.drawings import (
+    NO_DESCRIPTION,
     NO_DRAWING,
     DrawingError,
     clean_svg,
@@ -22,17 +23,17 @@ from recovery_research.reporting.prose import Prose
 from recovery_research.reporting.stills import (
     Interactive,
     NoStillError,
+    SlowStillError,
     draw_still,
     find_interactive,
 )
 
-NO_DESCRIPTION = "Figure without a description"
 LONGEST_JSON = 100_000
 PICTURES = ("svg+xml", "png", "jpeg", "gif", "webp", "bmp")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _SEEN = re.compile(r"<(img|svg|math|hr|progress|meter)[\s>]")
 # What Python says of an object that has no text of its own.
-_ADDRESS_ONLY = re.compile(r"<[\w.]+ object( at 0x[0-9a-f]+)?>")
+_ADDRESS_ONLY = re.compile(r"<[\w.]+( object)?( at 0x[0-9a-f]+)?>")
 _ONLY_TEX = re.compile(r"\s*(\$\$?)([^$]+)\1\s*")
 
 
@@ -124,10 +125,10 @@ class Displays:
     def _draw(self, interactive: Interactive, content: object) -> str:
         # Where a library hangs once it is not waited for again.
         if interactive.name in self._given_up:
-            raise NoStillError("another like it could not be drawn")
+            raise NoStillError("drawing one before it took too long")
         try:
             return draw_still(interactive, content)
-        except NoStillError:
+        except SlowStillError:
             self._given_up.add(interactive.name)
             raise
 

@@ -24,6 +24,7 @@ from recovery_research.reporting.stylesheets import SheetCleaner, clean_declarat
 from recovery_research.reporting.wording import name_address
 
 REMOTE_PICTURE = "a picture that is not in the notebook"
+NO_DESCRIPTION = "Figure without a description"
 NO_DRAWING = "a drawing that is not valid SVG"
 UNREADABLE = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="360" height="40">'

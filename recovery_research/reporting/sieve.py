@@ -15,6 +15,7 @@ from recovery_research.reporting.allow_lists import (
     VOID_TAGS,
 )
 from recovery_research.reporting.drawings import (
+    NO_DESCRIPTION,
     NO_DRAWING,
     REMOTE_PICTURE,
     DrawingError,
@@ -228,6 +229,7 @@ class Sieve:
             except DrawingError:
                 self.notes.append(NO_DRAWING)
             else:
+                tag.attributes.setdefault("alt", NO_DESCRIPTION)
                 return True
         elif source or "srcset" in tag.attributes:
             self._note_addresses(REMOTE_PICTURE, [source])

@@ -93,6 +93,10 @@ class NoStillError(RuntimeError):
     """There is no still picture of an interactive figure."""
 
 
+class SlowStillError(NoStillError):
+    """Its library did not come to an end; it will not with the next figure either."""
+
+
 def find_interactive(kinds: object) -> tuple[str, Interactive] | None:
     """Return the first kind of an output that needs a script to be seen.
 
@@ -146,7 +150,7 @@ def draw_still(interactive: Interactive, content: object) -> str:
                 cwd=folder,
             )
     except subprocess.TimeoutExpired:
-        raise NoStillError(f"drawing it took more than {STILL_SECONDS} s") from None
+        raise SlowStillError(f"drawing it took more than {STILL_SECONDS} s") from None
     except (OSError, ValueError, RecursionError) as error:
         raise NoStillError(f"{type(error).__name__}: {error}"[:200]) from None
     if done.returncode:
