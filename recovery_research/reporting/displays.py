@@ -162,13 +162,12 @@ class Displays:
             if kind != "svg+xml":
                 source = re.sub(r"[^A-Za-z0-9+/=]", "", content)
                 return write_figure(f"data:image/{kind};base64,{source}", marks)
+            # The file of a figure has been looked at, and told about, already.
+            notes = [] if METADATA_KEY in marks else self.prose.cleaner.notes
             try:
-                # The file of a figure has been looked at, and told about, already.
-                told = METADATA_KEY in marks
-                notes = [] if told else self.prose.cleaner.notes
                 return write_figure(write_address(clean_svg(content, notes)), marks)
             except DrawingError:
-                self._leave_out(NO_DRAWING)
+                notes.append(NO_DRAWING)
         return ""
 
     def _write_latex(self, tex: str) -> str:

@@ -87,7 +87,7 @@ def clean_svg(svg: str, notes: list[str]) -> str:
         If it is not well-formed, or defines entities.
     """
     svg = svg.lstrip("\ufeff \t\r\n")
-    reader = _Reader(notes)
+    reader = _Reader()
     parser = ParserCreate(encoding="utf-8", namespace_separator=" ")
     parser.StartElementHandler = reader.start
     parser.EndElementHandler = reader.end
@@ -103,6 +103,7 @@ def clean_svg(svg: str, notes: list[str]) -> str:
         raise DrawingError(str(error)) from None
     if reader.root != "svg":
         raise DrawingError(f"it begins with {reader.root!r}")
+    notes += reader.notes
     return reader.write() if reader.changed else svg
 
 
@@ -160,7 +161,7 @@ def _refuse(*_: object) -> None:
 class _Reader:
     """Hears a drawing piece by piece, and writes what may stay."""
 
-    notes: list[str]
+    notes: list[str] = field(default_factory=list)
     root: str = ""
     changed: bool = False
     _written: list[str] = field(default_factory=list)

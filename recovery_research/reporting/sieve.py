@@ -130,6 +130,9 @@ class Sieve:
         self._close_to(0)
         return "".join(self._written)
 
+    def _is_open(self, name: str) -> bool:
+        return any(found == name for found, _ in self._open)
+
     def _language(self) -> str:
         return self._open[-1][1] if self._open else HTML
 
@@ -168,7 +171,7 @@ class Sieve:
 
     def _start_html(self, tag: Tag) -> None:
         name = RENAMED_TAGS.get(tag.name, tag.name)
-        if name not in HTML_TAGS:
+        if name not in HTML_TAGS or (name == "a" and self._is_open("a")):
             return
         closes = _CLOSES.get(name, ())
         while self._open and self._open[-1][0] in closes:
