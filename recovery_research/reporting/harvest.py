@@ -8,6 +8,11 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from recovery_research.exhibits import METADATA_KEY, is_exhibit_name
+from recovery_research.reporting.drawings import (
+    UNREADABLE,
+    DrawingError,
+    clean_svg,
+)
 from recovery_research.reporting.provenance import hash_bytes
 from recovery_research.reporting.records import ExhibitRecord
 
@@ -124,4 +129,14 @@ def _read_output(index: int, output: NotebookNode) -> Found | None:
     if not isinstance(content, str) or not is_exhibit_name(marks.get("name")):
         return None
     caption = str(marks.get("caption", ""))
+    if marks["kind"] == "figure":
+        content = _clean_figure(content)
     return Found(index, marks["kind"], marks["name"], caption, content)
+
+
+def _clean_figure(svg: str) -> str:
+    """Return a drawing that may be opened by itself; the page tells what is missing."""
+    try:
+        return clean_svg(svg, notes=[])
+    except DrawingError:
+        return UNREADABLE

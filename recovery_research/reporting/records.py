@@ -67,6 +67,13 @@ class ExhibitRecord(_Part):
     sha256: str
 
 
+class LeftOutRecord(_Part):
+    """Something that the page does not show of a cell, and says so; cells from 1."""
+
+    cell: int
+    what: str
+
+
 class GitRecord(_Part):
     """The commit of the notebook's repository, and whether files differ from it."""
 
@@ -136,6 +143,7 @@ class RunRecord(_Part):
     attempts: list[AttemptRecord] = []
     peak_memory: int | None = None
     exhibits: list[ExhibitRecord] = []
+    left_out: list[LeftOutRecord] = []
     content_sha256: str | None = None
     key: str | None = None
     ingredients: dict[str, str] = {}

@@ -31,7 +31,7 @@ from recovery_research.reporting.orders import (
     layer_given,
     prepare_order,
 )
-from recovery_research.reporting.pages import write_page
+from recovery_research.reporting.pages import compose_page
 from recovery_research.reporting.progress import Progress
 from recovery_research.reporting.records import Provenance, RunRecord, write_record
 from recovery_research.reporting.run_logs import keep_log
@@ -169,9 +169,9 @@ def _make(
     notebook = _read_executed(order, attempt)
     record = record.model_copy(update={"content_sha256": hash_notebook(notebook)})
     nbformat.write(notebook, stage / REPORT_FILE)
-    page = write_page(notebook, record, stage)
-    (stage / PAGE_FILE).write_text(page, encoding="utf-8")
-    return record
+    page = compose_page(notebook, record, stage)
+    (stage / PAGE_FILE).write_text(page.html, encoding="utf-8")
+    return record.model_copy(update={"left_out": page.left_out})
 
 
 def _read_executed(order: Order, attempt: Attempt) -> NotebookNode:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+LONGEST_ADDRESS = 120
+
 
 def show_value(value: object) -> str:
     """Return a parameter's value as a reader writes it.
@@ -62,3 +64,32 @@ def format_seconds(seconds: float | None) -> str:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s"
+
+
+def name_address(what: str, address: str) -> str:
+    """Name a thing by its address, if that can be shown to people.
+
+    Parameters
+    ----------
+    what : str
+        What it is.
+    address : str
+        Where it is; may be empty.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> name_address("a frame", "https://example.org/")
+    'a frame (https://example.org/)'
+    >>> name_address("a frame", "data:text/html,hello")
+    'a frame'
+    """
+    shown = " ".join(address[: 2 * LONGEST_ADDRESS].split())
+    if not shown or shown.lower().startswith(("data:", "javascript:", "about:")):
+        return what
+    if len(shown) > LONGEST_ADDRESS:
+        shown = f"{shown[: LONGEST_ADDRESS - 1]}\N{HORIZONTAL ELLIPSIS}"
+    return f"{what} ({shown})"
