@@ -34,6 +34,8 @@ from recovery_research.reporting.wording import (
 
 NO_DESCRIPTION = "Figure without a description"
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+# How a warning begins: with a place on the computer it ran on, which tells nobody.
+_PLACE = re.compile(r"^(?:[A-Za-z]:)?[/\\][^\n]*?\.py:\d+: (?=\w+: )", re.MULTILINE)
 _TEMPLATES = files("recovery_research.reporting") / "templates"
 
 
@@ -181,7 +183,7 @@ def _join_silent(pieces: list[Piece]) -> list[Piece]:
 
 def _write_output(output: NotebookNode, prose: Prose) -> str:
     if output.output_type == "stream":
-        text = _write_plain(output.text)
+        text = _write_plain(_PLACE.sub("", output.text))
         if output.name == "stderr":
             return (
                 f'<details class="messages"><summary>Messages</summary>{text}</details>'
