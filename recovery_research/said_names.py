@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 # A name of ours, or one that a mapping gives: its underscores stand for blanks.
 IDENTIFIER = re.compile(r"(?=[^\W\d])[^\W_]+(_[^\W_]+)+")
@@ -10,6 +11,10 @@ IDENTIFIER = re.compile(r"(?=[^\W\d])[^\W_]+(_[^\W_]+)+")
 MARKS = re.compile(r"([\\`*_\[\]<>|~$#&!]|:(?=//)|(?<=\\)[()])")
 # What begins an item of a list or a definition where it begins a line.
 OPENING = re.compile(r"^([-+:=])|^(\d+)([.)])")
+
+# Marks that turn the direction of whatever follows, and those that keep it within.
+TURNS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+ISOLATE, END = "\u2068", "\u2069"
 
 
 def say(name: object) -> str:
@@ -27,8 +32,15 @@ def say(name: object) -> str:
 
 def say_name(name: object) -> str:
     """Return a name as it is said, with nothing that Markdown takes for its own."""
-    said = escape(say(name))
+    said = escape(isolate(say(name)))
     return OPENING.sub(lambda found: f"{found[2] or ''}\\{found[1] or found[3]}", said)
+
+
+def isolate(text: str) -> str:
+    """Return a text whose direction of writing turns nothing beside it."""
+    bare = TURNS.sub("", text)
+    from_right = any(unicodedata.bidirectional(mark) in ("R", "AL") for mark in bare)
+    return f"{ISOLATE}{bare}{END}" if from_right else bare
 
 
 def escape(text: str) -> str:

@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recovery_research.reporting.prose import Prose
-from recovery_research.said_names import escape, quote_code, say, say_name
+from recovery_research.said_names import (
+    TURNS,
+    escape,
+    isolate,
+    quote_code,
+    say,
+    say_name,
+)
 
 MARKED = [
     "_x_", "*gut*_sehr_", "$5 bis $10", "a`b`|c<b>d</b>", "left_", "a&amp;b", "1. first",
@@ -25,11 +32,16 @@ LINES = ["- **{}**, {} against {}: x. *{}.*", "- {}, {}: z.\n- next", "- Not: {}
 def show(markdown):
     """Return what a reader sees of Markdown that code has made."""
     page = Prose().write_output(markdown)
-    return " ".join(html.unescape(re.sub(r"<[^>]+>", "", page)).split())
+    return bare(html.unescape(re.sub(r"<[^>]+>", "", page)))
+
+
+def bare(text):
+    """Return a text without what nobody sees: double blanks and marks of direction."""
+    return " ".join(TURNS.sub("", text).split())
 
 
 def check(name):
-    said = " ".join(say(name).split())
+    said = bare(say(name))
     for line in LINES:
         plain = line.replace("- ", "").replace("**", "").replace("*", "")
         places = line.count("{}")
@@ -58,7 +70,7 @@ def test_a_thousand_notes_are_shown():
 
 @pytest.mark.parametrize("name", ["a.csv", "投诉_*a*`x`$.csv", "`", "a``b`", *HOSTILE])
 def test_a_files_name_is_code_whatever_it_is(name):
-    plain = " ".join(name.split())
+    plain = bare(name)
     assert show(f"The file is {quote_code(plain)}, **read**.") == (
         f"The file is {plain}, read."
     )
@@ -69,3 +81,10 @@ def test_only_names_of_ours_are_said_without_underscores():
     assert say("满意度_后") == "满意度 后"
     for name in ("_x_", "a__b", "Fast_refund", "left_", "a_b*", "50_%"):
         assert say(name) == name
+
+
+def test_a_name_written_from_the_right_turns_nothing_beside_it():
+    assert isolate("شكر *") == "\u2068شكر *\u2069"
+    assert isolate("a\u202eb") == "ab"
+    assert isolate("\u2069\u202eא") == "\u2068א\u2069"
+    assert isolate("没有") == "没有"

@@ -14,7 +14,7 @@ from recovery_research.customers.questions import (
     main_questions,
 )
 from recovery_research.customers.reading import Customers
-from recovery_research.said_names import escape, say, say_name
+from recovery_research.said_names import escape, isolate, say, say_name
 
 # Groups that are named by us; all others are words of the file.
 OWN_GROUPS = (*OUTCOMES_OF_ORDERS, "no_order")
@@ -161,7 +161,7 @@ def show_group(name: object) -> str:
 
 def say_group(name: object) -> str:
     """Return a group as it is said, with nothing that Markdown takes for its own."""
-    return escape(show_group(name))
+    return escape(isolate(show_group(name)))
 
 
 def name_rows(table: pd.DataFrame, *columns: str) -> list[str]:
@@ -170,13 +170,13 @@ def name_rows(table: pd.DataFrame, *columns: str) -> list[str]:
         table[each].map(show_group if each in ("treated", "group") else show_term)
         for each in columns
     ]
-    return [", ".join(row) for row in zip(*shown, strict=True)]
+    return [", ".join(map(isolate, row)) for row in zip(*shown, strict=True)]
 
 
 def show_term(name: object) -> str:
     """Return a covariate as it is said, the level of a category as the file has it."""
     head, mark, level = str(name).partition("=")
-    return f"{say(head)}{mark}{level}"
+    return f"{say(head)}{mark}{isolate(level)}"
 
 
 def say_interval(row: object, unit: str = "") -> str:
