@@ -17,7 +17,7 @@ from recovery_research.customers.questions import (
 from recovery_research.customers.reading import Customers
 from recovery_research.customers.sentences import find_untold
 from recovery_research.customers.unknown_outcomes import probe_unknown, say_unknown
-from recovery_research.said_names import escape, quote_code, say_name
+from recovery_research.said_names import escape, quote_code
 
 NO_FAILURE = "no_failure"
 EXPOSURE = ("n_orders", "n_failures", "n_recovered", "spend")
@@ -149,7 +149,7 @@ def tell_file(read: Customers | None) -> str:
         amounts = {each.name for each in read.outcomes if each.kind == "amount"}
         left_out = sorted(amounts - set(list_outcomes(read, kind="amount")))
         if left_out:
-            names = ", ".join(map(say_name, left_out))
+            names = ", ".join(map(escape, left_out))
             said += f" No ratio of means can be had of {names}."
         return said
     why = list_questions(read)["note"].iloc[0]
