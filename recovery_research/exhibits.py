@@ -164,7 +164,8 @@ def show_figure(figure: Figure | Axes, *, name: str, caption: str, alt: str) -> 
         Lower-case name, unique in the report: the figure is kept as
         ``figures/NAME.svg``.
     caption : str
-        One sentence under the figure.
+        One sentence under the figure; one is added if this computer has no font for
+        some of its words.
     alt : str
         What the figure shows, for readers who cannot see it.
 
@@ -186,7 +187,8 @@ def show_figure(figure: Figure | Axes, *, name: str, caption: str, alt: str) -> 
         raise TypeError(
             f"figure {name!r}: needs a matplotlib Figure or Axes; got {type(figure)}."
         )
-    svg = _draw_svg(whole, name)
+    svg, told = _draw_svg(whole, name)
+    caption = f"{caption} {told}".strip()
     source = base64.b64encode(svg.encode()).decode()
     html = (
         f'<figure class="exhibit-figure" style="margin:0">'
@@ -197,11 +199,14 @@ def show_figure(figure: Figure | Axes, *, name: str, caption: str, alt: str) -> 
     return Exhibit("figure", name, caption, html, svg, alt)
 
 
-def _draw_svg(figure: Figure, name: str) -> str:
+def _draw_svg(figure: Figure, name: str) -> tuple[str, str]:
     # The figure has imported matplotlib already. Hash salt and absent date make the
     # same figure the same file; closing it keeps Jupyter from drawing it again.
     from matplotlib import pyplot, rc_context
 
+    from recovery_research.figures_fonts import find_letters
+
+    told = find_letters(figure)
     written = io.StringIO()
     with rc_context({"svg.hashsalt": name}):
         figure.savefig(
@@ -211,7 +216,7 @@ def _draw_svg(figure: Figure, name: str) -> str:
             metadata={"Date": None, "Creator": None},
         )
     pyplot.close(figure)
-    return written.getvalue()
+    return written.getvalue(), told
 
 
 def is_exhibit_name(name: object) -> bool:

@@ -22,7 +22,7 @@ LONGEST_FILE, LONGEST_BODY = 350, 50
 
 # Rooms, along the data's walk. A module imports from its own room and the rooms named.
 ROOMS = {
-    "words": ("near_names",),
+    "words": ("near_names", "said_names"),
     "loop": ("_compile", "_luck", "_mind", "_books", "_kernel", "_sums"),
     "inputs": ("places", "whole_files", "free_memory", "ledgers", "coefficients", "worlds", "populations",
                "policies", "justice", "experiments"),
@@ -33,8 +33,8 @@ ROOMS = {
               "searches", "calibration", "patterns", "verification"),
     "studies": ("studies", "study_samples", "study_truths", "study_estimators",
                 "study_batches", "study_runs", "study_tables", "diagnosis"),
-    "figures": ("figures", "figures_customers", "figures_model", "figures_studies",
-                "display_tables", "exhibits"),
+    "figures": ("figures", "figures_customers", "figures_fonts", "figures_model",
+                "figures_studies", "display_tables", "exhibits"),
     "reports": ("reporting", "command_line", "customer_commands", "world_commands",
                 "history_commands", "look_commands", "plan_commands", "command_ends",
                 "__main__"),

@@ -177,6 +177,25 @@ def test_code_is_hidden_and_one_click_away():
     assert switch.find_parent("header") is not None
 
 
+@pytest.mark.parametrize(
+    "place",
+    [
+        "/tmp/ipykernel_7/1.py:3",
+        "/home/a b/c:d/x.py:207",
+        "C:\\Users\\x\\y.py:1",
+        "\\\\n\\y.py:2",
+    ],
+)
+def test_a_warning_tells_no_place_on_the_computer(place):
+    text = f"before\n{place}: UserWarning: low: 3\n  warn()\nsee /a/b.py:3: it is there"
+    shown = soup_of(
+        new_code_cell("x", outputs=[new_output("stream", name="stderr", text=text)])
+    ).find("details", class_="messages")
+    assert shown.get_text() == (
+        "Messagesbefore\nUserWarning: low: 3\n  warn()\nsee /a/b.py:3: it is there"
+    )
+
+
 def test_outputs_of_every_kind_are_shown():
     outputs = [
         new_output("stream", name="stdout", text="said <so>"),

@@ -22,6 +22,7 @@ from recovery_research.analyses.tilts import (
     find_turn,
 )
 from recovery_research.analyses.verdicts import CANNOT_TELL, Bounds, place_interval
+from recovery_research.said_names import say
 
 NOWHERE = (math.nan, math.nan)
 
@@ -251,7 +252,7 @@ def say_tipping(row: object, *, unit: str = "") -> str:
         What the outcome is counted in.
     """
     groups = [
-        (str(getattr(row, side)).replace("_", " "), *(
+        (say(getattr(row, side)), *(
             getattr(row, f"{field}_{side}")
             for field in ("n", "n_missing", "mean", "tipping_mean")
         ))

@@ -33,6 +33,13 @@ from recovery_research.reporting.wording import (
 )
 from recovery_research.whole_files import write_whole
 
+<<<<<<< HEAD
+=======
+NO_DESCRIPTION = "Figure without a description"
+_COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+# How a warning begins: with a place on the computer it ran on, which tells nobody.
+_PLACE = re.compile(r"^(?:[A-Za-z]:)?[/\\][^\n]*?\.py:\d+: (?=\w+: )", re.MULTILINE)
+>>>>>>> opening
 _TEMPLATES = files("recovery_research.reporting") / "templates"
 
 
@@ -228,6 +235,49 @@ def _join_silent(pieces: list[Piece]) -> list[Piece]:
     return joined
 
 
+<<<<<<< HEAD
+=======
+def _write_output(output: NotebookNode, prose: Prose) -> str:
+    if output.output_type == "stream":
+        text = _write_plain(_PLACE.sub("", output.text))
+        if output.name == "stderr":
+            return (
+                f'<details class="messages"><summary>Messages</summary>{text}</details>'
+            )
+        return text
+    if output.output_type == "error":
+        return _write_plain("\n".join(output.traceback), kind="traceback")
+    data, marks = output.data, output.get("metadata", {})
+    if "text/html" in data:
+        return f'<div class="output">{clean_html(data["text/html"])}</div>'
+    if "text/markdown" in data:
+        return f'<div class="output">{prose.write_output(data["text/markdown"])}</div>'
+    for kind in ("image/svg+xml", "image/png", "image/jpeg"):
+        if kind in data:
+            return _write_picture(kind, data[kind], marks)
+    if "text/latex" in data:
+        return write_mathml(data["text/latex"].strip().strip("$"), display=True)
+    return _write_plain(data.get("text/plain", ""))
+
+
+def _write_picture(kind: str, content: str, marks: dict) -> str:
+    if kind == "image/svg+xml":
+        content = base64.b64encode(content.encode()).decode()
+    own = marks.get(METADATA_KEY, marks)
+    alt = own.get("alt", NO_DESCRIPTION) if isinstance(own, dict) else NO_DESCRIPTION
+    source = re.sub(r"[^A-Za-z0-9+/=]", "", content)
+    return (
+        f'<figure class="exhibit-figure"><img alt="{escape(str(alt))}" '
+        f'src="data:{kind};base64,{source}"></figure>'
+    )
+
+
+def _write_plain(text: str, kind: str = "plain") -> str:
+    plain = escape(_COLOURS.sub("", text)).replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return f'<pre class="{kind}" tabindex="0">{plain}</pre>'
+
+
+>>>>>>> opening
 @cache
 def _read_style() -> str:
     light = HtmlFormatter(style="xcode").get_style_defs(".source")
