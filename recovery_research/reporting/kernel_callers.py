@@ -61,6 +61,20 @@ class Caller(NamedTuple):
     through: FrameType | None
     frame: FrameType | None
 
+    def list_passed(self) -> set[str]:
+        """Return the functions of Python's own that were passed, and their files.
+
+        Returns
+        -------
+        set of str
+        """
+        names, frame = set(), self.through
+        while frame is not None and frame is not self.frame:
+            code = frame.f_code
+            names |= {code.co_name, os.path.basename(code.co_filename)}
+            frame = frame.f_back
+        return names
+
 
 _known: dict[str, str] = {}
 

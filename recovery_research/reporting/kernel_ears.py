@@ -48,6 +48,7 @@ from recovery_research.reporting.kernel_wraps import wrap_all
 _HARMLESS = frozenset({
     "fc-list", "ldconfig", "uname", "lscpu", "gcc", "cc", "ld", "objdump",
 })  # fmt: skip
+_REMOVING = {"rmtree", "_rmtree_safe_fd", "_rmtree_unsafe"}
 _WRITING = os.O_WRONLY | os.O_RDWR
 
 
@@ -65,7 +66,7 @@ class Ears:
         self.luck = LuckGauge(notes)
         self._scanned: set[object] = set()
         self._handlers: dict[str, Callable[[tuple], None]] = {
-            "open": self._open,
+            "open": self.hear_open,
             "exec": self._execute,
             "import": self._import,
             "os.listdir": self._list,
@@ -123,7 +124,8 @@ class Ears:
             if place and os.path.isdir(place) and not is_foreign(place + os.sep):
                 self.notes.read(IMPORT_FOLDERS, place)
 
-    def _open(self, args: tuple) -> None:
+    def hear_open(self, args: tuple) -> None:
+        """Hear that a file is opened, to be read, made, or added to."""
         path, _, flags = args
         place = None if isinstance(path, int) else find_place(path)
         if place is None or self.notes.is_foreign(place):
@@ -171,7 +173,7 @@ class Ears:
 
     def _list(self, args: tuple) -> None:
         caller = find_caller()
-        if caller.kind == OPAQUE:
+        if caller.kind == OPAQUE or caller.list_passed() & _REMOVING:
             return
         at_once = caller.through is caller.frame
         self.notes.read(LISTINGS if at_once else FOLDERS, args[0])
@@ -257,6 +259,9 @@ def _write(thing: object) -> str:
     return os.fsdecode(thing) if isinstance(thing, bytes | os.PathLike) else str(thing)
 
 
+_listening: list[Ears] = []
+
+
 def listen(*, at_once: bool = False) -> Ears | None:
     """Begin to listen if this is the process of a kernel whose runner wants to know.
 
@@ -270,12 +275,13 @@ def listen(*, at_once: bool = False) -> Ears | None:
     Ears or None
     """
     path = os.environ.get(NOTES_VARIABLE)
-    if not path:
+    if not path or _listening:
         return None
     notes = Notes(path, os.path.dirname(path) + os.sep)
     ears = Ears(notes)
+    _listening.append(ears)
     with notes.alone():
-        wrap_all(notes)
+        wrap_all(notes, ears.hear_open)
         wait_for_loads(notes, ears.luck)
         sys.addaudithook(ears.hear)
         if at_once:

@@ -114,9 +114,16 @@ class LuckGauge:
         module : ModuleType
             ``multiprocessing.util``.
         """
-        module.register_after_fork(
-            self, lambda gauge: module.Finalize(None, gauge.look, exitpriority=100)
-        )
+
+        def follow(gauge: LuckGauge) -> None:
+            # Python gives a fork a seed of its own, which is no luck yet.
+            if "random" in gauge._shared:
+                gauge.begin()
+            module.Finalize(None, gauge.look, exitpriority=100)
+
+        module.register_after_fork(self, follow)
+        # A process that is started afresh has no fork behind it.
+        module.Finalize(None, self.look, exitpriority=100)
 
     def _wrap_seed(self, seed: Callable) -> Callable:
         def watched(*given, **named):

@@ -13,7 +13,6 @@ from recovery_research.reporting.kernel_ears import listen
 from recovery_research.reporting.outputs import LONGEST_TEXT
 
 STREAM_CLASS = f"{__name__}.CutStream"
-_ears: list = []
 
 
 class CutStream(OutStream):
@@ -28,8 +27,7 @@ class CutStream(OutStream):
         # Before the stream itself, whose threads may write at once.
         self._said: Counter[str] = Counter()
         # The first thing of ours that a kernel makes, before the shell itself.
-        if not _ears:
-            _ears.append(listen())
+        listen()
         super().__init__(*arguments, **options)
 
     def write(self, string: str) -> int | None:

@@ -14,12 +14,13 @@ from recovery_research.reporting.input_states import PRESENCE, TIMES
 from recovery_research.reporting.kernel_callers import (
     AUTHOR,
     LIBRARY,
+    Caller,
     find_caller,
     is_importing,
     name_library,
 )
 from recovery_research.reporting.kernel_names import CLOCK
-from recovery_research.reporting.kernel_notes import SET, WHOLE, Notes
+from recovery_research.reporting.kernel_notes import SET, WHOLE, Notes, find_place
 
 # Read these without arguments, or with as many as give no moment, is the clock.
 _MOMENT_AT = {"localtime": 0, "gmtime": 0, "ctime": 0, "asctime": 0, "strftime": 1}
@@ -28,13 +29,13 @@ _DURATIONS = ("CLOCK_MONOTONIC", "CLOCK_MONOTONIC_RAW", "CLOCK_PROCESS_CPUTIME_I
               "CLOCK_THREAD_CPUTIME_ID")  # fmt: skip
 _ASKS_PRESENCE = frozenset({
     "exists", "lexists", "isfile", "isdir", "is_file", "is_dir", "islink", "is_symlink",
-    "ismount", "is_mount", "_lexists", "_isdir",
+    "ismount", "is_mount", "_lexists", "_isdir", "access", "readlink",
 })  # fmt: skip
 # These look at files for their own ends; what they open is told of anyway.
 _LOOKS_ASIDE = frozenset({
     "makedirs", "mkdir", "realpath", "_joinrealpath", "resolve", "samefile", "cwd",
+    "shutil.py", "zipfile.py", "tarfile.py", "glob.py",
 })  # fmt: skip
-_ASIDE_FILES = ("shutil.py", "zipfile.py", "tarfile.py", "glob.py")
 # Their settings are their own affair, and differ between a schedule and a terminal.
 _QUIET_LIBRARIES = frozenset({
     "numba", "llvmlite", "matplotlib", "matplotlib_inline", "IPython", "ipykernel",
@@ -49,15 +50,18 @@ _GENERAL_BEGINNINGS = ("LC_", "XDG_", "PYTHON", "OMP_", "MKL_", "OPENBLAS_", "JP
                        "RECOVERY_RESEARCH_")  # fmt: skip
 
 
-def wrap_all(notes: Notes) -> None:
+def wrap_all(notes: Notes, hear_open: Callable[[tuple], None]) -> None:
     """Put watched functions in the place of those that tell nobody.
 
     Parameters
     ----------
     notes : Notes
         Where to write down.
+    hear_open : callable
+        What hears of files that are opened.
     """
     _wrap_environment(notes)
+    _wrap_open(notes, hear_open)
     for name in ("stat", "lstat", "access", "readlink"):
         if hasattr(os, name):
             _wrap_look(notes, name)
@@ -136,7 +140,7 @@ def _wrap_look(notes: Notes, name: str) -> None:
             with notes.alone() as first:
                 caller = find_caller() if first else None
                 if caller is not None and caller.kind == AUTHOR:
-                    _note_look(notes, path, caller.through, name)
+                    _note_look(notes, path, caller, name)
         return look(path, *given, **named)
 
     setattr(os, name, watched)
@@ -146,12 +150,30 @@ def _wrap_look(notes: Notes, name: str) -> None:
             able.add(watched)
 
 
-def _note_look(notes: Notes, path: object, through: object, name: str) -> None:
-    code = through.f_code
-    if code.co_name in _LOOKS_ASIDE or code.co_filename.endswith(_ASIDE_FILES):
-        return
-    presence = code.co_name in _ASKS_PRESENCE or name in ("access", "readlink")
-    notes.read(PRESENCE if presence else TIMES, path)
+def _note_look(notes: Notes, path: object, caller: Caller, name: str) -> None:
+    asked = caller.list_passed() | {name}
+    if asked.isdisjoint(_LOOKS_ASIDE):
+        more = asked.isdisjoint(_ASKS_PRESENCE)
+        notes.read(TIMES if more else PRESENCE, path)
+
+
+def _wrap_open(notes: Notes, hear: Callable[[tuple], None]) -> None:
+    """Watch opening from an open folder, of which the hook is told only half."""
+    start = os.open
+
+    @functools.wraps(start)
+    def watched(path, flags, mode=0o777, *, dir_fd=None):
+        if dir_fd is None or not notes.armed:
+            return start(path, flags, mode, dir_fd=dir_fd)
+        with notes.alone() as first:
+            folder = find_place(dir_fd)
+            if first and folder is not None:
+                hear((os.path.join(folder, os.fsdecode(path)), None, flags))
+        with notes.deaf():
+            return start(path, flags, mode, dir_fd=dir_fd)
+
+    os.open = watched
+    os.supports_dir_fd.add(watched)
 
 
 def _watch_clock(notes: Notes, clock: Callable, name: str) -> Callable:
