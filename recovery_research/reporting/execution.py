@@ -17,6 +17,7 @@ from papermill.engines import Engine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 from papermill.execute import remove_error_markers
 
+from recovery_research.reporting.fingerprints import INJECTED_TAG
 from recovery_research.reporting.inputs import NoteReader
 from recovery_research.reporting.kernel_notes import NOTES_FILE
 from recovery_research.reporting.kernels import (
@@ -130,7 +131,7 @@ class ReportClient(PapermillNotebookClient):
             finally:
                 watch.end_cell()
                 self.session.guard.end_cell()
-                self.session.notes.end_cell(index)
+                self.session.notes.end_cell(_number(self.nb.cells, index))
                 if cell.cell_type == "code":
                     cell.outputs = join_streams(cell.outputs)
                 self.nb_man.cell_complete(self.nb.cells[index], cell_index=index)
@@ -303,6 +304,12 @@ def _run_papermill(
         session.log.exception("the kernel stopped answering")
         return error
     return None
+
+
+def _number(cells: list[NotebookNode], index: int) -> int:
+    """Return the number of a cell as its author sees it, from 1."""
+    own = [INJECTED_TAG not in c.metadata.get("tags", []) for c in cells[: index + 1]]
+    return sum(own)
 
 
 def _log_last_words(session: _Session) -> None:

@@ -64,15 +64,15 @@ class NoteReader:
     path : Path
         The file of notes.
     ends : list of tuple
-        Size of the file at the end of a cell, and the position of the cell.
+        Size of the file at the end of a cell, and the number of the cell.
     """
 
     path: Path
     ends: list[tuple[int, int]] = field(default_factory=list)
 
-    def end_cell(self, index: int) -> None:
+    def end_cell(self, number: int) -> None:
         """Remember how far the notes had come when a cell ended."""
-        self.ends.append((_measure(self.path), index))
+        self.ends.append((_measure(self.path), number))
 
     def read(self) -> list[tuple[str, str, str, int | None]]:
         """Return kind, thing, state and cell of each note; what is cut off is not.
@@ -88,7 +88,7 @@ class NoteReader:
         notes, place = [], 0
         for line in content.splitlines(keepends=True):
             place += len(line)
-            cell = next((index for end, index in self.ends if place <= end), None)
+            cell = next((number for end, number in self.ends if place <= end), None)
             try:
                 kind, what, was = json.loads(line)
             except ValueError:
@@ -158,7 +158,7 @@ class _Sorter:
 
     def sort(self, kind: str, what: str, was: str, cell: int | None) -> None:
         """Take one note, in the order in which they were taken."""
-        where = "" if cell is None else f"cell {cell + 1} "
+        where = "" if cell is None else f"cell {cell} "
         if kind in KINDS:
             self._read(kind, what, was)
         elif kind == ENVIRONMENT and what not in self.set:

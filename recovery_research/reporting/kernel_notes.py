@@ -138,7 +138,7 @@ class Notes:
         """Return whether a file is not the author's."""
         name = os.path.basename(place)
         return (
-            is_foreign(place)
+            is_foreign(place + os.sep)
             or place.startswith(self.skipped)
             or name.endswith(_KEPT)
             or (name.startswith("fontlist-v") and "matplotlib" in place)
