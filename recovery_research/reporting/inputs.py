@@ -43,6 +43,17 @@ from recovery_research.reporting.records import InputsRecord
 UNWATCHED = "what the notebook reads could not be watched"
 # Slow on purpose: a short password must not be found by trying.
 _EFFORT = {"n": 2**12, "r": 8, "p": 1, "dklen": 32}
+MOST_SHOWN = 40
+_SHOWN = {
+    FILES: "file",
+    MODULES: "module",
+    FOLDERS: "names in",
+    LISTINGS: "names and sizes in",
+    IMPORT_FOLDERS: "modules in",
+    PRESENCE: "whether there is",
+    TIMES: "time and size of",
+    ENVIRONMENT: "variable",
+}
 _IS_GONE = "{} is gone"
 _HAS_CHANGED = {
     FILES: "{} has changed",
@@ -238,6 +249,33 @@ def find_change(
         if strengthen(name, ABSENT if value is None else hash_text(value)) != state:
             return f"the environment variable {name} is another one"
     return None
+
+
+def describe_inputs(inputs: InputsRecord | None) -> list[str]:
+    """Describe what a run read and what of it cannot be known, in lines of text.
+
+    Parameters
+    ----------
+    inputs : InputsRecord or None
+        As recorded.
+
+    Returns
+    -------
+    list of str
+    """
+    if inputs is None:
+        return ["", "read", f"  {UNWATCHED}"]
+    lines = [
+        f"  {_SHOWN[kind]} {name}{' (not there)' if state == ABSENT else ''}"
+        for kind in (*KINDS, ENVIRONMENT)
+        for name, state in getattr(inputs, kind).items()
+    ]
+    if len(lines) > MOST_SHOWN:
+        left = len(lines) - MOST_SHOWN
+        lines = [*lines[:MOST_SHOWN], f"  and {left:,} more (--json shows all)"]
+    doubts = [f"  {said}" for said in inputs.unknown]
+    unknown = ["", "cannot be known, so it always runs again", *doubts]
+    return ["", "read", *lines, *(unknown if doubts else [])]
 
 
 def measure(kind: str, path: str) -> str:

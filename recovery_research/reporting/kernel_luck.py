@@ -97,6 +97,7 @@ class LuckGauge:
             return draw(size)
 
         bits.randbits = watched_bits
+        module.RandomState = self._wrap_old_kind(module.RandomState)
 
         def read():
             return module.get_state(legacy=False)
@@ -134,6 +135,32 @@ class LuckGauge:
             return seed(*given, **named)
 
         return watched
+
+    def _wrap_old_kind(self, kind: type) -> type:
+        """Watch generators of the old kind, which draw luck even if given a seed."""
+        gauge = self
+
+        class Alike(type):
+            """Makes all of the kind look like ours."""
+
+            def __instancecheck__(cls, thing):
+                return isinstance(thing, kind)
+
+            def __subclasscheck__(cls, other):
+                return issubclass(other, kind)
+
+            def __call__(cls, seed=None, *more, **named):
+                if cls is not ours:
+                    return super().__call__(seed, *more, **named)
+                with gauge.notes.alone() as first:
+                    if first and seed is None:
+                        gauge._doubt_seedless("numpy.random")
+                with gauge.notes.deaf():
+                    return kind(seed)
+
+        names = {"__doc__": kind.__doc__, "__module__": "numpy.random"}
+        ours = Alike(kind.__name__, (kind,), names)
+        return ours
 
     def _meet_seed(self, name: str, value: object) -> None:
         """Look whether there was luck before a seed; after it there is none."""

@@ -16,8 +16,9 @@ LUCK = "draws luck without a seed"
 _CLOCK_NAMES = frozenset({"now", "utcnow", "today", "utc_now", "uuid1"})
 _CLOCK_WORDS = frozenset({"now", "today"})
 _TAKE_WORDS = frozenset({
-    "to_datetime", "Timestamp", "datetime64", "DatetimeIndex", "date_range", "Period",
-    "period_range", "bdate_range", "array", "asarray", "astype",
+    "getattr", "methodcaller", "to_datetime", "Timestamp", "datetime64",
+    "DatetimeIndex", "date_range", "Period", "period_range", "bdate_range", "array",
+    "asarray", "astype",
 })  # fmt: skip
 _PAST_THE_WATCH = frozenset({
     "duckdb", "OSFile", "LocalFileSystem", "SubTreeFileSystem", "CalamineWorkbook",
@@ -25,7 +26,7 @@ _PAST_THE_WATCH = frozenset({
 })  # fmt: skip
 _SQL = re.compile(r"\b(select|insert|update|with)\b", re.I)
 _SQL_CLOCK = re.compile(
-    r"\b(current_(date|time|timestamp)|(now|today|getdate)\s*\(\s*\)|'now')", re.I
+    r"\bcurrent_(date|time|timestamp)\b|\b(now|today|getdate)\s*\(\s*\)|'now'", re.I
 )
 _SQL_LUCK = re.compile(r"\b(random|rand|uuid|gen_random_uuid|randomblob)\s*\(", re.I)
 _LOADS = ("LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM", "IMPORT_NAME")
