@@ -130,7 +130,7 @@ def show(project: Path | None, run: str, as_json: bool, reports: Path | None) ->
 
 def _describe_record(record: RunRecord, folder: Path) -> list[str]:
     from recovery_research.reporting.history_filters import write_value
-    from recovery_research.reporting.inputs import describe_inputs
+    from recovery_research.reporting.input_changes import describe_inputs
 
     git = record.provenance.git
     dirty = ", files differ from it" if git and git.dirty else ""

@@ -169,15 +169,20 @@ def _list_parts(record: RunRecord) -> list[tuple[str, dict[str, str | None]]]:
         **inputs.modules,
     }
     as_of = record.data_as_of
-    read = {**inputs.files, **inputs.folders, **inputs.listings, **inputs.times}
-    data = {**traced.data_sha256, **traced.sources_sha256, **read, **inputs.presence}
-    variables = {f"variable {name}": h for name, h in inputs.environment.items()}
+    data = {**traced.data_sha256, **traced.sources_sha256}
+    # What is told under its label already is not told again.
+    told = set(data.values())
+    data |= {path: h for path, h in inputs.files.items() if h not in told}
+    data |= {**inputs.folders, **inputs.listings}
+    data |= {f"is there: {path}": there for path, there in inputs.presence.items()}
+    data |= {f"time of {path}": time for path, time in inputs.times.items()}
+    data |= {f"variable {name}": h for name, h in inputs.environment.items()}
     data["data as of"] = as_of.isoformat() if as_of else None
     versions = {"python": traced.python, "platform": traced.platform}
     return [
         ("parameters", {p.name: write_value(p.value) for p in record.parameters}),
         ("code", code),
-        ("data", data | variables),
+        ("data", data),
         ("versions", {**versions, **traced.distributions}),
     ]
 

@@ -15,7 +15,7 @@ from recovery_research.reporting.ingredients import (
     list_ingredients,
     trace_order,
 )
-from recovery_research.reporting.inputs import find_change
+from recovery_research.reporting.input_changes import find_change
 from recovery_research.reporting.locks import Holder
 from recovery_research.reporting.orders import Order
 from recovery_research.reporting.progress import Progress

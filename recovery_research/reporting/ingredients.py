@@ -243,19 +243,20 @@ def _hash_table(table: dict) -> str:
     return hash_bytes(json.dumps(table, sort_keys=True).encode())
 
 
-def _read_state(path: Path) -> tuple[int, int]:
+def _read_state(path: Path) -> tuple[int, int, int]:
+    """Return what differs if a file was written, also by who set its time back."""
     state = path.stat()
-    return state.st_mtime_ns, state.st_size
+    return state.st_mtime_ns, state.st_ctime_ns, state.st_size
 
 
 @lru_cache(maxsize=20_000)
-def _hash_file(path: str, _mtime: int, _size: int) -> str:
+def _hash_file(path: str, *_state: int) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @lru_cache(maxsize=4)
-def _hash_files(state: tuple[tuple[str, int, int], ...]) -> str:
+def _hash_files(state: tuple[tuple, ...]) -> str:
     table = {
         Path(path).relative_to(PACKAGE).as_posix(): _hash_file(path, *rest)
         for path, *rest in state
