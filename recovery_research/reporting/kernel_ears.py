@@ -92,13 +92,22 @@ class Ears:
             "os.startfile": lambda args: self._run(args[0]),
         }
 
-    def hear(self, event: str, args: tuple) -> None:
-        """Hear one event; the hook of `sys.addaudithook`."""
-        handler = self._handlers.get(event)
-        if handler is not None:
-            with self.notes.alone() as first:
-                if first and (self.notes.armed or event == "exec"):
-                    handler(args)
+    def make_hook(self) -> Callable[[str, tuple], None]:
+        """Return the hook for `sys.addaudithook`.
+
+        It is called a hundred thousand times in a report, nearly always for nothing
+        of interest, so it looks that up and nothing else.
+        """
+        find, notes = self._handlers.get, self.notes
+
+        def hear(event: str, args: tuple) -> None:
+            handler = find(event)
+            if handler is not None and (notes.armed or event == "exec"):
+                with notes.alone() as first:
+                    if first:
+                        handler(args)
+
+        return hear
 
     def arm(self) -> None:
         """Begin to take notes: what went before was the kernel's own start."""
@@ -283,7 +292,7 @@ def listen(*, at_once: bool = False) -> Ears | None:
     with notes.alone():
         wrap_all(notes, ears.hear_open)
         wait_for_loads(notes, ears.luck)
-        sys.addaudithook(ears.hear)
+        sys.addaudithook(ears.make_hook())
         if at_once:
             ears.arm()
         notes.write(WATCHING, str(os.getpid()))
