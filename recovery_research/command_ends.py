@@ -103,7 +103,12 @@ def deliver(
     try:
         with follow(order.report, aloud=aloud) as progress:
             run = deliver_order(
-                order, reports, force=force, progress=progress, on_wait=_say_busy
+                order,
+                reports,
+                force=force,
+                progress=progress,
+                on_wait=_say_busy,
+                on_change=_say_change,
             )
     except OSError as error:
         fail(f"the report could not be written: {error}", EXIT_NOT_WRITTEN)
@@ -131,6 +136,10 @@ def _print_page(run: ReportRun, reports: Path) -> None:
 def _say_busy(holder: Holder | None) -> None:
     who, advice = holder or "another process", holder.advice if holder else ""
     click.echo(f"{who} runs this report; waiting for its end{advice}", err=True)
+
+
+def _say_change(why: str) -> None:
+    click.echo(f"runs again: {why}", err=True)
 
 
 def report_end(run: ReportRun) -> None:

@@ -131,6 +131,7 @@ def show(project: Path | None, run: str, as_json: bool, reports: Path | None) ->
 
 def _describe_record(record: RunRecord, folder: Path) -> list[str]:
     from recovery_research.reporting.history_filters import write_value
+    from recovery_research.reporting.input_changes import describe_inputs
 
     git = record.provenance.git
     dirty = ", files differ from it" if git and git.dirty else ""
@@ -156,6 +157,7 @@ def _describe_record(record: RunRecord, folder: Path) -> list[str]:
     }
     lines = [f"{name:12} {said}" for name, said in facts.items() if said]
     lines += [f"warning      {warning}" for warning in record.warnings]
+    lines += describe_inputs(record.inputs)
     lines += ["", "parameters"]
     for p in record.parameters:
         lines.append(f"  {p.name} = {write_value(p.value)}  ({p.origin})")

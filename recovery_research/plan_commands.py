@@ -111,11 +111,13 @@ def _preview(plan: Plan, only: tuple[str, ...], *, force: bool) -> str:
     lines = []
     for planned in plan.choose(only):
         order = planned.order
-        stored = None
+        stored, why = None, []
         if not (force or planned.always_run):
             shelf = Shelf(plan.reports, planned.name)
-            stored = find_stored(order, shelf, trace_order(order))
-        what = "would run" if stored is None else f"unchanged since {stored.run_id}"
+            stored = find_stored(order, shelf, trace_order(order), tell=why.append)
+        what = ": ".join(["would run", *why])
+        if stored is not None:
+            what = f"unchanged since {stored.run_id}"
         told = [
             f"{name}={write_value(choice.value)}"
             for name, choice in order.choices.items()

@@ -37,7 +37,7 @@ def test_a_record_of_version_1_is_read(tmp_path):
     document = json.loads((folder / "run.json").read_text())
     fresh = (
         "attempts key ingredients data_as_of data_as_of_origin peak_memory plan host "
-        "rerun_of memory_limit total_seconds notebook_path sources"
+        "rerun_of memory_limit total_seconds notebook_path sources inputs"
     )
     for name in fresh.split():
         del document[name]
@@ -46,16 +46,16 @@ def test_a_record_of_version_1_is_read(tmp_path):
     document["schema_version"] = 1
     (folder / "run.json").write_text(json.dumps(document))
     record = read_record(folder)
-    assert (record.schema_version, record.key, record.attempts) == (2, None, [])
+    assert (record.schema_version, record.key, record.attempts) == (3, None, [])
     assert len(read_history(tmp_path).runs) == 1
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"schema_version": 3}, "later version of this program .*reads up to 2"),
-        ({"schema_version": "2"}, "schema_version is 1 to 2; got '2'"),
-        ({"schema_version": True}, "schema_version is 1 to 2; got True"),
+        ({"schema_version": 4}, "later version of this program .*reads up to 3"),
+        ({"schema_version": "2"}, "schema_version is 1 to 3; got '2'"),
+        ({"schema_version": True}, "schema_version is 1 to 3; got True"),
         ({"verdict": "fine"}, "run.json: verdict: "),
         ({"more": 1}, "run.json: more: Extra"),
         ({"seconds": "2.5"}, "run.json: seconds: "),

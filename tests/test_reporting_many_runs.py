@@ -93,7 +93,7 @@ def add_field(document):
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (drop_version, "schema_version is 1 to 2; got None"),
+        (drop_version, "schema_version is 1 to 3; got None"),
         (drop_origin, "run.json: provenance: Field required"),
         (spoil_hash, "run.json: provenance.data_sha256.policies.csv: "),
         (spoil_distribution, "run.json: provenance.distributions.numpy: "),

@@ -106,7 +106,7 @@ def test_record_holds_every_parameter_and_all_it_depends_on(good):
         "figures/trust-by-week.svg",
     }
     raw = json.loads((good.folder / "run.json").read_text())
-    assert raw["schema_version"] == 2
+    assert raw["schema_version"] == 3
     with pytest.raises(ValueError, match="extra"):
         type(record).model_validate({**record.model_dump(), "more": 1})
 

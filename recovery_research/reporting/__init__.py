@@ -16,6 +16,9 @@ Asking
 Executing
     runner, attempts, retries, execution, kernels, kernel_streams, last_words, outputs,
     watch, memory, signals, orphans, progress
+Watching what a kernel reads
+    kernel_ears, kernel_wraps, kernel_loads, kernel_luck, kernel_names, kernel_callers,
+    kernel_notes, input_states, inputs, input_changes
 Judging and recording
     ends, verdicts, runs, harvest, bookkeeping, records, record_versions, run_logs,
     fingerprints, provenance, ingredients, masks

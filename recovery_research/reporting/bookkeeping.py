@@ -14,11 +14,13 @@ from recovery_research.reporting.ends import Outcome, Verdict
 from recovery_research.reporting.execution import Execution
 from recovery_research.reporting.fingerprints import mask_text
 from recovery_research.reporting.ingredients import (
+    add_inputs,
     date_sources,
     hash_sources,
     list_ingredients,
     make_key,
 )
+from recovery_research.reporting.inputs import gather_inputs
 from recovery_research.reporting.orders import Order
 from recovery_research.reporting.outputs import LONGEST_TEXT
 from recovery_research.reporting.pages import write_record_page
@@ -75,7 +77,6 @@ def begin_record(
         run_seconds_limit=limits.run_seconds,
         memory_limit=limits.memory_bytes,
         started=started,
-        key=make_key(ingredients),
         ingredients=ingredients,
         data_as_of=order.data_as_of or written,
         data_as_of_origin=origin,
@@ -122,6 +123,8 @@ def end_record(
             error=outcome.error,
         )
     moved = hash_sources(order) != record.provenance.sources_sha256
+    inputs = gather_inputs(execution.notes, order.notebook.path.parent, secrets)
+    ingredients = add_inputs(record.ingredients, inputs)
     return record.model_copy(
         update={
             "verdict": outcome.verdict,
@@ -130,7 +133,9 @@ def end_record(
             "cell_seconds": _list_durations(execution),
             "attempts": attempts,
             "peak_memory": execution.peak_memory,
-            "key": None if moved else record.key,
+            "key": None if moved else make_key(ingredients),
+            "ingredients": ingredients,
+            "inputs": inputs,
             "warnings": [
                 *record.warnings,
                 *(_describe_cut(cell) for cell in execution.cut_cells),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recovery_research.reporting.history_filters import write_value
-from recovery_research.reporting.records import RunRecord, read_record
+from recovery_research.reporting.records import InputsRecord, RunRecord, read_record
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -159,15 +159,24 @@ def compare_records(before: RunRecord, after: RunRecord) -> list[Change]:
 
 def _list_parts(record: RunRecord) -> list[tuple[str, dict[str, str | None]]]:
     traced, git = record.provenance, record.provenance.git
+    inputs = record.inputs or InputsRecord()
     code = {
         "notebook": traced.notebook_sha256,
         "package": traced.package_sha256,
         "git commit": git.commit if git else None,
         "files differ from the commit": str(git.dirty).lower() if git else None,
         **traced.modules_sha256,
+        **inputs.modules,
     }
     as_of = record.data_as_of
     data = {**traced.data_sha256, **traced.sources_sha256}
+    # What is told under its label already is not told again.
+    told = set(data.values())
+    data |= {path: h for path, h in inputs.files.items() if h not in told}
+    data |= {**inputs.folders, **inputs.listings}
+    data |= {f"is there: {path}": there for path, there in inputs.presence.items()}
+    data |= {f"time of {path}": time for path, time in inputs.times.items()}
+    data |= {f"variable {name}": h for name, h in inputs.environment.items()}
     data["data as of"] = as_of.isoformat() if as_of else None
     versions = {"python": traced.python, "platform": traced.platform}
     return [

@@ -17,6 +17,9 @@ from papermill.engines import Engine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 from papermill.execute import remove_error_markers
 
+from recovery_research.reporting.fingerprints import INJECTED_TAG
+from recovery_research.reporting.inputs import NoteReader
+from recovery_research.reporting.kernel_notes import NOTES_FILE
 from recovery_research.reporting.kernels import (
     create_manager,
     end_kernel,
@@ -60,6 +63,8 @@ class Execution:
         Most memory the kernel and its children held, in bytes.
     cut_cells : list of int
         Positions of the cells whose printed text was cut.
+    notes : list of tuple
+        What the kernel read, see `NoteReader`.
     """
 
     notebook: NotebookNode | None = None
@@ -70,6 +75,7 @@ class Execution:
     seconds: float = 0.0
     peak_memory: int | None = None
     cut_cells: list[int] = field(default_factory=list)
+    notes: list[tuple[str, str, str, int | None]] = field(default_factory=list)
 
 
 class ReportClient(PapermillNotebookClient):
@@ -125,6 +131,7 @@ class ReportClient(PapermillNotebookClient):
             finally:
                 watch.end_cell()
                 self.session.guard.end_cell()
+                self.session.notes.end_cell(_number(self.nb.cells, index))
                 if cell.cell_type == "code":
                     cell.outputs = join_streams(cell.outputs)
                 self.nb_man.cell_complete(self.nb.cells[index], cell_index=index)
@@ -180,10 +187,12 @@ class _Session:
     watch: Watch | None = None
     client: ReportClient | None = None
     words: LastWords = field(default_factory=LastWords)
+    notes: NoteReader = field(init=False)
     gauge: MemoryGauge = field(init=False)
     guard: OutputGuard = field(init=False)
 
     def __post_init__(self) -> None:
+        self.notes = NoteReader(self.folder / NOTES_FILE)
         self.gauge = MemoryGauge(lambda: find_kernel(self.manager()))
         self.guard = OutputGuard(self._hear, self._refuse)
 
@@ -261,6 +270,7 @@ def execute_notebook(
         )
         with seen.watch.keep():
             seen.error = _run_papermill(source, output, parameters, session)
+        seen.notes = session.notes.read()
     if seen.notebook is not None:
         # Papermill's own banners shift the cells that were counted.
         remove_error_markers(seen.notebook)
@@ -294,6 +304,12 @@ def _run_papermill(
         session.log.exception("the kernel stopped answering")
         return error
     return None
+
+
+def _number(cells: list[NotebookNode], index: int) -> int:
+    """Return the number of a cell as its author sees it, from 1."""
+    own = [INJECTED_TAG not in c.metadata.get("tags", []) for c in cells[: index + 1]]
+    return sum(own)
 
 
 def _log_last_words(session: _Session) -> None:

@@ -12,9 +12,10 @@ from pathlib import Path
 from recovery_research.places import PACKAGE, project_root
 from recovery_research.reporting.orders import Order
 from recovery_research.reporting.provenance import gather_provenance, hash_bytes
-from recovery_research.reporting.records import Provenance
+from recovery_research.reporting.records import InputsRecord, Provenance
 
 UNKNOWN = ""
+INPUTS = "inputs"
 
 
 def trace_order(order: Order) -> Provenance:
@@ -66,6 +67,24 @@ def list_ingredients(order: Order, provenance: Provenance) -> dict[str, str]:
         "python": provenance.python,
         "distributions": _hash_table(provenance.distributions),
     }
+
+
+def add_inputs(ingredients: dict[str, str], inputs: InputsRecord) -> dict[str, str]:
+    """Add what a run was seen to read to the ingredients known before it.
+
+    Parameters
+    ----------
+    ingredients : dict of str to str
+        As `list_ingredients` gives them.
+    inputs : InputsRecord
+        What was read.
+
+    Returns
+    -------
+    dict of str to str
+    """
+    read = UNKNOWN if inputs.unknown else _hash_table(inputs.model_dump())
+    return {**ingredients, INPUTS: read}
 
 
 def make_key(ingredients: dict[str, str]) -> str | None:
@@ -150,9 +169,29 @@ def hash_package() -> str:
     return _hash_files(state)
 
 
+def hash_content(path: Path) -> str:
+    """Hash a file; once, as long as its time and size stay.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    """
+    return _hash_file(str(path), *_read_state(path))
+
+
 def _hash_source(path: Path | None) -> str:
     try:
-        return _hash_file(str(path), *_read_state(path)) if path else UNKNOWN
+        return hash_content(path) if path else UNKNOWN
     except OSError:
         return UNKNOWN
 
@@ -204,19 +243,20 @@ def _hash_table(table: dict) -> str:
     return hash_bytes(json.dumps(table, sort_keys=True).encode())
 
 
-def _read_state(path: Path) -> tuple[int, int]:
+def _read_state(path: Path) -> tuple[int, int, int]:
+    """Return what differs if a file was written, also by who set its time back."""
     state = path.stat()
-    return state.st_mtime_ns, state.st_size
+    return state.st_mtime_ns, state.st_ctime_ns, state.st_size
 
 
-@lru_cache(maxsize=64)
-def _hash_file(path: str, _mtime: int, _size: int) -> str:
+@lru_cache(maxsize=20_000)
+def _hash_file(path: str, *_state: int) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @lru_cache(maxsize=4)
-def _hash_files(state: tuple[tuple[str, int, int], ...]) -> str:
+def _hash_files(state: tuple[tuple, ...]) -> str:
     table = {
         Path(path).relative_to(PACKAGE).as_posix(): _hash_file(path, *rest)
         for path, *rest in state

@@ -12,6 +12,7 @@ from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 
 from recovery_research.reporting.environments import package_environment
+from recovery_research.reporting.kernel_notes import NOTES_FILE, NOTES_VARIABLE
 from recovery_research.reporting.kernel_streams import STREAM_CLASS
 from recovery_research.reporting.orphans import (
     LONGEST_FOLDER,
@@ -98,6 +99,7 @@ def kernel_environment(folder: Path) -> dict[str, str]:
     environment = package_environment()
     environment["IPYTHONDIR"] = str(folder / "ipython")
     environment[MARK] = str(folder)
+    environment[NOTES_VARIABLE] = str(folder / NOTES_FILE)
     environment.setdefault("PYTHONHASHSEED", "0")
     return environment
 

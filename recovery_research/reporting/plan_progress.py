@@ -30,6 +30,9 @@ class Listener:
     def wait(self, name: str, lock: Path) -> None:
         """Hear that another process runs a report, which waits for its turn."""
 
+    def change(self, name: str, why: str) -> None:
+        """Hear why the report of before is not the answer."""
+
     def cell(self, name: str, index: int, n_cells: int) -> None:
         """Hear that a report begins a cell."""
 
@@ -71,6 +74,10 @@ class LineWriter(Listener):
             advice = holder.advice if holder else ""
             who = holder or "another process"
             self._write(f"{name}: {who} runs this report; waiting for its end{advice}")
+
+    def change(self, name: str, why: str) -> None:
+        """Write why a report is run again."""
+        self._write(f"{name}: runs again: {why}")
 
     def log(self, name: str, level: int, text: str) -> None:
         """Write what a report logs, under its name."""

@@ -222,7 +222,13 @@ class _PlanRun:
     ) -> ReportRun | None:
         if self.force or planned.always_run:
             return None
-        return find_stored(planned.order, shelf, provenance)
+        name = planned.name
+        return find_stored(
+            planned.order,
+            shelf,
+            provenance,
+            tell=lambda why: self.listener.change(name, why),
+        )
 
     def _hear(self) -> None:
         """Take the workers' messages, waiting a moment for the first."""

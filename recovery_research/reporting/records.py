@@ -100,6 +100,25 @@ class Provenance(_Part):
     distributions: dict[str, str]
 
 
+class InputsRecord(_Part):
+    """What a run was seen to read, and in ``unknown`` what no watch can tell.
+
+    Paths are from the project folder where they lie in it. A state is the SHA-256 of a
+    file, of the names in a folder or of an environment variable's value, what a look at
+    a file gave, or ``"absent"``.
+    """
+
+    files: dict[str, str] = {}
+    modules: dict[str, str] = {}
+    folders: dict[str, str] = {}
+    listings: dict[str, str] = {}
+    import_folders: dict[str, str] = {}
+    presence: dict[str, str] = {}
+    times: dict[str, str] = {}
+    environment: dict[str, str] = {}
+    unknown: list[str] = []
+
+
 class PlanRecord(_Part):
     """The plan that ordered the run, and the place of the run in it."""
 
@@ -118,7 +137,7 @@ class RunRecord(_Part):
     to when the data reach, and ``data_as_of_origin`` who says so.
     """
 
-    schema_version: Literal[2] = SCHEMA_VERSION
+    schema_version: Literal[3] = SCHEMA_VERSION
     report: str
     run_id: str
     title: str
@@ -147,6 +166,7 @@ class RunRecord(_Part):
     content_sha256: str | None = None
     key: str | None = None
     ingredients: dict[str, str] = {}
+    inputs: InputsRecord | None = None
     data_as_of: datetime | None = None
     data_as_of_origin: Literal["stated", "file times"] | None = None
     warnings: list[str] = []
