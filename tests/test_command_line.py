@@ -156,7 +156,7 @@ def test_init_lays_out_a_project_that_runs(project, tmp_path, monkeypatch):
     }
     lines = done.stderr.splitlines()
     assert all(line[:4].isdigit() for line in lines), "dated lines where no terminal is"
-    assert any("cell 3 of 4" in line for line in lines)
+    assert any("cell 3 of 3" in line for line in lines)
 
 
 def test_quick_commands_import_nothing_heavy(project):

@@ -226,7 +226,7 @@ def test_a_running_report_is_followed_and_stopped(home):
     out, said = process.communicate(timeout=60)
     assert process.returncode == 143, said
     assert "slow: | told 1" in said
-    assert "slow: cell 4 of 4" in said
+    assert "slow: cell 3 of 3" in said
     assert "interrupted: stopped by SIGTERM" in out
     heard = follower.stdout.read()
     follower.communicate(timeout=60)

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from recovery_research.reporting.cell_numbers import number_cell
 from recovery_research.reporting.ends import Outcome, Verdict
 from recovery_research.reporting.execution import Execution, execute_notebook
 from recovery_research.reporting.fingerprints import (
@@ -126,8 +127,9 @@ def _judge_all(execution: Execution, exhibits: list[Found]) -> Outcome:
     repeat = find_repeat(exhibits)
     if outcome.verdict is not Verdict.SUCCEEDED or repeat is None:
         return outcome
+    number = number_cell(execution.notebook.cells, repeat.cell)
     message = (
         f"the {repeat.kind} name {repeat.name!r} is used twice, again in cell "
-        f"{repeat.cell + 1}; every {repeat.kind} needs a name of its own"
+        f"{number}; every {repeat.kind} needs a name of its own"
     )
     return Outcome(Verdict.CELL_FAILED, message, repeat.cell)

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from recovery_research.places import project_root
+from recovery_research.reporting.cell_numbers import is_added, number_cell
 from recovery_research.reporting.ends import Outcome, Verdict
 from recovery_research.reporting.execution import Execution
 from recovery_research.reporting.fingerprints import mask_text
@@ -116,7 +117,7 @@ def end_record(
     if outcome.verdict is not Verdict.SUCCEEDED:
         failure = FailureRecord(
             message=mask_text(outcome.message, secrets),
-            cell=None if outcome.cell is None else outcome.cell + 1,
+            cell=_number(execution, outcome.cell),
             source=_read_source(execution, outcome.cell),
             traceback=mask_text(outcome.traceback, secrets),
             error=outcome.error,
@@ -133,7 +134,7 @@ def end_record(
             "key": None if moved else record.key,
             "warnings": [
                 *record.warnings,
-                *(_describe_cut(cell) for cell in execution.cut_cells),
+                *_list_remarks(execution),
                 *(["the data changed while the report ran"] if moved else []),
             ],
         }
@@ -216,8 +217,19 @@ def _find_odd_clock(run_id: str, started: datetime) -> list[str]:
     return [f"the clock stood at {stamp}, not after the run before; the id follows it"]
 
 
-def _describe_cut(cell: int) -> str:
-    return f"cell {cell + 1} printed more than {LONGEST_TEXT:,} characters; cut"
+def _list_remarks(execution: Execution) -> list[str]:
+    cut = f"printed more than {LONGEST_TEXT:,} characters; cut"
+    remarks = [(cell, cut) for cell in execution.cut_cells]
+    # Once each, also where a loop shows the same a thousand times.
+    for remark in dict.fromkeys(execution.left_out):
+        remarks.append(remark)
+    return [f"cell {_number(execution, cell)} {said}" for cell, said in remarks]
+
+
+def _number(execution: Execution, cell: int | None) -> int | None:
+    if execution.notebook is None or cell is None:
+        return None
+    return number_cell(execution.notebook.cells, cell)
 
 
 def _list_parameters(order: Order) -> list[ParameterRecord]:
@@ -241,6 +253,7 @@ def _list_durations(execution: Execution) -> list[float | None]:
         if cell.cell_type == "code"
         else None
         for cell in cells
+        if not is_added(cell)
     ]
 
 

@@ -17,6 +17,7 @@ from papermill.engines import Engine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 from papermill.execute import remove_error_markers
 
+from recovery_research.reporting.cell_numbers import number_cell
 from recovery_research.reporting.kernels import (
     create_manager,
     end_kernel,
@@ -60,6 +61,12 @@ class Execution:
         Most memory the kernel and its children held, in bytes.
     cut_cells : list of int
         Positions of the cells whose printed text was cut.
+    left_out : list of tuple of int and str
+        Positions of cells, and what they showed that no notebook can hold.
+    cell_error : CellExecutionError or None
+        What the kernel said of the cell that failed.
+    left : bool
+        Whether the last cell asked the kernel to end, as ``quit()`` does.
     """
 
     notebook: NotebookNode | None = None
@@ -70,6 +77,9 @@ class Execution:
     seconds: float = 0.0
     peak_memory: int | None = None
     cut_cells: list[int] = field(default_factory=list)
+    left_out: list[tuple[int, str]] = field(default_factory=list)
+    cell_error: CellExecutionError | None = None
+    left: bool = False
 
 
 class ReportClient(PapermillNotebookClient):
@@ -80,6 +90,7 @@ class ReportClient(PapermillNotebookClient):
         self.session = session
         session.client = self
         session.seen.notebook = self.nb
+        self.on_cell_executed = self._hear_reply
 
     @contextmanager
     def setup_kernel(self, **options) -> Iterator[None]:
@@ -111,15 +122,14 @@ class ReportClient(PapermillNotebookClient):
         """Execute the cells in turn, and remember which of them ended."""
         seen, watch = self.session.seen, self.session.watch
         for index, cell in enumerate(self.nb.cells):
-            if watch.reason is not None:
-                break
             seen.running = index
-            self.session.report_progress(index, len(self.nb.cells))
+            self.session.report_progress(self.nb.cells, index)
             watch.begin_cell()
             try:
                 self.nb_man.cell_start(cell, index)
                 self.execute_cell(cell, index)
             except CellExecutionError as error:
+                seen.cell_error = error
                 self.nb_man.cell_exception(cell, cell_index=index, exception=error)
                 break
             finally:
@@ -128,8 +138,16 @@ class ReportClient(PapermillNotebookClient):
                 if cell.cell_type == "code":
                     cell.outputs = join_streams(cell.outputs)
                 self.nb_man.cell_complete(self.nb.cells[index], cell_index=index)
+            if seen.left or watch.reason is not None:
+                break
             seen.finished.append(index)
             seen.running = None
+
+    def _hear_reply(self, *, execute_reply: dict | None, **_) -> None:
+        """Hear whether the cell has asked to leave, of which it shows nothing."""
+        content = execute_reply["content"] if execute_reply else {}
+        asked = [part.get("source") for part in content.get("payload") or []]
+        self.session.seen.left |= "ask_exit" in asked
 
     def process_message(self, msg: dict, cell: NotebookNode, cell_index: int):
         """Take one message of the kernel, if the guard lets it pass."""
@@ -193,11 +211,13 @@ class _Session:
     def _refuse(self, why: str) -> None:
         self.watch.stop(OVER_OUTPUT, why, at_once=True)
 
-    def report_progress(self, index: int, n_cells: int) -> None:
+    def report_progress(self, cells: list[NotebookNode], index: int) -> None:
+        number = number_cell(cells, index)
+        n_cells = number_cell(cells, len(cells))
         said = "cell %d of %d"
-        self.log.info(said, index + 1, n_cells, extra={STEP_MARK: True})
+        self.log.info(said, number, n_cells, extra={STEP_MARK: True})
         if self.progress is not None:
-            self.progress(index, n_cells)
+            self.progress(number - 1, n_cells)
 
     def papermill_log(self) -> logging.Logger:
         """Return a log for papermill, whose steps are told in other words already."""
@@ -266,6 +286,7 @@ def execute_notebook(
         remove_error_markers(seen.notebook)
     seen.peak_memory = session.gauge.peak
     seen.cut_cells = session.guard.cut_cells
+    seen.left_out = session.guard.left_out
     seen.seconds = time.monotonic() - started
     return seen
 

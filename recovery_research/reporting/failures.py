@@ -11,8 +11,8 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from recovery_research.places import project_root
+from recovery_research.reporting.cell_numbers import is_added
 from recovery_research.reporting.records import ParameterRecord, RunRecord
-from recovery_research.reporting.verdicts import BANNER_TAG
 
 LAST_LINES = 30
 LONGEST_LINE = 400
@@ -134,7 +134,7 @@ def _find_reports(folder: Path) -> Path:
 def _find_last_output(record: RunRecord, notebook: NotebookNode | None) -> str:
     if notebook is None:
         return ""
-    cells = [c for c in notebook.cells if BANNER_TAG not in c.metadata.get("tags", [])]
+    cells = [cell for cell in notebook.cells if not is_added(cell)]
     end = record.failure.cell if record.failure and record.failure.cell else len(cells)
     for cell in reversed(cells[:end]):
         texts = [_read_text(output) for output in cell.get("outputs", [])]

@@ -19,13 +19,13 @@ from pygments.lexers import PythonLexer
 from traitlets import Unicode
 
 from recovery_research.exhibits import METADATA_KEY
+from recovery_research.reporting.cell_numbers import BANNER_TAG, number_cell
 from recovery_research.reporting.cleaning import clean_html
 from recovery_research.reporting.ends import Verdict
 from recovery_research.reporting.equations import write_mathml
 from recovery_research.reporting.failures import tell_failure
 from recovery_research.reporting.prose import Prose
 from recovery_research.reporting.records import ParameterRecord, RunRecord
-from recovery_research.reporting.verdicts import BANNER_TAG
 from recovery_research.reporting.wording import (
     format_moment,
     format_seconds,
@@ -46,7 +46,7 @@ class Piece:
     prose, code, output : str
         HTML; empty if the cell has none.
     number : int
-        Position of the cell, counted from 1.
+        Number of the cell, as its author sees it.
     failed : bool
         Whether the run ended in it.
     """
@@ -94,8 +94,8 @@ def write_page(
     failed = record.failure.cell if record.failure else None
     cells = [c for c in notebook.cells if BANNER_TAG not in c.metadata.get("tags", [])]
     pieces = [
-        _write_piece(cell, prose, number, failed)
-        for number, cell in enumerate(cells, start=1)
+        _write_piece(cell, prose, number_cell(cells, index), failed)
+        for index, cell in enumerate(cells)
     ]
     report = {
         "record": record,
@@ -154,7 +154,13 @@ def _write_piece(
         return Piece(prose=prose.write_cell(cell.source, attachments), number=number)
     if cell.cell_type != "code" or not cell.source.strip():
         return None
-    outputs = [_write_output(output, prose) for output in cell.get("outputs", [])]
+    expected = "raises-exception" in cell.metadata.get("tags", [])
+    outputs = [
+        _write_expected(output)
+        if expected and output.output_type == "error"
+        else _write_output(output, prose)
+        for output in cell.get("outputs", [])
+    ]
     code = _highlight(cell.source)
     return Piece(
         code=code, output="".join(outputs), number=number, failed=number == failed
@@ -200,6 +206,13 @@ def _write_output(output: NotebookNode, prose: Prose) -> str:
     if "text/latex" in data:
         return write_mathml(data["text/latex"].strip().strip("$"), display=True)
     return _write_plain(data.get("text/plain", ""))
+
+
+def _write_expected(error: NotebookNode) -> str:
+    """Write an error that its cell was meant to raise, so that nobody takes fright."""
+    head = escape(f"An error that this cell was meant to raise: {error.ename}")
+    text = _write_plain("\n".join(error.traceback), kind="traceback")
+    return f'<details class="messages"><summary>{head}</summary>{text}</details>'
 
 
 def _write_picture(kind: str, content: str, marks: dict) -> str:

@@ -37,7 +37,9 @@ class ParameterRecord(_Part):
 
 
 class FailureRecord(_Part):
-    """Where and why a run that did not succeed ended; cells count from 1.
+    """Where and why a run that did not succeed ended.
+
+    Cells count from 1 as the author has them, without what the run put in.
 
     ``error`` is the class of the exception that the cell raised, empty if none.
     """
