@@ -91,7 +91,7 @@ def call(*arguments):
     return result
 
 
-def await_cell(folder, name, text="cell 4", seconds=60):
+def await_cell(folder, name, text="cell 3", seconds=60):
     """Wait until a staged run's log says something."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -313,8 +313,8 @@ def test_kernel_is_this_interpreter_in_the_notebooks_folder(tmp_path, monkeypatc
         "recovery_research.__file__, str(sorted({'a', 'b'}))]})\n"
         "show_table(frame, name='where', caption='Where.')",
     ]
-    other = {"kernelspec": {"name": "no-such-kernel", "display_name": "?"}}
-    notebook = write_notebook(tmp_path / "where.ipynb", cells, **other)
+    own = {"kernelspec": {"name": "python3", "display_name": "?"}}
+    notebook = write_notebook(tmp_path / "where.ipynb", cells, **own)
     run = run_report(notebook, reports=tmp_path / "reports")
     assert run.succeeded, run.message
     executable, cwd, package, _ = run.read_table("where")["where"]

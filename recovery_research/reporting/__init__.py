@@ -11,11 +11,11 @@ from the records alone (`history`). A plan (`plans`) does this for many orders
 how they ended.
 
 Asking
-    catalogue, descriptions, parameters, ranges, vocabularies, values, choices,
-    parameter_files, customer_files, orders, projects, environments
+    catalogue, descriptions, parameters, literals, type_hints, ranges, vocabularies,
+    values, choices, parameter_files, customer_files, orders, projects, environments
 Executing
     runner, attempts, retries, execution, cell_numbers, kernels, kernel_streams,
-    last_words, outputs, watch, memory, signals, orphans, progress
+    last_words, observations, outputs, watch, memory, signals, orphans, progress
 Judging and recording
     ends, verdicts, runs, harvest, bookkeeping, records, record_versions, run_logs,
     fingerprints, provenance, ingredients, masks

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from recovery_research.reporting.catalogue import write_runnable
 from recovery_research.reporting.cell_numbers import number_cell
 from recovery_research.reporting.ends import Outcome, Verdict
 from recovery_research.reporting.execution import Execution, execute_notebook
@@ -103,12 +104,13 @@ def _execute(
     progress: Progress | None,
 ) -> Execution:
     source = output.with_name("input.ipynb")
-    source.write_bytes(order.notebook.content)
+    source.write_text(write_runnable(order.notebook), encoding="utf-8")
     execution = execute_notebook(
         source,
         output,
-        order.values(),
+        order.written_values(),
         cwd=order.notebook.path.parent,
+        kernel=order.notebook.kernel,
         limits=limits,
         log=log,
         progress=progress,

@@ -80,7 +80,7 @@ def begin_record(
         ingredients=ingredients,
         data_as_of=order.data_as_of or written,
         data_as_of_origin=origin,
-        warnings=_find_odd_clock(run_id, started),
+        warnings=[*_find_odd_clock(run_id, started), *_find_untagged(order)],
         host=platform.node(),
         provenance=provenance,
     )
@@ -215,6 +215,12 @@ def _find_odd_clock(run_id: str, started: datetime) -> list[str]:
     if run_id.startswith(stamp):
         return []
     return [f"the clock stood at {stamp}, not after the run before; the id follows it"]
+
+
+def _find_untagged(order: Order) -> list[str]:
+    if order.notebook.tagged:
+        return []
+    return ["no cell is tagged 'parameters', so the notebook ran as it is"]
 
 
 def _list_remarks(execution: Execution) -> list[str]:

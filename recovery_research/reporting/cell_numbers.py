@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from nbformat import NotebookNode
 
+from recovery_research.reporting.catalogue import INJECTED_TAG
+
 BANNER_TAG = "failure-banner"
-INJECTED_TAG = "injected-parameters"
 _ADDED = frozenset({BANNER_TAG, INJECTED_TAG, "papermill-error-cell-tag"})
 
 

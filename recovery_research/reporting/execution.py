@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import papermill
+from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 from papermill.execute import remove_error_markers
+from papermill.translators import PythonTranslator, papermill_translators
 
 from recovery_research.reporting.cell_numbers import number_cell
 from recovery_research.reporting.kernels import (
@@ -29,6 +31,7 @@ from recovery_research.reporting.kernels import (
 )
 from recovery_research.reporting.last_words import LastWords
 from recovery_research.reporting.memory import MemoryGauge
+from recovery_research.reporting.observations import Execution
 from recovery_research.reporting.orders import Limits
 from recovery_research.reporting.orphans import private_folder
 from recovery_research.reporting.outputs import OutputGuard, join_streams
@@ -37,49 +40,6 @@ from recovery_research.reporting.watch import OVER_OUTPUT, Watch
 
 ENGINE = "recovery_research"
 STARTUP_SECONDS = 60
-
-
-@dataclass
-class Execution:
-    """What was seen of one execution, whatever papermill says about it.
-
-    Attributes
-    ----------
-    notebook : NotebookNode or None
-        The notebook with its outputs so far; None if no kernel ever started.
-    finished : list of int
-        Positions of the cells that ran to their end.
-    running : int or None
-        Position of the cell that had begun and not ended.
-    error : Exception or None
-        What papermill or its kernel raised.
-    watch : Watch or None
-        The watch kept, with the reason of a stop.
-    seconds : float
-        How long it took, kernel start included.
-    peak_memory : int or None
-        Most memory the kernel and its children held, in bytes.
-    cut_cells : list of int
-        Positions of the cells whose printed text was cut.
-    left_out : list of tuple of int and str
-        Positions of cells, and what they showed that no notebook can hold.
-    cell_error : CellExecutionError or None
-        What the kernel said of the cell that failed.
-    left : bool
-        Whether the last cell asked the kernel to end, as ``quit()`` does.
-    """
-
-    notebook: NotebookNode | None = None
-    finished: list[int] = field(default_factory=list)
-    running: int | None = None
-    error: Exception | None = None
-    watch: Watch | None = None
-    seconds: float = 0.0
-    peak_memory: int | None = None
-    cut_cells: list[int] = field(default_factory=list)
-    left_out: list[tuple[int, str]] = field(default_factory=list)
-    cell_error: CellExecutionError | None = None
-    left: bool = False
 
 
 class ReportClient(PapermillNotebookClient):
@@ -107,10 +67,15 @@ class ReportClient(PapermillNotebookClient):
     def _start_over_some_transport(self, options: dict) -> None:
         transports = list_transports(self.session.folder)
         for transport in transports:
-            self.km = create_manager(self.session.folder, transport)
+            self.km = create_manager(
+                self.session.folder, transport, self.session.kernel
+            )
             try:
                 self.start_new_kernel(**options)
                 self.start_new_kernel_client()
+            except OSError as error:
+                # Its interpreter is not there, or may not be executed.
+                raise KernelStartError(_describe_start(self.km, error)) from error
             except RuntimeError:
                 kill_kernel(self.km)
                 if self.session.watch.reason or transport is transports[-1]:
@@ -156,6 +121,15 @@ class ReportClient(PapermillNotebookClient):
         return super().process_message(msg, cell, cell_index)
 
 
+class KernelStartError(RuntimeError):
+    """A kernel whose program could not be started at all."""
+
+
+def _describe_start(manager: AsyncKernelManager, error: OSError) -> str:
+    program = manager.kernel_spec.argv[0]
+    return f"its program {program} could not be started: {error.strerror or error}"
+
+
 class ReportEngine(Engine):
     """The engine under which papermill runs our reports."""
 
@@ -177,13 +151,27 @@ class ReportEngine(Engine):
         with session.words.hear() as words:
             client.execute(
                 cwd=str(session.cwd),
-                env=kernel_environment(session.folder),
+                env=kernel_environment(session.folder, session.kernel),
                 stdout=words,
                 stderr=words,
             )
 
 
 papermill_engines.register(ENGINE, ReportEngine)
+
+
+class TupleTranslator(PythonTranslator):
+    """Writes parameters as papermill does, and tuples, which it makes texts of."""
+
+    @classmethod
+    def translate(cls, value: object) -> str:
+        """Write a value as Python."""
+        if not isinstance(value, tuple):
+            return super().translate(value)
+        return f"({''.join(f'{cls.translate(each)}, ' for each in value)})"
+
+
+papermill_translators.register("python", TupleTranslator)
 
 
 @dataclass
@@ -195,6 +183,7 @@ class _Session:
     seen: Execution
     log: logging.Logger
     progress: Callable[[int, int], None] | None = None
+    kernel: str = ""
     watch: Watch | None = None
     client: ReportClient | None = None
     words: LastWords = field(default_factory=LastWords)
@@ -238,6 +227,7 @@ def execute_notebook(
     limits: Limits,
     log: logging.Logger,
     progress: Callable[[int, int], None] | None = None,
+    kernel: str = "",
 ) -> Execution:
     """Execute a notebook with papermill and say what was seen.
 
@@ -257,6 +247,8 @@ def execute_notebook(
         Told of progress and of errors.
     progress : callable, optional
         Called before each cell with its position and the number of cells.
+    kernel : str, optional
+        Name of an installed kernel; by default this very interpreter.
 
     Returns
     -------
@@ -270,7 +262,7 @@ def execute_notebook(
     seen = Execution()
     started = time.monotonic()
     with private_folder() as folder, _quiet_papermill():
-        session = _Session(folder, cwd, seen, log, progress)
+        session = _Session(folder, cwd, seen, log, progress, kernel)
         seen.watch = session.watch = Watch(
             interrupt=lambda: interrupt_kernel(session.manager()),
             kill=lambda: kill_kernel(session.manager()),
@@ -300,7 +292,7 @@ def _run_papermill(
             _escape_braces(output),
             parameters=parameters,
             engine_name=ENGINE,
-            kernel_name="python3",
+            kernel_name=session.kernel or "python3",
             language="python",
             progress_bar=False,
             session=session,

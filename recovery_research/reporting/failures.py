@@ -116,11 +116,11 @@ def _find_notebook(record: RunRecord, reports: Path | None) -> str:
 
 def _write_value(parameter: ParameterRecord) -> str:
     value = parameter.value
-    if isinstance(value, list):
+    if isinstance(value, list | dict):
         return json.dumps(value)
     if isinstance(value, bool):
         return "true" if value else "false"
-    return repr(value) if isinstance(value, int | float) else value
+    return value if isinstance(value, str) else repr(value)
 
 
 def _find_reports(folder: Path) -> Path:

@@ -10,7 +10,7 @@ from html import escape
 import nbformat
 from nbformat import NotebookNode
 
-from recovery_research.reporting.cell_numbers import INJECTED_TAG
+from recovery_research.reporting.catalogue import INJECTED_TAG
 from recovery_research.reporting.provenance import hash_bytes
 
 MASK = "***"

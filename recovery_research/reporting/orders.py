@@ -26,6 +26,7 @@ from recovery_research.reporting.parameter_files import (
 from recovery_research.reporting.records import PlanRecord
 from recovery_research.reporting.retries import Retries
 from recovery_research.reporting.shelf import RESERVED_NAMES
+from recovery_research.reporting.values import list_texts
 
 LONGEST_NAME = 120
 
@@ -109,6 +110,15 @@ class Order:
         """Return the value of every parameter."""
         return {name: choice.value for name, choice in self.choices.items()}
 
+    def written_values(self) -> dict[str, object]:
+        """Return the values as the notebook wrote its own, tuples as tuples."""
+        return {
+            name: tuple(choice.value)
+            if choice.parameter.as_tuple and choice.value is not None
+            else choice.value
+            for name, choice in self.choices.items()
+        }
+
     def secrets(self) -> list[str]:
         """Return what must not be seen in the report."""
         found = []
@@ -125,11 +135,10 @@ class Order:
 
 def _resolve(value: object) -> list[str]:
     """Return what the references in a value stand for."""
-    texts = value if isinstance(value, list) else [value]
     names = [
         text.removeprefix("env:")
-        for text in texts
-        if isinstance(text, str) and text.startswith("env:")
+        for text in list_texts(value)
+        if text.startswith("env:")
     ]
     return [os.environ[name] for name in names if os.environ.get(name)]
 
@@ -183,6 +192,10 @@ def prepare_order(
         If the notebook, the profile, the file or a parameter cannot be used.
     """
     found = read_notebook(find_notebook(notebook, notebooks_folder(project)))
+    if found.kernel:
+        from recovery_research.reporting.kernels import check_kernel
+
+        check_kernel(found.kernel)
     weaker = [choose_profile(found.path, profile)]
     if parameters_file is not None:
         weaker.append(read_parameter_file(parameters_file))

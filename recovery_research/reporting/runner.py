@@ -20,6 +20,7 @@ from recovery_research.reporting.bookkeeping import (
     close_record,
     end_record,
 )
+from recovery_research.reporting.catalogue import write_runnable
 from recovery_research.reporting.ends import Verdict
 from recovery_research.reporting.fingerprints import hash_notebook
 from recovery_research.reporting.harvest import write_exhibits
@@ -177,7 +178,7 @@ def _make(
 def _read_executed(order: Order, attempt: Attempt) -> NotebookNode:
     notebook = attempt.execution.notebook
     if notebook is None:
-        notebook = nbformat.reads(order.notebook.content.decode(), as_version=4)
+        notebook = nbformat.reads(write_runnable(order.notebook), as_version=4)
     mark_notebook(notebook, attempt.execution, attempt.outcome)
     return notebook
 

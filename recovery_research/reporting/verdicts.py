@@ -16,7 +16,7 @@ from recovery_research.reporting.ends import (
     Outcome,
     Verdict,
 )
-from recovery_research.reporting.execution import Execution
+from recovery_research.reporting.execution import Execution, KernelStartError
 
 __all__ = ["EXIT_CODES", "EXIT_TERMINATED", "Outcome", "Verdict", "judge"]
 
@@ -44,8 +44,10 @@ def judge(execution: Execution) -> Outcome:
     traceback = _COLOURS.sub("", "\n".join(raised["traceback"])) if raised else ""
     if watch is not None and watch.reason is not None:
         return Outcome(Verdict(watch.reason), f"{watch.detail}{where}", cell, traceback)
-    if notebook is None or (cell is None and not execution.finished):
-        return Outcome(Verdict.NOT_STARTED, f"the kernel did not start: {error}")
+    if notebook is None or (error and cell is None and not execution.finished):
+        hopeless = type(error).__name__ if isinstance(error, KernelStartError) else ""
+        what = _one_line(f"the kernel did not start: {error}", 400)
+        return Outcome(Verdict.NOT_STARTED, what, error=hopeless)
     if execution.left or (raised and _leaves_well(raised)):
         return Outcome(Verdict.INCOMPLETE, f"the notebook left{where}", cell, traceback)
     if isinstance(error, DeadKernelError):
