@@ -14,8 +14,9 @@ Asking
     catalogue, descriptions, parameters, literals, type_hints, ranges, vocabularies,
     values, choices, parameter_files, customer_files, orders, projects, environments
 Executing
-    runner, attempts, retries, execution, cell_numbers, kernels, kernel_streams,
-    last_words, observations, outputs, watch, memory, signals, orphans, progress
+    runner, attempts, deadlines, retries, execution, cell_numbers, kernels,
+    kernel_streams, last_words, observations, outputs, watch, memory, signals, orphans,
+    progress
 Judging and recording
     ends, verdicts, runs, harvest, bookkeeping, records, record_versions, run_logs,
     fingerprints, provenance, ingredients, masks

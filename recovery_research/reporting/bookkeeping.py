@@ -11,6 +11,7 @@ from pathlib import Path
 
 from recovery_research.places import project_root
 from recovery_research.reporting.cell_numbers import is_added, number_cell
+from recovery_research.reporting.deadlines import Deadline
 from recovery_research.reporting.ends import Outcome, Verdict
 from recovery_research.reporting.execution import Execution
 from recovery_research.reporting.fingerprints import mask_text
@@ -139,6 +140,31 @@ def end_record(
             ],
         }
     )
+
+
+def note_late_page(record: RunRecord, deadline: Deadline) -> RunRecord:
+    """Return the record of a run whose page was not finished in time.
+
+    Parameters
+    ----------
+    record : RunRecord
+        Record of the run, its notebook ended.
+    deadline : Deadline
+        The run's.
+
+    Returns
+    -------
+    RunRecord
+        Timed out, though the notebook and its tables are whole; a run that had failed
+        before keeps its own word.
+    """
+    said = f"{deadline.describe()}, while its page was written"
+    if record.failure is not None:
+        return record.model_copy(update={"warnings": [*record.warnings, said]})
+    message = f"{said}; the notebook and its tables are whole"
+    failure = FailureRecord(message=message, cell=None, source="", traceback="")
+    update = {"verdict": Verdict.TIMED_OUT, "failure": failure, "key": None}
+    return record.model_copy(update=update)
 
 
 def close_record(record: RunRecord, total_seconds: float) -> RunRecord:

@@ -221,8 +221,8 @@ def _find_file(path: Path) -> Path:
         raise NotebookError(
             f"{path} is not a notebook file, whose name ends in .ipynb."
         )
-    there = [each.name for each in list_notebooks(path.parent)]
-    raise NotebookError(f"there is no file {path}.{did_you_mean(path.name, there)}")
+    there = [each.stem for each in list_notebooks(path.parent)]
+    raise NotebookError(f"there is no file {path}.{did_you_mean(path.stem, there)}")
 
 
 def _list_aliases(stem: str) -> list[str]:

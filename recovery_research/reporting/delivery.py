@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from recovery_research.reporting.checks import note_check
+from recovery_research.reporting.deadlines import Deadline
 from recovery_research.reporting.index import refresh_index
 from recovery_research.reporting.ingredients import (
     list_ingredients,
@@ -66,12 +67,15 @@ def deliver_order(
 
     shelf = Shelf(reports, order.report)
     with shelf.run_lock().hold(on_wait):
+        deadline = Deadline(order.limits.run_seconds)
         provenance = trace_order(order)
         stored = None if force else find_stored(order, shelf, provenance)
         if stored is not None:
             refresh_index(reports)
             return stored
-        return fulfil_order(order, reports, progress=progress, provenance=provenance)
+        return fulfil_order(
+            order, reports, progress=progress, provenance=provenance, deadline=deadline
+        )
 
 
 def find_stored(order: Order, shelf: Shelf, provenance: Provenance) -> ReportRun | None:

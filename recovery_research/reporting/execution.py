@@ -20,6 +20,7 @@ from papermill.execute import remove_error_markers
 from papermill.translators import PythonTranslator, papermill_translators
 
 from recovery_research.reporting.cell_numbers import number_cell
+from recovery_research.reporting.deadlines import Deadline
 from recovery_research.reporting.kernels import (
     create_manager,
     end_kernel,
@@ -225,6 +226,7 @@ def execute_notebook(
     *,
     cwd: Path,
     limits: Limits,
+    deadline: Deadline,
     log: logging.Logger,
     progress: Callable[[int, int], None] | None = None,
     kernel: str = "",
@@ -242,7 +244,9 @@ def execute_notebook(
     cwd : Path
         Working directory of the kernel; that of this process stays.
     limits : Limits
-        How long things may take.
+        How long a cell may take, and how much memory all of them.
+    deadline : Deadline
+        End of the run.
     log : Logger
         Told of progress and of errors.
     progress : callable, optional
@@ -267,7 +271,7 @@ def execute_notebook(
             interrupt=lambda: interrupt_kernel(session.manager()),
             kill=lambda: kill_kernel(session.manager()),
             cell_seconds=limits.cell_seconds,
-            run_seconds=limits.run_seconds,
+            deadline=deadline,
             gauge=session.gauge,
             memory_bytes=limits.memory_bytes,
         )

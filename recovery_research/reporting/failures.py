@@ -12,6 +12,7 @@ from nbformat import NotebookNode
 
 from recovery_research.places import project_root
 from recovery_research.reporting.cell_numbers import is_added
+from recovery_research.reporting.orders import DEFAULT_RUN_SECONDS
 from recovery_research.reporting.records import ParameterRecord, RunRecord
 
 LAST_LINES = 30
@@ -95,8 +96,9 @@ def write_command(record: RunRecord, reports: Path | None = None) -> str:
             words += ["-p", f"{parameter.name}={_write_value(parameter)}"]
     if record.cell_seconds_limit is not None:
         words += ["--cell-timeout", repr(record.cell_seconds_limit)]
-    if record.run_seconds_limit is not None:
-        words += ["--timeout", repr(record.run_seconds_limit)]
+    if record.run_seconds_limit != DEFAULT_RUN_SECONDS:
+        limit = record.run_seconds_limit
+        words += ["--timeout", "inf" if limit is None else repr(limit)]
     if reports is not None:
         words += ["--reports", str(reports)]
     # A name that begins with a hyphen is no option.
