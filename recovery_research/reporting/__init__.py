@@ -12,7 +12,8 @@ how they ended.
 
 Asking
     catalogue, descriptions, parameters, literals, type_hints, ranges, vocabularies,
-    values, choices, parameter_files, customer_files, orders, projects, environments
+    values, choices, cell_checks, parameter_files, customer_files, orders, projects,
+    environments
 Executing
     runner, attempts, deadlines, retries, execution, cell_numbers, kernels,
     kernel_streams, last_words, observations, outputs, watch, memory, signals, orphans,
