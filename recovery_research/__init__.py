@@ -74,6 +74,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "expect_orders",
             "load_population",
         ],
+        "reporting.cell_checks": ["check_parameters"],
         "reporting.runner": ["run_report"],
         "reporting.runs": ["ReportRun"],
         "simulation": ["History", "simulate"],

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from recovery_research.reporting.runs import ReportRun
 
 EXIT_BAD_INPUT = 2
+EXIT_TIMED_OUT = 5
 EXIT_NOT_WRITTEN = 8
 EXIT_DIFFERENT = 9
 SHORT_HASH = 12
@@ -97,6 +98,7 @@ def deliver(
     pdf : bool, optional
         Whether the page is printed as well.
     """
+    from recovery_research.reporting.deadlines import Deadline
     from recovery_research.reporting.delivery import deliver_order
     from recovery_research.reporting.progress import follow
 
@@ -117,18 +119,26 @@ def deliver(
     if run.stored:
         click.echo("nothing has changed; --force runs it anyway", err=True)
     if pdf and run.succeeded:
-        _print_page(run, reports)
+        spent = 0.0 if run.stored else run.record.total_seconds or 0.0
+        left = Deadline(order.limits.run_seconds, spent=spent).left()
+        _print_page(run, reports, left)
     report_end(run)
 
 
-def _print_page(run: ReportRun, reports: Path) -> None:
+def _print_page(run: ReportRun, reports: Path, left: float | None) -> None:
     from recovery_research.reporting.index import refresh_index
-    from recovery_research.reporting.prints import PDF_FILE, print_page
+    from recovery_research.reporting.prints import (
+        PDF_FILE,
+        PrintTimeoutError,
+        print_page,
+    )
 
     try:
         if not (run.folder / PDF_FILE).is_file():
-            print_page(run.page)
+            print_page(run.page, seconds=left)
             refresh_index(reports)
+    except PrintTimeoutError as error:
+        fail(f"the report is complete, {run.page}, but {error}", EXIT_TIMED_OUT)
     except OSError as error:
         fail(f"the report is complete, {run.page}, but {error}", EXIT_NOT_WRITTEN)
 

@@ -104,7 +104,16 @@ for _command in (
     metavar="DIR",
     help="Folder of reports; by default reports/ of the project.",
 )
-@click.option("--timeout", type=float, metavar="SECONDS", help="Limit of the run.")
+@click.option(
+    "--timeout",
+    type=float,
+    default=6 * 3600.0,
+    envvar="RECOVERY_RESEARCH_TIMEOUT",
+    show_default=True,
+    show_envvar=True,
+    metavar="SECONDS",
+    help="Limit of the whole run, retries, page and PDF included; inf for none.",
+)
 @click.option("--cell-timeout", type=float, metavar="SECONDS", help="Limit of a cell.")
 @click.option(
     "--memory", type=float, metavar="MB", help="Limit of the kernel's memory."

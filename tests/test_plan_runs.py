@@ -91,7 +91,7 @@ def call(*arguments):
     return result
 
 
-def await_cell(folder, name, text="cell 4", seconds=60):
+def await_cell(folder, name, text="cell 3", seconds=60):
     """Wait until a staged run's log says something."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -230,7 +230,7 @@ def test_a_running_report_is_followed_and_stopped(home):
     out, said = process.communicate(timeout=60)
     assert process.returncode == 143, said
     assert "slow: | told 1" in said
-    assert "slow: cell 4 of 4" in said
+    assert "slow: cell 3 of 3" in said
     assert "interrupted: stopped by SIGTERM" in out
     heard = follower.stdout.read()
     follower.communicate(timeout=60)

@@ -44,7 +44,7 @@ def start_slow_run(tmp_path):
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     for line in process.stderr:
-        if "cell 4 of" in line:
+        if "cell 3 of" in line:
             break
     return process
 
@@ -63,7 +63,7 @@ def test_a_stopped_run_leaves_an_honest_record(tmp_path, number, code):
     said = process.stderr.read()
     process.stderr.close()
     assert process.wait(timeout=30) == code
-    assert f"slow: interrupted: stopped by {number.name}, in cell 4" in said
+    assert f"slow: interrupted: stopped by {number.name}, in cell 3" in said
     assert "Task" not in said
     assert "site-packages" not in said
     (folder,) = (tmp_path / "reports/slow/failed").iterdir()

@@ -62,7 +62,7 @@ def flood(tmp_path, text, megabytes):
     _, said = process.communicate(timeout=300)
     assert process.returncode == 0, said
     (run,) = (r for r in read_history(tmp_path / "reports").runs if r.report == "fault")
-    cut = "cell 3 printed more than 1,000,000 characters; cut"
+    cut = "cell 2 printed more than 1,000,000 characters; cut"
     assert run.read().warnings == [cut]
     assert "[cut here" in (run.folder / "report.ipynb").read_text()
     assert sum(p.stat().st_size for p in run.folder.rglob("*.*")) < 1e7
@@ -127,5 +127,5 @@ def test_a_kernel_that_dies_of_memory(tmp_path):
     )
     run = run_report(notebook(tmp_path, dying), reports=tmp_path / "reports")
     assert run.verdict in ("cell failed", "kernel died")
-    assert run.record.failure.cell == 3
+    assert run.record.failure.cell == 2
     assert marked() == []

@@ -11,11 +11,13 @@ from the records alone (`history`). A plan (`plans`) does this for many orders
 how they ended.
 
 Asking
-    catalogue, descriptions, parameters, ranges, vocabularies, values, choices,
-    parameter_files, customer_files, orders, projects, environments
+    catalogue, descriptions, parameters, literals, type_hints, ranges, vocabularies,
+    values, choices, cell_checks, parameter_files, customer_files, orders, projects,
+    environments
 Executing
-    runner, attempts, retries, execution, kernels, kernel_streams, last_words, outputs,
-    watch, memory, signals, orphans, progress
+    runner, attempts, deadlines, retries, execution, cell_numbers, kernels,
+    kernel_streams, last_words, observations, outputs, watch, memory, signals, orphans,
+    progress
 Watching what a kernel reads
     kernel_ears, kernel_wraps, kernel_loads, kernel_luck, kernel_names, kernel_callers,
     kernel_notes, input_states, inputs, input_changes

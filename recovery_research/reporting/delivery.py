@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from recovery_research.reporting.checks import note_check
+from recovery_research.reporting.deadlines import Deadline
 from recovery_research.reporting.index import refresh_index
 from recovery_research.reporting.ingredients import (
     INPUTS,
@@ -75,6 +76,7 @@ def deliver_order(
 
     shelf = Shelf(reports, order.report)
     with shelf.run_lock().hold(on_wait):
+        deadline = Deadline(order.limits.run_seconds)
         provenance = trace_order(order)
         stored = None
         if not force:
@@ -82,7 +84,9 @@ def deliver_order(
         if stored is not None:
             refresh_index(reports)
             return stored
-        return fulfil_order(order, reports, progress=progress, provenance=provenance)
+        return fulfil_order(
+            order, reports, progress=progress, provenance=provenance, deadline=deadline
+        )
 
 
 def find_stored(

@@ -30,6 +30,8 @@ from recovery_research.reporting.stills import (
 
 LONGEST_JSON = 100_000
 PICTURES = ("svg+xml", "png", "jpeg", "gif", "webp", "bmp")
+# How a warning begins: with a place on the computer it ran on, which tells nobody.
+_PLACE = re.compile(r"^(?:[A-Za-z]:)?[/\\][^\n]*?\.py:\d+: (?=\w+: )", re.MULTILINE)
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _SEEN = re.compile(r"<(img|svg|math|hr|progress|meter)[\s>]")
 # What Python says of an object that has no text of its own.
@@ -64,7 +66,7 @@ class Displays:
             HTML in which nothing can run.
         """
         if output.output_type == "stream":
-            text = write_plain(output.text)
+            text = write_plain(_PLACE.sub("", output.text))
             if output.name != "stderr":
                 return text
             summary = "<summary>Messages</summary>"

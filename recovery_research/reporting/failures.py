@@ -11,8 +11,9 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from recovery_research.places import project_root
+from recovery_research.reporting.cell_numbers import is_added
+from recovery_research.reporting.orders import DEFAULT_RUN_SECONDS
 from recovery_research.reporting.records import ParameterRecord, RunRecord
-from recovery_research.reporting.verdicts import BANNER_TAG
 
 LAST_LINES = 30
 LONGEST_LINE = 400
@@ -95,8 +96,9 @@ def write_command(record: RunRecord, reports: Path | None = None) -> str:
             words += ["-p", f"{parameter.name}={_write_value(parameter)}"]
     if record.cell_seconds_limit is not None:
         words += ["--cell-timeout", repr(record.cell_seconds_limit)]
-    if record.run_seconds_limit is not None:
-        words += ["--timeout", repr(record.run_seconds_limit)]
+    if record.run_seconds_limit != DEFAULT_RUN_SECONDS:
+        limit = record.run_seconds_limit
+        words += ["--timeout", "inf" if limit is None else repr(limit)]
     if reports is not None:
         words += ["--reports", str(reports)]
     # A name that begins with a hyphen is no option.
@@ -116,11 +118,11 @@ def _find_notebook(record: RunRecord, reports: Path | None) -> str:
 
 def _write_value(parameter: ParameterRecord) -> str:
     value = parameter.value
-    if isinstance(value, list):
+    if isinstance(value, list | dict):
         return json.dumps(value)
     if isinstance(value, bool):
         return "true" if value else "false"
-    return repr(value) if isinstance(value, int | float) else value
+    return value if isinstance(value, str) else repr(value)
 
 
 def _find_reports(folder: Path) -> Path:
@@ -134,7 +136,7 @@ def _find_reports(folder: Path) -> Path:
 def _find_last_output(record: RunRecord, notebook: NotebookNode | None) -> str:
     if notebook is None:
         return ""
-    cells = [c for c in notebook.cells if BANNER_TAG not in c.metadata.get("tags", [])]
+    cells = [cell for cell in notebook.cells if not is_added(cell)]
     end = record.failure.cell if record.failure and record.failure.cell else len(cells)
     for cell in reversed(cells[:end]):
         texts = [_read_text(output) for output in cell.get("outputs", [])]

@@ -10,10 +10,10 @@ from html import escape
 import nbformat
 from nbformat import NotebookNode
 
+from recovery_research.reporting.catalogue import INJECTED_TAG
 from recovery_research.reporting.provenance import hash_bytes
 
 MASK = "***"
-INJECTED_TAG = "injected-parameters"
 _TIMINGS = ("start_time", "end_time", "duration")
 # Bounded, for an unbounded start would try every place of a long line in full.
 _KERNEL_FILE = re.compile(r"[^\s\"']{0,300}ipykernel_\d+[/\\]+")

@@ -121,7 +121,7 @@ def write_exhibits(exhibits: list[Found], folder: Path) -> list[ExhibitRecord]:
 
 def _read_output(index: int, output: NotebookNode) -> Found | None:
     marks = output.get("metadata", {}).get(METADATA_KEY)
-    if not isinstance(marks, dict) or marks.get("kind") not in _PLACES:
+    if not isinstance(marks, dict) or str(marks.get("kind")) not in _PLACES:
         return None
     content = output.get("data", {}).get(_MIME_TYPES[marks["kind"]])
     # Any cell can claim these marks, so the name is checked once more before it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -125,6 +126,10 @@ def write_value(value: object) -> str:
     >>> write_value([True, 0.25]), write_value("claims")
     ('true,0.25', 'claims')
     """
+    if isinstance(value, dict) or (
+        isinstance(value, list) and any(isinstance(each, list | dict) for each in value)
+    ):
+        return json.dumps(value, ensure_ascii=False)
     if isinstance(value, list):
         return ",".join(write_value(element) for element in value)
     if isinstance(value, bool):

@@ -64,7 +64,8 @@ def list_ingredients(order: Order, provenance: Provenance) -> dict[str, str]:
         "package": provenance.package_sha256 or UNKNOWN,
         "data": _hash_table(provenance.data_sha256),
         "sources": _hash_table(sources) if known else UNKNOWN,
-        "python": provenance.python,
+        # What another interpreter holds is not known here.
+        "python": UNKNOWN if order.notebook.kernel else provenance.python,
         "distributions": _hash_table(provenance.distributions),
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cache
+from html import escape
 from importlib.resources import files
 from pathlib import Path
 
@@ -15,8 +16,9 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 from traitlets import Unicode
 
+from recovery_research.reporting.cell_numbers import BANNER_TAG, number_cell
 from recovery_research.reporting.cleaning import say_left_out
-from recovery_research.reporting.displays import Displays
+from recovery_research.reporting.displays import Displays, write_plain
 from recovery_research.reporting.ends import Verdict
 from recovery_research.reporting.failures import tell_failure
 from recovery_research.reporting.prose import Prose
@@ -25,7 +27,6 @@ from recovery_research.reporting.records import (
     ParameterRecord,
     RunRecord,
 )
-from recovery_research.reporting.verdicts import BANNER_TAG
 from recovery_research.reporting.wording import (
     format_moment,
     format_seconds,
@@ -33,13 +34,6 @@ from recovery_research.reporting.wording import (
 )
 from recovery_research.whole_files import write_whole
 
-<<<<<<< HEAD
-=======
-NO_DESCRIPTION = "Figure without a description"
-_COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-# How a warning begins: with a place on the computer it ran on, which tells nobody.
-_PLACE = re.compile(r"^(?:[A-Za-z]:)?[/\\][^\n]*?\.py:\d+: (?=\w+: )", re.MULTILINE)
->>>>>>> opening
 _TEMPLATES = files("recovery_research.reporting") / "templates"
 
 
@@ -52,7 +46,7 @@ class Piece:
     prose, code, output : str
         HTML; empty if the cell has none.
     number : int
-        Position of the cell, counted from 1.
+        Number of the cell, as its author sees it.
     failed : bool
         Whether the run ended in it.
     left_out : list of str
@@ -145,8 +139,8 @@ def compose_page(
     failed = record.failure.cell if record.failure else None
     cells = [c for c in notebook.cells if BANNER_TAG not in c.metadata.get("tags", [])]
     pieces = [
-        _write_piece(cell, displays, number, failed)
-        for number, cell in enumerate(cells, start=1)
+        _write_piece(cell, displays, number_cell(cells, index), failed)
+        for index, cell in enumerate(cells)
     ]
     pieces = [piece for piece in pieces if piece is not None]
     report = {
@@ -207,7 +201,13 @@ def _write_piece(
         return Piece(prose=written, number=number, left_out=displays.take_notes())
     if cell.cell_type != "code" or not cell.source.strip():
         return None
-    outputs = [displays.write(output) for output in cell.get("outputs", [])]
+    expected = "raises-exception" in cell.metadata.get("tags", [])
+    outputs = [
+        _write_expected(output)
+        if expected and output.output_type == "error"
+        else displays.write(output)
+        for output in cell.get("outputs", [])
+    ]
     return Piece(
         code=_highlight(cell.source),
         output="".join(outputs),
@@ -235,49 +235,13 @@ def _join_silent(pieces: list[Piece]) -> list[Piece]:
     return joined
 
 
-<<<<<<< HEAD
-=======
-def _write_output(output: NotebookNode, prose: Prose) -> str:
-    if output.output_type == "stream":
-        text = _write_plain(_PLACE.sub("", output.text))
-        if output.name == "stderr":
-            return (
-                f'<details class="messages"><summary>Messages</summary>{text}</details>'
-            )
-        return text
-    if output.output_type == "error":
-        return _write_plain("\n".join(output.traceback), kind="traceback")
-    data, marks = output.data, output.get("metadata", {})
-    if "text/html" in data:
-        return f'<div class="output">{clean_html(data["text/html"])}</div>'
-    if "text/markdown" in data:
-        return f'<div class="output">{prose.write_output(data["text/markdown"])}</div>'
-    for kind in ("image/svg+xml", "image/png", "image/jpeg"):
-        if kind in data:
-            return _write_picture(kind, data[kind], marks)
-    if "text/latex" in data:
-        return write_mathml(data["text/latex"].strip().strip("$"), display=True)
-    return _write_plain(data.get("text/plain", ""))
+def _write_expected(error: NotebookNode) -> str:
+    """Write an error that its cell was meant to raise, so that nobody takes fright."""
+    head = escape(f"An error that this cell was meant to raise: {error.ename}")
+    text = write_plain("\n".join(error.traceback), kind="traceback")
+    return f'<details class="messages"><summary>{head}</summary>{text}</details>'
 
 
-def _write_picture(kind: str, content: str, marks: dict) -> str:
-    if kind == "image/svg+xml":
-        content = base64.b64encode(content.encode()).decode()
-    own = marks.get(METADATA_KEY, marks)
-    alt = own.get("alt", NO_DESCRIPTION) if isinstance(own, dict) else NO_DESCRIPTION
-    source = re.sub(r"[^A-Za-z0-9+/=]", "", content)
-    return (
-        f'<figure class="exhibit-figure"><img alt="{escape(str(alt))}" '
-        f'src="data:{kind};base64,{source}"></figure>'
-    )
-
-
-def _write_plain(text: str, kind: str = "plain") -> str:
-    plain = escape(_COLOURS.sub("", text)).replace("\0", "\N{REPLACEMENT CHARACTER}")
-    return f'<pre class="{kind}" tabindex="0">{plain}</pre>'
-
-
->>>>>>> opening
 @cache
 def _read_style() -> str:
     light = HtmlFormatter(style="xcode").get_style_defs(".source")

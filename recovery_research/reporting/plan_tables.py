@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from recovery_research.near_names import did_you_mean
 from recovery_research.reporting.masks import holds_password
+from recovery_research.reporting.orders import DEFAULT_RUN_SECONDS
 
 LONGEST_SHOWN = 80
 
@@ -19,10 +20,13 @@ class _Table(BaseModel):
 
 
 class LimitsTable(_Table):
-    """``limits``: how long one cell and the whole run may take, and how much memory."""
+    """``limits``: how long one cell and the whole run may take, and how much memory.
+
+    A run without a limit has ``run_seconds = inf``.
+    """
 
     cell_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    run_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    run_seconds: Annotated[float, Field(gt=0)] = DEFAULT_RUN_SECONDS
     memory_mb: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
 
 

@@ -242,7 +242,10 @@ def _prepare(
     layers: Sequence[Layer] = (),
     sources: dict[str, str] | None = None,
 ) -> Order:
-    path = desk.home / table.notebook if "/" in table.notebook else table.notebook
+    # Beside the plan, and never in whatever the working directory is.
+    path: str | Path = desk.home / table.notebook
+    if "/" not in table.notebook and not path.is_file():
+        path = table.notebook.removesuffix(".ipynb")
     return prepare_order(
         path,
         layers,

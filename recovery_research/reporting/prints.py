@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from recovery_research.whole_files import making_whole
@@ -41,6 +43,10 @@ class PrintError(OSError):
     """The browser left no PDF."""
 
 
+class PrintTimeoutError(PrintError):
+    """The browser took too long."""
+
+
 def find_browser() -> str:
     """Return the path of Chromium or a relative of it.
 
@@ -66,7 +72,9 @@ def find_browser() -> str:
     )
 
 
-def print_page(page: Path, pdf: Path | None = None) -> Path:
+def print_page(
+    page: Path, pdf: Path | None = None, *, seconds: float | None = None
+) -> Path:
     """Print a report's page as a PDF, whole or not at all.
 
     Parameters
@@ -75,6 +83,8 @@ def print_page(page: Path, pdf: Path | None = None) -> Path:
         ``report.html`` of a run.
     pdf : Path, optional
         Where to; by default ``report.pdf`` beside it.
+    seconds : float, optional
+        What is left of the run's time; two minutes at the most.
 
     Returns
     -------
@@ -86,6 +96,8 @@ def print_page(page: Path, pdf: Path | None = None) -> Path:
         If no browser is installed.
     PrintError
         If the browser left no PDF.
+    PrintTimeoutError
+        If the time did not do.
     """
     browser = find_browser()
     pdf = pdf if pdf is not None else page.with_name(PDF_FILE)
@@ -102,27 +114,52 @@ def print_page(page: Path, pdf: Path | None = None) -> Path:
         ]
         # It wants a home to write to, which a scheduled run need not have.
         surroundings = {**os.environ, "HOME": profile}
-        said = _run_browser(command, surroundings)
+        patience = min(PRINT_SECONDS, PRINT_SECONDS if seconds is None else seconds)
+        said = _run_browser(command, surroundings, patience)
         if not fresh.is_file() or not fresh.read_bytes().startswith(b"%PDF"):
             raise PrintError(f"{Path(browser).name} printed no PDF: {said}")
     return pdf
 
 
-def _run_browser(command: list[str], surroundings: dict[str, str]) -> str:
+def _run_browser(
+    command: list[str], surroundings: dict[str, str], seconds: float
+) -> str:
+    late = PrintTimeoutError(
+        f"{Path(command[0]).name} printed no PDF in the {max(0.0, seconds):.3g} s that "
+        "there were"
+    )
+    if seconds <= 0.0:
+        raise late
     try:
-        done = subprocess.run(
+        process = subprocess.Popen(
             command,
-            capture_output=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
             text=True,
             errors="replace",
-            timeout=PRINT_SECONDS,
-            check=False,
             env=surroundings,
             stdin=subprocess.DEVNULL,
+            start_new_session=True,
         )
-    except subprocess.TimeoutExpired:
-        return f"it took more than {PRINT_SECONDS} s"
     except OSError as error:
         return str(error)
-    lines = done.stderr.strip().splitlines()
-    return f"exit {done.returncode}; {lines[-1][:200] if lines else 'it said nothing'}"
+    try:
+        lines = process.communicate(timeout=seconds)[1].strip().splitlines()
+    except subprocess.TimeoutExpired:
+        raise late from None
+    finally:
+        _end_group(process)
+    return (
+        f"exit {process.returncode}; {lines[-1][:200] if lines else 'it said nothing'}"
+    )
+
+
+def _end_group(process: subprocess.Popen) -> None:
+    """End a browser and the processes that it has started, if any are left."""
+    with suppress(OSError):
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+    process.wait()
+    process.stderr.close()

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from recovery_research.reporting.ends import Verdict
 from recovery_research.reporting.record_versions import (
@@ -19,6 +19,8 @@ from recovery_research.whole_files import write_whole
 
 RECORD_FILE = "run.json"
 Value = bool | int | float | str
+# What most parameters are comes first; a history reads ten thousand of them at once.
+Given = Value | list[Value] | None | list[JsonValue] | dict[str, JsonValue]
 
 
 class _Part(BaseModel):
@@ -30,14 +32,16 @@ class ParameterRecord(_Part):
 
     name: str
     type: str
-    value: Value | list[Value]
-    default: Value | list[Value]
+    value: Given
+    default: Given
     origin: str
     help: str
 
 
 class FailureRecord(_Part):
-    """Where and why a run that did not succeed ended; cells count from 1.
+    """Where and why a run that did not succeed ended.
+
+    Cells count from 1 as the author has them, without what the run put in.
 
     ``error`` is the class of the exception that the cell raised, empty if none.
     """
@@ -125,7 +129,7 @@ class PlanRecord(_Part):
     file: str
     sha256: str
     entry: str
-    grid: dict[str, Value | list[Value]]
+    grid: dict[str, Given]
 
 
 class RunRecord(_Part):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 
 LONGEST_ADDRESS = 120
@@ -12,15 +13,21 @@ def show_value(value: object) -> str:
 
     Parameters
     ----------
-    value : bool, int, float, str or list
+    value : bool, int, float, str, dict, list or None
         The value.
 
     Returns
     -------
     str
     """
+    if isinstance(value, dict) or (
+        isinstance(value, list) and any(isinstance(each, list | dict) for each in value)
+    ):
+        return json.dumps(value, ensure_ascii=False)
     if isinstance(value, list):
         return ", ".join(show_value(element) for element in value)
+    if value is None:
+        return "none"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
