@@ -70,6 +70,7 @@ def tell(
     *,
     folder: Path | None = None,
     environment: Mapping[str, str] | None = None,
+    home: Path | None = None,
 ) -> list[Notice]:
     """Tell how a run ended, if the settings want it told. Never raises.
 
@@ -86,6 +87,8 @@ def tell(
         in ``notices.json``.
     environment : mapping of str to str, optional
         Where the addresses are; by default the environment of this process.
+    home : Path, optional
+        Where the command is run; by default in the current folder.
 
     Returns
     -------
@@ -106,8 +109,8 @@ def tell(
     ]
     if settings.command:
         rest = {k: v for k, v in known.items() if k not in settings.urls_from}
-        seconds = settings.command_seconds
-        send = partial(run_command, settings.command, message, rest, seconds=seconds)
+        limits = {"seconds": settings.command_seconds, "cwd": home}
+        send = partial(run_command, settings.command, message, rest, **limits)
         ways.append(("command", send))
     notices = [_try(event, channel, hidden, send) for channel, send in ways]
     if folder is not None:
