@@ -12,13 +12,13 @@ how they ended.
 
 Asking
     catalogue, descriptions, parameters, ranges, vocabularies, values, choices,
-    parameter_files, customer_files, orders, projects, environments
+    parameter_files, given_paths, customer_files, orders, projects, environments
 Executing
     runner, attempts, retries, execution, kernels, kernel_streams, last_words, outputs,
     watch, memory, signals, orphans, progress
 Judging and recording
     ends, verdicts, runs, harvest, bookkeeping, records, record_versions, run_logs,
-    fingerprints, provenance, ingredients, masks
+    fingerprints, provenance, ingredients, masks, secret_forms
 Keeping
     shelf, locks, delivery, checks, history, history_cache, history_filters, run_finder,
     pruning, repeats, comparisons, changes, publication, manifests, stores

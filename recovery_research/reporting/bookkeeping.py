@@ -12,13 +12,13 @@ from pathlib import Path
 from recovery_research.places import project_root
 from recovery_research.reporting.ends import Outcome, Verdict
 from recovery_research.reporting.execution import Execution
-from recovery_research.reporting.fingerprints import mask_text
 from recovery_research.reporting.ingredients import (
     date_sources,
     hash_sources,
     list_ingredients,
     make_key,
 )
+from recovery_research.reporting.masks import mask_text
 from recovery_research.reporting.orders import Order
 from recovery_research.reporting.outputs import LONGEST_TEXT
 from recovery_research.reporting.pages import write_record_page

@@ -14,8 +14,12 @@ from typing import TYPE_CHECKING
 
 from recovery_research.reporting.channels import Message, run_command, send_to_url
 from recovery_research.reporting.ends import Verdict
-from recovery_research.reporting.fingerprints import mask_text
-from recovery_research.reporting.masks import find_secrets, find_tokens
+from recovery_research.reporting.masks import (
+    PIECE_OF_CHANNEL,
+    find_secrets,
+    find_tokens,
+    mask_text,
+)
 from recovery_research.reporting.notice_files import Notice, keep_notices
 from recovery_research.reporting.notify_settings import NotifySettings
 from recovery_research.reporting.wording import (
@@ -27,7 +31,7 @@ from recovery_research.reporting.wording import (
 if TYPE_CHECKING:
     from recovery_research.reporting.records import RunRecord
 
-LONGEST_VALUE = 200
+LONGEST_GIVEN = 240
 _log = logging.getLogger("recovery_research.reporting.notices")
 _log.addHandler(logging.NullHandler())
 
@@ -176,7 +180,9 @@ def write_message(
     took = f", took {format_seconds(ending.seconds)}" if ending.seconds else ""
     page = "" if folder is None else str(folder / "report.html")
     head = f"{ending.report}: {words[event]}"
-    lines = [ending.title, head, ending.message, when + took, *ending.given, page]
+    # Masked before it is cut, for half a secret is one, too.
+    given = [mask_text(line, hidden)[:LONGEST_GIVEN] for line in ending.given]
+    lines = [ending.title, head, ending.message, when + took, *given, page]
     facts = {
         "event": event,
         "report": ending.report,
@@ -214,7 +220,7 @@ def describe_record(record: RunRecord | Ending) -> Ending:
         seconds=record.seconds,
         started=record.started,
         given=tuple(
-            f"{p.name}: {show_value(p.value)[:LONGEST_VALUE]}"
+            f"{p.name}: {show_value(p.value)}"
             for p in record.parameters
             if p.value != p.default
         ),
@@ -229,7 +235,7 @@ def _try(
         error = send()
     except Exception as problem:  # whatever a channel does, the run has ended well
         error = f"{type(problem).__name__}: {problem}"
-    error = " ".join(mask_text(error, hidden).split())[:500]
+    error = " ".join(mask_text(error, hidden, piece=PIECE_OF_CHANNEL).split())[:500]
     if error:
         _log.warning("nobody was told through %s: %s", channel, error)
     return Notice(event, channel, not error, error, time.monotonic() - started)

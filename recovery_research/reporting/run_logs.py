@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from recovery_research.reporting.fingerprints import mask_text
+from recovery_research.reporting.masks import mask_text
 
 LOG_FILE = "run.log"
 LOG_FORM = "%(asctime)s %(levelname)s %(message)s"
@@ -52,6 +52,9 @@ class _Masking(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         text = mask_text(record.getMessage(), self.secrets)
         record.msg, record.args = _OWN_COLOURS.sub("", text), None
+        if record.exc_info:
+            told = logging.Formatter().formatException(record.exc_info)
+            record.exc_text = mask_text(told, self.secrets)
         return True
 
 
