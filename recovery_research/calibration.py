@@ -11,6 +11,7 @@ from .moments import measure_claims
 from .near_names import did_you_mean
 from .populations import Population, load_population
 from .searches import Search, Trial, explore, find_best
+from .table_cells import write_csv
 from .worlds import World, load_world
 
 # What is searched, and within which range. The rest of the world keeps its values.
@@ -279,6 +280,6 @@ def write_calibration(calibration: Calibration, folder: Path) -> list[Path]:
     written = []
     for file, table in tables.items():
         whole = folder / f".{file}"
-        table.to_csv(whole, index=False, lineterminator="\n")
+        write_csv(table, whole)
         written.append(whole.replace(folder / file))
     return written

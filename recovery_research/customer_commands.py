@@ -79,6 +79,7 @@ def check(source: str, mapping: str, excluded: Path | None) -> None:
     from .customers.findings import CustomerFileError
     from .customers.reading import check_customers
     from .customers.sentences import say_main_question
+    from .table_cells import write_csv
 
     try:
         found = check_customers(source, mapping=mapping)
@@ -90,7 +91,7 @@ def check(source: str, mapping: str, excluded: Path | None) -> None:
         fail(f"{found.name} cannot be analysed; see the errors above.", EXIT_BAD_INPUT)
     if excluded is not None:
         try:
-            found.read.excluded.to_csv(excluded, index=False, lineterminator="\n")
+            write_csv(found.read.excluded, excluded)
         except OSError as error:
             fail(f"cannot write {excluded}: {error.strerror}", EXIT_NOT_WRITTEN)
     click.echo(found.flow.to_string(index=False))
