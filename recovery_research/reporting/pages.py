@@ -31,9 +31,9 @@ from recovery_research.reporting.wording import (
     format_seconds,
     show_value,
 )
+from recovery_research.terminal_texts import strip_sequences
 
 NO_DESCRIPTION = "Figure without a description"
-_COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _TEMPLATES = files("recovery_research.reporting") / "templates"
 
 
@@ -215,7 +215,7 @@ def _write_picture(kind: str, content: str, marks: dict) -> str:
 
 
 def _write_plain(text: str, kind: str = "plain") -> str:
-    plain = escape(_COLOURS.sub("", text)).replace("\0", "\N{REPLACEMENT CHARACTER}")
+    plain = escape(strip_sequences(text)).replace("\0", "\N{REPLACEMENT CHARACTER}")
     return f'<pre class="{kind}" tabindex="0">{plain}</pre>'
 
 

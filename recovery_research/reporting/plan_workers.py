@@ -20,6 +20,7 @@ from recovery_research.reporting.masks import mask_text
 from recovery_research.reporting.orders import Order
 from recovery_research.reporting.progress import OUTPUT_MARK, STEP_MARK
 from recovery_research.reporting.records import Provenance
+from recovery_research.terminal_texts import CalmStream
 
 STOPPING_SECONDS = 30.0
 
@@ -118,6 +119,7 @@ def serve() -> None:
     # What anything prints must not get between the messages.
     mouth = _Mouth(os.fdopen(os.dup(1), "wb"))
     os.dup2(2, 1)
+    sys.stdout, sys.stderr = CalmStream(sys.stdout), CalmStream(sys.stderr)
     logger = logging.getLogger("recovery_research.reporting")
     logger.addHandler(mouth)
     logger.propagate = False
