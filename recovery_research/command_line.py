@@ -209,9 +209,18 @@ def describe(project: Path | None, name: str) -> None:
 
 
 @main.command()
+@click.argument("kind", type=click.Choice(["plan", "mapping"]))
+def formats(kind: str) -> None:
+    """Describe every key of a plan or a mapping."""
+    from recovery_research.reporting.formats import describe_mapping, describe_plan
+
+    click.echo(describe_plan() if kind == "plan" else describe_mapping())
+
+
+@main.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 def init(folder: Path) -> None:
-    """Lay the notebooks and an empty reports/ into the new folder DIR."""
+    """Lay the notebooks, an empty reports/ and a plan into the new folder DIR."""
     from recovery_research.reporting.projects import make_project
 
     try:

@@ -8,6 +8,9 @@ import click
 from .command_ends import EXIT_BAD_INPUT, EXIT_NOT_WRITTEN, fail
 
 EPILOG = """\b
+`recovery-research formats mapping` names every key of a mapping.
+
+\b
 Exit codes:
     0  done; for check: the file can be analysed
     2  bad input, or a file that cannot be analysed

@@ -30,7 +30,7 @@ Plans
     stopping, following
 Telling and scheduling
     notices, notice_files, notify_settings, channels, tellers, schedules,
-    schedule_settings, timetables, quoting
+    schedule_settings, timetables, quoting, formats
 """
 
 import lazy_loader
