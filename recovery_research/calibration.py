@@ -11,7 +11,8 @@ from .moments import measure_claims
 from .near_names import did_you_mean
 from .populations import Population, load_population
 from .searches import Search, Trial, explore, find_best
-from .whole_files import write_whole
+from .table_cells import write_csv
+from .whole_files import making_whole
 from .worlds import World, load_world
 
 # What is searched, and within which range. The rest of the world keeps its values.
@@ -279,6 +280,7 @@ def write_calibration(calibration: Calibration, folder: Path) -> list[Path]:
     }
     written = []
     for file, table in tables.items():
-        text = table.to_csv(index=False, lineterminator="\n")
-        written.append(write_whole(folder / file, text))
+        with making_whole(folder / file) as fresh:
+            write_csv(table, fresh)
+        written.append(folder / file)
     return written

@@ -72,7 +72,8 @@ def read_assignments(given: Sequence[str]) -> list[Layer]:
         if name in values:
             raise ValueError(f"-p {name} is given twice.")
         values[name] = value
-    return [Layer("command line", values, as_text=True)] if values else []
+    layer = Layer("command line", values, as_text=True, folder=Path.cwd())
+    return [layer] if values else []
 
 
 def deliver(

@@ -24,6 +24,7 @@ from recovery_research.command_ends import (
     read_assignments,
 )
 from recovery_research.customer_commands import check, map_
+from recovery_research.terminal_texts import calm_streams
 from recovery_research.world_commands import calibrate, verify
 
 if TYPE_CHECKING:
@@ -46,8 +47,19 @@ Exit codes:
 """
 
 
+class CalmGroup(click.Group):
+    """Commands of which nothing that is said is an order to the terminal."""
+
+    def main(self, *given: object, **options: object) -> object:
+        """Run a command."""
+        with calm_streams():
+            return super().main(*given, **options)
+
+
 @click.group(
-    epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]}
+    cls=CalmGroup,
+    epilog=EXIT_CODES,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__)
 @click.option(
@@ -206,9 +218,18 @@ def describe(project: Path | None, name: str) -> None:
 
 
 @main.command()
+@click.argument("kind", type=click.Choice(["plan", "mapping"]))
+def formats(kind: str) -> None:
+    """Describe every key of a plan or a mapping."""
+    from recovery_research.reporting.formats import describe_mapping, describe_plan
+
+    click.echo(describe_plan() if kind == "plan" else describe_mapping())
+
+
+@main.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 def init(folder: Path) -> None:
-    """Lay the notebooks and an empty reports/ into the new folder DIR."""
+    """Lay the notebooks, an empty reports/ and a plan into the new folder DIR."""
     from recovery_research.reporting.projects import make_project
 
     try:

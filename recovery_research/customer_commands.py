@@ -9,6 +9,9 @@ from .command_ends import EXIT_BAD_INPUT, EXIT_NOT_WRITTEN, fail
 from .whole_files import making_named, write_whole
 
 EPILOG = """\b
+`recovery-research formats mapping` names every key of a mapping.
+
+\b
 Exit codes:
     0  done; for check: the file can be analysed
     2  bad input, or a file that cannot be analysed
@@ -79,6 +82,7 @@ def check(source: str, mapping: str, excluded: Path | None) -> None:
     from .customers.findings import CustomerFileError
     from .customers.reading import check_customers
     from .customers.sentences import say_main_question
+    from .table_cells import write_csv
 
     try:
         found = check_customers(source, mapping=mapping)
@@ -91,7 +95,7 @@ def check(source: str, mapping: str, excluded: Path | None) -> None:
     if excluded is not None:
         try:
             with making_named(excluded) as place:
-                found.read.excluded.to_csv(place, index=False, lineterminator="\n")
+                write_csv(found.read.excluded, place)
         except OSError as error:
             fail(f"cannot write {excluded}: {error.strerror}", EXIT_NOT_WRITTEN)
     click.echo(found.flow.to_string(index=False))

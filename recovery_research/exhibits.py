@@ -11,6 +11,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from recovery_research.display_tables import LARGEST_TABLE, lay_out_table
+from recovery_research.table_cells import write_csv
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,7 +78,8 @@ def show_table(
     r"""Show a table rounded for reading; keep it in full precision.
 
     Numbers are aligned right, with thousands separated and about three significant
-    digits a column; missing values are a dash; the text of every cell is escaped.
+    digits a column; missing values are a dash; the text of every cell is escaped. In
+    the file a text that a spreadsheet would run has an apostrophe before it.
 
     Parameters
     ----------
@@ -137,7 +139,7 @@ def show_table(
         f'<table class="exhibit-table"><caption style="text-align:left">'
         f"{escape(caption + note)}</caption>{body}</table></div>"
     )
-    csv = frame.to_csv(index=index, lineterminator="\n")
+    csv = write_csv(frame, index=index)
     return Exhibit("table", name, caption, html, csv)
 
 

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from recovery_research.reporting.tellers import Teller
 
 PLAN_CODES = """\b
+`recovery-research formats plan` describes every key of PLAN.
+
+\b
 Exit code: the highest of its reports' codes (see `recovery-research --help`); 0 if
 all are good, 2 if the plan is wrong and nothing was started, 130 or 143 if stopped.
 """

@@ -17,6 +17,7 @@ from typing import Any
 
 from .study_batches import Job, Shelf, Task, do_task
 from .study_estimators import Estimator
+from .terminal_texts import bare_stream
 
 # Less work than this is done before a second process has started.
 CUSTOMERS_A_PROCESS = 100_000
@@ -41,7 +42,8 @@ def do_all(
     to_do = [task for task in tasks if task not in done]
     n_processes = choose_processes(job, to_do, processes)
     bar = tqdm(total=len(tasks), initial=len(done), unit=" batches", desc="diagnosing",
-               leave=False, delay=1.0, disable=not sys.stderr.isatty())  # fmt: skip
+               leave=False, delay=1.0, file=bare_stream(sys.stderr),
+               disable=not sys.stderr.isatty())  # fmt: skip
     with bar:
         for task, rows in work_off(job, to_do, n_processes):
             done[task] = rows

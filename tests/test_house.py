@@ -22,7 +22,7 @@ LONGEST_FILE, LONGEST_BODY = 350, 50
 
 # Rooms, along the data's walk. A module imports from its own room and the rooms named.
 ROOMS = {
-    "words": ("near_names", "said_names"),
+    "words": ("near_names", "said_names", "table_cells", "terminal_texts"),
     "loop": ("_compile", "_luck", "_mind", "_books", "_kernel", "_sums"),
     "inputs": ("places", "whole_files", "free_memory", "ledgers", "coefficients", "worlds", "populations",
                "policies", "justice", "experiments"),

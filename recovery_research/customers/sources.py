@@ -164,7 +164,8 @@ def find_file(name: str | Path) -> Path | None:
         If two different files answer to the name.
     """
     path = Path(name).expanduser()
-    if path.is_absolute():
+    # As in a shell, a name that begins with a dot is looked for here and nowhere else.
+    if path.is_absolute() or str(name).startswith(("./", "../")):
         return path if path.is_file() else None
     there = {
         (folder / path).resolve(): None

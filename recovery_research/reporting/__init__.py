@@ -12,8 +12,8 @@ how they ended.
 
 Asking
     catalogue, descriptions, parameters, literals, type_hints, ranges, vocabularies,
-    values, choices, cell_checks, parameter_files, customer_files, orders, projects,
-    environments
+    values, choices, cell_checks, parameter_files, given_paths, customer_files, orders,
+    projects, environments
 Executing
     runner, attempts, deadlines, retries, execution, cell_numbers, kernels,
     kernel_streams, last_words, observations, outputs, watch, memory, signals, orphans,
@@ -23,7 +23,7 @@ Watching what a kernel reads
     kernel_notes, input_states, inputs, input_changes
 Judging and recording
     ends, verdicts, runs, harvest, bookkeeping, records, record_versions, run_logs,
-    fingerprints, provenance, ingredients, masks
+    fingerprints, provenance, ingredients, masks, secret_forms
 Keeping
     shelf, locks, delivery, checks, history, history_cache, history_filters, run_finder,
     pruning, repeats, comparisons, changes, publication, manifests, stores
@@ -35,7 +35,7 @@ Plans
     stopping, following
 Telling and scheduling
     notices, notice_files, notify_settings, channels, tellers, schedules,
-    schedule_settings, timetables, quoting
+    schedule_settings, timetables, quoting, formats
 """
 
 import lazy_loader

@@ -12,12 +12,9 @@ from recovery_research.reporting.cell_numbers import number_cell
 from recovery_research.reporting.deadlines import Deadline
 from recovery_research.reporting.ends import Outcome, Verdict
 from recovery_research.reporting.execution import Execution, execute_notebook
-from recovery_research.reporting.fingerprints import (
-    mask_secrets,
-    mask_text,
-    settle_notebook,
-)
+from recovery_research.reporting.fingerprints import settle_notebook
 from recovery_research.reporting.harvest import Found, find_exhibits, find_repeat
+from recovery_research.reporting.masks import mask_secrets, mask_text
 from recovery_research.reporting.orders import Order
 from recovery_research.reporting.progress import Progress
 from recovery_research.reporting.records import AttemptRecord

@@ -14,7 +14,6 @@ from recovery_research.reporting.cell_numbers import is_added, number_cell
 from recovery_research.reporting.deadlines import Deadline
 from recovery_research.reporting.ends import Outcome, Verdict
 from recovery_research.reporting.execution import Execution
-from recovery_research.reporting.fingerprints import mask_text
 from recovery_research.reporting.ingredients import (
     add_inputs,
     date_sources,
@@ -23,6 +22,7 @@ from recovery_research.reporting.ingredients import (
     make_key,
 )
 from recovery_research.reporting.inputs import gather_inputs
+from recovery_research.reporting.masks import mask_text
 from recovery_research.reporting.orders import Order
 from recovery_research.reporting.outputs import LONGEST_TEXT
 from recovery_research.reporting.pages import write_record_page

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keyword
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from recovery_research.near_names import did_you_mean
 from recovery_research.reporting.masks import holds_password
@@ -24,11 +25,14 @@ class Layer:
         Parameter names and values.
     as_text : bool
         Whether texts are converted to the declared type.
+    folder : Path or None
+        Where relative paths among them start from; None if they stay as they are.
     """
 
     origin: str
     values: Mapping[str, object]
     as_text: bool = False
+    folder: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from recovery_research.reporting.history_filters import write_value
 from recovery_research.reporting.records import InputsRecord, RunRecord, read_record
+from recovery_research.table_cells import bare_cell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -197,7 +198,7 @@ def _read_table(folder: Path, record: RunRecord, name: str) -> list[list[str]] |
         return None
     try:
         with (folder / file).open(encoding="utf-8", newline="") as lines:
-            return list(csv.reader(lines))
+            return [[bare_cell(cell) for cell in row] for row in csv.reader(lines)]
     except OSError as error:
         raise ValueError(f"{record.run_id}: table {name!r}: {error}") from None
 

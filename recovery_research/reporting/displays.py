@@ -27,12 +27,12 @@ from recovery_research.reporting.stills import (
     draw_still,
     find_interactive,
 )
+from recovery_research.terminal_texts import strip_sequences
 
 LONGEST_JSON = 100_000
 PICTURES = ("svg+xml", "png", "jpeg", "gif", "webp", "bmp")
 # How a warning begins: with a place on the computer it ran on, which tells nobody.
 _PLACE = re.compile(r"^(?:[A-Za-z]:)?[/\\][^\n]*?\.py:\d+: (?=\w+: )", re.MULTILINE)
-_COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _SEEN = re.compile(r"<(img|svg|math|hr|progress|meter)[\s>]")
 # What Python says of an object that has no text of its own.
 _ADDRESS_ONLY = re.compile(r"<[\w.]+( object)?( at 0x[0-9a-f]+)?>")
@@ -214,7 +214,7 @@ def write_plain(text: str, kind: str = "plain") -> str:
     -------
     str
     """
-    plain = escape(_COLOURS.sub("", text)).replace("\0", "\N{REPLACEMENT CHARACTER}")
+    plain = escape(strip_sequences(text)).replace("\0", "\N{REPLACEMENT CHARACTER}")
     return f'<pre class="{kind}" tabindex="0">{plain}</pre>'
 
 

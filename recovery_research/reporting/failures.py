@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +13,10 @@ from recovery_research.places import project_root
 from recovery_research.reporting.cell_numbers import is_added
 from recovery_research.reporting.orders import DEFAULT_RUN_SECONDS
 from recovery_research.reporting.records import ParameterRecord, RunRecord
+from recovery_research.terminal_texts import strip_sequences
 
 LAST_LINES = 30
 LONGEST_LINE = 400
-_COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +156,6 @@ def _read_text(output: NotebookNode) -> str:
 
 def _keep_last_lines(text: str) -> str:
     # What a progress bar wrote over is not shown.
-    lines = [line.split("\r")[-1] for line in _COLOURS.sub("", text).split("\n")]
+    lines = [line.split("\r")[-1] for line in strip_sequences(text).split("\n")]
     lines = "\n".join(lines).strip("\n").split("\n")[-LAST_LINES:]
     return "\n".join(line[:LONGEST_LINE] for line in lines)

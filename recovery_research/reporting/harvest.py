@@ -15,6 +15,7 @@ from recovery_research.reporting.drawings import (
 )
 from recovery_research.reporting.provenance import hash_bytes
 from recovery_research.reporting.records import ExhibitRecord
+from recovery_research.table_cells import guard_csv
 
 _PLACES = {"table": ("tables", "csv"), "figure": ("figures", "svg")}
 _MIME_TYPES = {"table": "text/csv", "figure": "image/svg+xml"}
@@ -124,6 +125,8 @@ def _read_output(index: int, output: NotebookNode) -> Found | None:
     if not isinstance(marks, dict) or str(marks.get("kind")) not in _PLACES:
         return None
     content = output.get("data", {}).get(_MIME_TYPES[marks["kind"]])
+    if marks["kind"] == "table" and isinstance(content, str):
+        content = guard_csv(content)
     # Any cell can claim these marks, so the name is checked once more before it
     # becomes a path.
     if not isinstance(content, str) or not is_exhibit_name(marks.get("name")):

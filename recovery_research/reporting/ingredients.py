@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from recovery_research.places import PACKAGE, project_root
+from recovery_research.reporting.given_paths import is_file_source
 from recovery_research.reporting.orders import Order
 from recovery_research.reporting.provenance import gather_provenance, hash_bytes
 from recovery_research.reporting.records import InputsRecord, Provenance
@@ -137,21 +138,6 @@ def date_sources(order: Order) -> datetime | None:
     places = [path for path in _find_sources(order).values() if path]
     times = [path.stat().st_mtime for path in places if path.is_file()]
     return datetime.fromtimestamp(max(times), UTC) if times else None
-
-
-def is_file_source(place: str) -> bool:
-    """Return whether a data source is a file, and no address or reference.
-
-    Parameters
-    ----------
-    place : str
-        Path, address, or ``env:NAME``.
-
-    Returns
-    -------
-    bool
-    """
-    return "://" not in place and not place.startswith("env:")
 
 
 def hash_package() -> str:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from recovery_research.places import project_root
-from recovery_research.reporting.fingerprints import mask_text
 from recovery_research.reporting.input_changes import (
     UNWATCHED,
     measure,
@@ -26,6 +25,7 @@ from recovery_research.reporting.kernel_notes import (
     UNKNOWN,
     WATCHING,
 )
+from recovery_research.reporting.masks import mask_text
 from recovery_research.reporting.records import InputsRecord
 
 

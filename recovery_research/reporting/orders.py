@@ -18,6 +18,7 @@ from recovery_research.reporting.catalogue import (
 )
 from recovery_research.reporting.choices import Choice, Layer, choose_parameters
 from recovery_research.reporting.customer_files import check_customer_file
+from recovery_research.reporting.given_paths import settle_paths
 from recovery_research.reporting.masks import find_references, holds_password
 from recovery_research.reporting.parameter_files import (
     STANDARD,
@@ -199,7 +200,8 @@ def prepare_order(
     weaker = [choose_profile(found.path, profile)]
     if parameters_file is not None:
         weaker.append(read_parameter_file(parameters_file))
-    choices = choose_parameters(found.parameters, [*weaker, *layers])
+    settled = [settle_paths(found, layer) for layer in (*weaker, *layers)]
+    choices = choose_parameters(found.parameters, settled)
     name = check_report_name(report or found.name)
     check_customer_file(found, choices)
     return Order(
@@ -256,4 +258,4 @@ def layer_given(parameters: Mapping[str, object] | None) -> list[Layer]:
     -------
     list of Layer
     """
-    return [Layer("call", dict(parameters))] if parameters else []
+    return [Layer("call", dict(parameters), folder=Path.cwd())] if parameters else []

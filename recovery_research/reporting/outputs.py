@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from recovery_research.terminal_texts import strip_sequences
+
 LONGEST_TEXT = 1_000_000
 LARGEST_OUTPUTS = 200_000_000
 LONGEST_HEARD = 2000
@@ -12,7 +14,6 @@ DEEPEST = 100
 CUT = "\n[cut here: a cell's text is kept up to {0:,} characters]\n"
 _WORDS = {dict: "table", str: "text"}
 _JSON_KIND = re.compile(r"application/(.*\+)?json")
-_COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
 class OutputGuard:
@@ -151,7 +152,7 @@ def _find_fault(value: object, wanted: type) -> str:
 def _tidy(line: str) -> str:
     """Return a line without colours and without what was written over."""
     line = line.rstrip("\r").rpartition("\r")[2]
-    return _COLOURS.sub("", line[: 2 * LONGEST_HEARD])[:LONGEST_HEARD]
+    return strip_sequences(line[: 2 * LONGEST_HEARD])[:LONGEST_HEARD]
 
 
 def join_streams(outputs: list[dict]) -> list[dict]:

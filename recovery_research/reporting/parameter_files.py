@@ -52,7 +52,8 @@ def read_parameter_file(path: str | Path) -> Layer:
     if not isinstance(values, dict):
         raise ParameterError(f"{path.name}: needs one table of names and values.")
     as_text = reader is _read_yaml
-    return Layer(f"file {path.name}", values, as_text=as_text)
+    folder = path.absolute().parent
+    return Layer(f"file {path.name}", values, as_text=as_text, folder=folder)
 
 
 def read_profiles(notebook: Path) -> dict[str, dict[str, object]]:

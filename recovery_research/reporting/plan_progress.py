@@ -10,6 +10,7 @@ from typing import TextIO
 
 from recovery_research.reporting.locks import read_holder
 from recovery_research.reporting.plan_results import PlanEnd, ReportEnd
+from recovery_research.terminal_texts import bare_stream, calm
 
 LINE_FORM = "%Y-%m-%d %H:%M:%S"
 REDRAW_SECONDS = 0.1
@@ -94,7 +95,7 @@ class LineWriter(Listener):
             self._write(f"{end.name}: {end.verdict}: {end.message}", "ERROR")
 
     def _write(self, text: str, level: str = "INFO") -> None:
-        for line in text.splitlines():
+        for line in calm(text).splitlines():
             self.out.write(f"{time.strftime(LINE_FORM)} {level} {line}\n")
         self.out.flush()
 
@@ -108,8 +109,8 @@ class Board(Listener):
         The terminal.
     """
 
-    def __init__(self, out: TextIO = sys.stderr) -> None:
-        self.out = out
+    def __init__(self, out: TextIO | None = None) -> None:
+        self.out = bare_stream(sys.stderr) if out is None else out
         self._cells: dict[str, str] = {}
         self._started: dict[str, float] = {}
         self._expected: dict[str, float | None] = {}
@@ -183,7 +184,7 @@ class Board(Listener):
         lines = [self._count(clock)]
         for name, where in self._cells.items():
             lines.append(f"  {name}: {where}, {clock - self._started[name]:.0f} s")
-        self.out.write("".join(f"{line[:WIDEST]}\n" for line in lines))
+        self.out.write("".join(f"{calm(line)[:WIDEST]}\n" for line in lines))
         self.out.flush()
         self._drawn, self._drawn_at = len(lines), clock
 

@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from recovery_research.reporting.environments import package_environment
+from recovery_research.reporting.masks import mask_text
 from recovery_research.reporting.orders import Order
 from recovery_research.reporting.progress import OUTPUT_MARK, STEP_MARK
 from recovery_research.reporting.records import Provenance
+from recovery_research.terminal_texts import CalmStream
 
 STOPPING_SECONDS = 30.0
 
@@ -118,6 +120,7 @@ def serve() -> None:
     # What anything prints must not get between the messages.
     mouth = _Mouth(os.fdopen(os.dup(1), "wb"))
     os.dup2(2, 1)
+    sys.stdout, sys.stderr = CalmStream(sys.stdout), CalmStream(sys.stderr)
     logger = logging.getLogger("recovery_research.reporting")
     logger.addHandler(mouth)
     logger.propagate = False
@@ -158,19 +161,23 @@ def _run(
         )
     except OSError as error:
         message = f"the report could not be written: {error}"
-        return {"verdict": "not written", "message": message}
+        return {"verdict": "not written", "message": _mask(message, order)}
     except (KeyboardInterrupt, SystemExit) as error:
         how = "SIGTERM" if isinstance(error, SystemExit) else "SIGINT"
         return {"verdict": "interrupted", "message": f"stopped by {how}"}
     except Exception:
         # One report's trouble, even a mistake of ours, does not stop the others.
-        return {"verdict": "error", "message": traceback.format_exc()}
+        return {"verdict": "error", "message": _mask(traceback.format_exc(), order)}
     return {
         "verdict": run.verdict,
         "message": run.message,
         "seconds": run.seconds,
         "folder": run.folder,
     }
+
+
+def _mask(text: str, order: Order) -> str:
+    return mask_text(text, order.secrets())
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from recovery_research.terminal_texts import bare_stream, calm
+
 # Marks the lines of a log that the notebook itself has written.
 OUTPUT_MARK = "notebook_output"
 # Marks those that say which cell has begun: too many for the log of a whole plan.
@@ -40,7 +42,7 @@ def follow(
         try:
             yield _Line(name).show
         finally:
-            sys.stderr.write("\r\x1b[K")
+            bare_stream(sys.stderr).write("\r\x1b[K")
             sys.stderr.flush()
         return
     handler = logging.StreamHandler(sys.stderr)
@@ -62,5 +64,5 @@ class _Line:
     def show(self, index: int, n_cells: int) -> None:
         seconds = time.monotonic() - self.started
         line = f"{self.name}: cell {index + 1} of {n_cells}, {seconds:.0f} s"
-        sys.stderr.write(f"\r\x1b[K{line}")
+        bare_stream(sys.stderr).write(f"\r\x1b[K{calm(line)}")
         sys.stderr.flush()

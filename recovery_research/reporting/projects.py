@@ -14,10 +14,16 @@ _MARK = """\
 # anywhere inside it, runs the notebooks in notebooks/ and leaves reports in reports/.
 made_by = "recovery-research {version}"
 """
+# Files to begin with: a plan that runs as it is, and what it reads.
+_BEGINNINGS = {
+    "examples/plan.toml": "plan.toml",
+    "mappings/example.toml": "mapping.toml",
+    "examples/example.csv": "customers.csv",
+}
 
 
 def make_project(folder: Path) -> Path:
-    """Lay the notebooks and an empty ``reports/`` into a new folder.
+    """Lay the notebooks, an empty ``reports/`` and a plan into a new folder.
 
     Parameters
     ----------
@@ -49,6 +55,10 @@ def make_project(folder: Path) -> Path:
         ignore=shutil.ignore_patterns(".*", "__pycache__"),
     )
     (folder / "reports").mkdir()
+    data = source_root() / "data"
+    for file, name in _BEGINNINGS.items():
+        if (data / file).is_file():
+            shutil.copyfile(data / file, folder / name)
     text = _MARK.format(version=__version__)
     sync_tree(folder)
     # Last, for it is what makes the folder a project.

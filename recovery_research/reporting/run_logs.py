@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from recovery_research.reporting.fingerprints import mask_text
+from recovery_research.reporting.masks import mask_text
+from recovery_research.terminal_texts import calm
 
 LOG_FILE = "run.log"
 LOG_FORM = "%(asctime)s %(levelname)s %(message)s"
-_OWN_COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
 @contextmanager
@@ -51,7 +50,10 @@ class _Masking(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         text = mask_text(record.getMessage(), self.secrets)
-        record.msg, record.args = _OWN_COLOURS.sub("", text), None
+        record.msg, record.args = calm(text), None
+        if record.exc_info:
+            told = logging.Formatter().formatException(record.exc_info)
+            record.exc_text = calm(mask_text(told, self.secrets))
         return True
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
@@ -17,10 +15,10 @@ from recovery_research.reporting.ends import (
     Verdict,
 )
 from recovery_research.reporting.execution import Execution, KernelStartError
+from recovery_research.terminal_texts import strip_sequences
 
 __all__ = ["EXIT_CODES", "EXIT_TERMINATED", "Outcome", "Verdict", "judge"]
 
-_COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 # What a status of 0 is written as.
 _GOOD_ENDS = ("", "0", "None", "False")
 
@@ -41,7 +39,7 @@ def judge(execution: Execution) -> Outcome:
     cell = execution.running
     where = _describe_cell(notebook, cell)
     raised = _find_error(execution)
-    traceback = _COLOURS.sub("", "\n".join(raised["traceback"])) if raised else ""
+    traceback = strip_sequences("\n".join(raised["traceback"])) if raised else ""
     if watch is not None and watch.reason is not None:
         return Outcome(Verdict(watch.reason), f"{watch.detail}{where}", cell, traceback)
     if notebook is None or (error and cell is None and not execution.finished):
@@ -135,5 +133,5 @@ def _describe_cell(notebook: NotebookNode | None, cell: int | None) -> str:
 
 
 def _one_line(text: str, longest: int = 200) -> str:
-    line = " ".join(_COLOURS.sub("", text).split())
+    line = " ".join(strip_sequences(text).split())
     return line if len(line) <= longest else line[: longest - 3] + "..."
