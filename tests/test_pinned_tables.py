@@ -4,9 +4,8 @@ import json
 
 import pandas as pd
 import pytest
-
-from tests.reference.quick_tables import PINS, describe_report, describe_table
-from tests.test_notebooks import NOTEBOOKS
+from reference.quick_tables import PINS, describe_report, describe_table
+from test_notebooks import NOTEBOOKS
 
 
 @pytest.mark.slow

@@ -29,7 +29,9 @@ def describe_table(table):
 
 
 def write_value(value):
-    if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.number):
+    if isinstance(value, bool | np.bool_) or not isinstance(
+        value, int | float | np.number
+    ):
         return str(value)
     return f"{0.0 if abs(value) < ZERO else value:.{DIGITS}g}"
 
@@ -47,8 +49,10 @@ def describe_report(name, reports):
 if __name__ == "__main__":
     import tempfile
 
-    from tests.test_notebooks import NOTEBOOKS
+    from recovery_research.places import notebooks_folder
+    from recovery_research.reporting.catalogue import list_notebooks
 
+    names = sorted(path.stem for path in list_notebooks(notebooks_folder()))
     with tempfile.TemporaryDirectory() as folder:
-        found = {name: describe_report(name, folder) for name in sorted(NOTEBOOKS)}
+        found = {name: describe_report(name, folder) for name in names}
     PINS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
