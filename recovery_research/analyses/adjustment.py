@@ -154,7 +154,7 @@ def adjust(
     Parameters
     ----------
     customers, outcome, policy, treated, control, bounds, confidence
-        As in `contrasts.paradox`.
+        As in `paradox.paradox`.
     covariates : sequence of str
         Columns known before the index order. Customers with an unknown one are left
         out and counted.
@@ -178,7 +178,7 @@ def adjust(
     Raises
     ------
     ValueError
-        As `contrasts.paradox`; also if a covariate comes after the failure, none
+        As `paradox.paradox`; also if a covariate comes after the failure, none
         varies, or the covariates tell the groups apart exactly.
 
     Notes

@@ -144,7 +144,7 @@ def compare_before_after(
         The same thing measured twice, such as ``satisfaction_before`` and
         ``satisfaction_after``. Customers who lack one are left out and counted.
     policy, confidence
-        As in `contrasts.paradox`.
+        As in `paradox.paradox`.
     group, control : str, optional
         Whose change, and who shows what would have happened anyway.
     reliability : float, optional
@@ -177,7 +177,7 @@ def compare_before_after(
     and the control group's line is not steeper than 1, the truth lies between the two
     (Ding and Li, 2019); so the interval is the outer one of both. Where noise is known
     by its reliability, the slope is divided by it, as in a regression with errors in
-    the variable. Limits are those of `contrasts.paradox`.
+    the variable. Limits are those of `paradox.paradox`.
 
     References
     ----------

@@ -107,7 +107,7 @@ def study_event(
     never failed in the same periods, and a never-failed customer's changes averaged
     over the cohorts. Its spread holds what the cohorts' sizes owe to chance, and a
     customer's periods may depend on one another in any way. Limits are those of
-    `contrasts.paradox`, the pre-trend test is that of `pretrends`.
+    `paradox.paradox`, the pre-trend test is that of `pretrends`.
 
     In an order log only who orders can be failed. Where that decides who is in which
     group, `note` says so: then differences arise from period 0 on though failures do

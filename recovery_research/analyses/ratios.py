@@ -96,7 +96,7 @@ def paradox_ratio(
     Parameters
     ----------
     customers, policy, treated, control, confidence
-        As in `contrasts.paradox`.
+        As in `paradox.paradox`.
     outcome : str
         A column of amounts or counts, nowhere negative; for shares of yes the
         difference is what `paradox` gives.
@@ -108,7 +108,7 @@ def paradox_ratio(
     Raises
     ------
     ValueError
-        As `contrasts.paradox`; also if the outcome is negative somewhere or yes/no.
+        As `paradox.paradox`; also if the outcome is negative somewhere or yes/no.
 
     Examples
     --------

@@ -101,7 +101,7 @@ def divide_spending(
     Parameters
     ----------
     customers, policy, treated, control, confidence
-        As in `contrasts.paradox`.
+        As in `paradox.paradox`.
     outcome : str, optional
         A column of amounts, nowhere negative.
     clusters : str, optional
@@ -116,7 +116,7 @@ def divide_spending(
     Raises
     ------
     ValueError
-        As `contrasts.paradox`; also if an amount is negative or a cluster unknown.
+        As `paradox.paradox`; also if an amount is negative or a cluster unknown.
 
     Notes
     -----

@@ -122,7 +122,7 @@ def compare_staying(
         Weeks since the index order over which time is averaged. Somebody of each
         group must have been followed that long, or the last one followed have left.
     policy, treated, control, confidence
-        As in `contrasts.paradox`.
+        As in `paradox.paradox`.
 
     Returns
     -------

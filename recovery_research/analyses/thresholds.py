@@ -123,7 +123,7 @@ def find_parity(
     among : sequence of str, optional
         Groups of failed customers whose quality is known.
     control, policy, confidence
-        As in `contrasts.paradox`.
+        As in `paradox.paradox`.
     shape : {"spline", "linear", "quadratic"}, optional
         The curve fitted to outcome against quality: a natural cubic spline with three
         knots to twelve, the more customers the more (a knot at each value where there

@@ -87,7 +87,7 @@ def bound_worst_case(
     Parameters
     ----------
     customers, outcome, policy, treated, control, method, confidence
-        As in `contrasts.paradox`.
+        As in `paradox.paradox`.
     lowest, highest : float
         The least and the most an unknown outcome can be, in the outcome's unit (0
         and 1 for yes/no). The bounds are as wide as this range is.
@@ -99,11 +99,11 @@ def bound_worst_case(
     Raises
     ------
     ValueError
-        As `contrasts.paradox`; also if a known outcome lies outside the range.
+        As `paradox.paradox`; also if a known outcome lies outside the range.
 
     Notes
     -----
-    The limits are those of `contrasts.paradox` on the two tables filled in: Newcombe's
+    The limits are those of `paradox.paradox` on the two tables filled in: Newcombe's
     for yes/no. What Imbens and Manski propose for the difference rather than its
     bounds is narrower; these limits decide verdicts, each end by itself, as an
     interval's do.

@@ -113,7 +113,7 @@ def average_draws(
 
     Examples
     --------
-    >>> from recovery_research.analyses.contrasts import paradox
+    >>> from recovery_research.analyses.paradox import paradox
     >>> orders = pd.DataFrame({
     ...     "customer": [1, 2, 3, 4, 5, 6] * 2, "week": [2.0] * 6 + [6.0] * 6,
     ...     "amount": [10.0, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21],
