@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 
+from recovery_research.analyses.curves import critical_value
+
 from .analyses.verdicts import Bounds, decide
 from .experiments import FORKS, Experiment, check_choice
 from .outcomes import tabulate_customers
@@ -174,8 +176,6 @@ def contrast_forks(
     >>> rr.contrast_forks(forks, outcome="trust").estimate < 0
     True
     """
-    from scipy import stats
-
     if not 0.0 < confidence < 1.0:
         raise ValueError(f"confidence lies strictly between 0 and 1; got {confidence}.")
     policy = the_policy(forks, policy)
@@ -191,7 +191,7 @@ def contrast_forks(
         )
     gain = there["treated"] - there["control"]
     error = float(gain.std(ddof=1) / np.sqrt(len(gain)))
-    reach = float(stats.t.ppf(0.5 + confidence / 2.0, len(gain) - 1)) * error
+    reach = critical_value(confidence, len(gain) - 1) * error
     estimate = float(gain.mean())
     return ForkContrast(
         policy, outcome, treated, control, estimate, error, estimate - reach,

@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
 from recovery_research.analyses.adjustment import adjust
 from recovery_research.analyses.covariates import Comparison, compare_with_covariates
+from recovery_research.analyses.curves import critical_value
 from recovery_research.analyses.intervals import check_level
 from recovery_research.analyses.least_squares import fit_least_squares
 from recovery_research.analyses.regressors import take_residuals
@@ -150,7 +150,7 @@ def probe_confounding(
     )
     group = data.treated.astype(float)
     estimate, error, freedom = _coefficient(data, group, outcome)
-    reach = error * float(stats.t.ppf(0.5 + confidence / 2.0, freedom))
+    reach = error * critical_value(confidence, freedom)
     statistic = estimate / error
     doubt = _doubt_errors(data, group, (estimate, error, reach), confidence)
     name, r2_treated, r2_outcome = _strongest(data, group)
@@ -262,7 +262,7 @@ def _doubt_errors(
     if data.clusters is not None:
         rows = (data.treated, ~data.treated)
         smaller = min(np.unique(data.clusters[each]).size for each in rows)
-    far = careful * float(stats.t.ppf(0.5 + confidence / 2.0, max(smaller - 1, 1)))
+    far = careful * critical_value(confidence, max(smaller - 1, 1))
     if careful <= FAR_LARGER * error and (abs(estimate) > far) == (
         abs(estimate) > reach
     ):

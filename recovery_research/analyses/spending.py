@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
 from recovery_research.analyses.comparisons import compare, compare_means
+from recovery_research.analyses.curves import critical_value
 from recovery_research.analyses.groups import (
     GROUP_COLUMN,
     TwoGroups,
@@ -284,7 +284,7 @@ def _clustered_error(
     sums = np.bincount(codes, weights=scores)
     n, g = values.size, len(names)
     error = math.sqrt(float(sums @ sums) * g / (g - 1) * (n - 1) / (n - 2))
-    reach = error * float(stats.t.ppf(0.5 + confidence / 2.0, g - 1))
+    reach = error * critical_value(confidence, g - 1)
     doubt = ""
     if g < FEW_CLUSTERS:
         doubt = f"only {g} clusters: clustered errors tend to be too small below 40"

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
+from recovery_research.analyses.curves import critical_value
 from recovery_research.analyses.intervals import check_level
 from recovery_research.analyses.staying_limits import (
     limit_mean_difference,
@@ -236,7 +236,7 @@ def tabulate_staying(
     [1.0, 0.667, 0.333]
     """
     check_level(confidence)
-    z = float(stats.norm.ppf(0.5 + confidence / 2.0))
+    z = critical_value(confidence)
     frames = []
     for name in groups:
         times = staying_times(customers, group=name, policy=policy, end_week=end_week)

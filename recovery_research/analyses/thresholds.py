@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
+from recovery_research.analyses.curves import critical_value
 from recovery_research.analyses.groups import (
     GROUP_COLUMN,
     check_outcome,
@@ -176,7 +176,7 @@ def find_parity(
     limits, doubts = _limits(curve, find_compatible(curve, confidence))
     at = estimate if math.isfinite(estimate) else float(level.mean())
     slope, slope_error = curve.slope_at(at)
-    reach = slope_error * float(stats.t.ppf(0.5 + confidence / 2.0, curve.freedom))
+    reach = slope_error * critical_value(confidence, curve.freedom)
     error = math.nan
     if math.isfinite(estimate) and slope != 0.0:
         error = curve.at(estimate)[1] / abs(slope)

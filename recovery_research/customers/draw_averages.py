@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from recovery_research.analyses.curves import critical_value
 from recovery_research.analyses.intervals import check_level
 from recovery_research.customers.index_draws import draw_orders, read_log
 from recovery_research.customers.order_customers import (
@@ -161,7 +162,7 @@ def combine(found: Sequence[object], n_failed: int, confidence: float) -> DrawAv
     ]
     freedom = max(float(np.mean(sizes)) - 1.0, 1.0) if sizes else math.inf
     estimate, error = float(estimates.mean()), math.sqrt(variance)
-    reach = float(stats.t.ppf(0.5 + confidence / 2.0, freedom)) * error
+    reach = critical_value(confidence, freedom) * error
     p_value = 1.0 if estimate == 0.0 else 0.0
     if error > 0.0:
         p_value = float(2.0 * stats.t.sf(abs(estimate) / error, freedom))
