@@ -1,12 +1,13 @@
 """The same customer at the moment of failure, every way it could have gone."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from recovery_research.analyses.curves import critical_value
+from recovery_research.results import Result
 
 from .analyses.verdicts import Bounds, decide
 from .experiments import FORKS, Experiment, check_choice
@@ -17,7 +18,7 @@ FOUR_WAYS = ("no_failure", "silent", "recovered", "not_recovered")
 
 
 @dataclass(frozen=True, slots=True)
-class ForkContrast:
+class ForkContrast(Result):
     """What one way of the fork does to an outcome, against another way.
 
     Attributes
@@ -62,10 +63,6 @@ class ForkContrast:
             f"= {self.estimate:+.4g} ({self.confidence:.0%} CI {self.ci_low:+.4g} to "
             f"{self.ci_high:+.4g}, {self.n_pairs:,} customers each their own control)"
         )
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return the contrast as one row, one column per field."""
-        return pd.DataFrame([asdict(self)])
 
 
 def tabulate_forks(

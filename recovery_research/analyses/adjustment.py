@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -22,10 +22,11 @@ from recovery_research.analyses.overlap import (
 )
 from recovery_research.analyses.verdicts import decide, set_bounds
 from recovery_research.analyses.weighting import METHODS, Adjusted, Sample, adjust_mean
+from recovery_research.results import Result
 
 
 @dataclass(frozen=True, slots=True)
-class AdjustedEstimate:
+class AdjustedEstimate(Result):
     """The contrast of two groups after adjustment for covariates.
 
     Attributes
@@ -125,10 +126,6 @@ class AdjustedEstimate:
             f"{self.ci_high:+.4g}) by {self.method}, {self.unadjusted:+.4g} before "
             f"adjustment; {self.verdict}"
         )
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return the estimate as one row, one column per field."""
-        return pd.DataFrame([asdict(self)])
 
 
 def adjust(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import pandas as pd
 
@@ -19,6 +19,7 @@ from recovery_research.analyses.pairs import (
     outer_limits,
     read_pairs,
 )
+from recovery_research.results import Result
 
 # Standardised differences up to this are called balance elsewhere too.
 ALIKE = 0.1
@@ -28,7 +29,7 @@ PARTS = {"": "estimate", "_low": "ci_low", "_high": "ci_high"}
 
 
 @dataclass(frozen=True, slots=True)
-class BeforeAfter:
+class BeforeAfter(Result):
     """How one group changed, and how much of it would have happened anyway.
 
     Attributes
@@ -115,10 +116,6 @@ class BeforeAfter:
             f"{self.regression_to_mean:+.4g}; left {self.estimate:+.4g} "
             f"({self.confidence:.0%} CI {self.ci_low:+.4g} to {self.ci_high:+.4g})"
         )
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return the contrast as one row, one column per field."""
-        return pd.DataFrame([asdict(self)])
 
 
 def compare_before_after(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -12,10 +12,11 @@ from recovery_research.analyses.comparisons import compare
 from recovery_research.analyses.groups import select_groups
 from recovery_research.analyses.likeness import tell_unlike
 from recovery_research.analyses.verdicts import decide, set_bounds
+from recovery_research.results import Result
 
 
 @dataclass(frozen=True, slots=True)
-class ParadoxEstimate:
+class ParadoxEstimate(Result):
     """One outcome in two groups of customers, and what may be said about it.
 
     Attributes
@@ -87,10 +88,6 @@ class ParadoxEstimate:
             f"{head}{self.estimate:+.4g} ({self.confidence:.0%} CI {self.ci_low:+.4g} "
             f"to {self.ci_high:+.4g}); {self.verdict}"
         )
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return the estimate as one row, one column per field."""
-        return pd.DataFrame([asdict(self)])
 
 
 def contrast_known(

@@ -17,6 +17,7 @@ from recovery_research.analyses.cohort_changes import (
 from recovery_research.analyses.groups import observed_levels, require_column
 from recovery_research.analyses.intervals import check_level
 from recovery_research.analyses.pretrends import measure_pretrend
+from recovery_research.results import Result
 
 # With fewer customers the limits rest on what the other group looks like.
 FEW = 30
@@ -27,7 +28,7 @@ ALMOST_ALL = 0.99
 
 
 @dataclass(frozen=True, slots=True)
-class EventStudy:
+class EventStudy(Result):
     """Differences from the never failed in each period around the failure.
 
     Attributes

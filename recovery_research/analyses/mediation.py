@@ -18,6 +18,7 @@ from recovery_research.analyses.groups import (
 )
 from recovery_research.analyses.intervals import check_level
 from recovery_research.analyses.mediation_steps import Steps, fit_steps
+from recovery_research.results import Result
 
 ASSUMPTION = (
     "Among customers with the same covariates, who was recovered, and then how "
@@ -29,7 +30,7 @@ CORRELATIONS = tuple(round(0.1 * step, 1) for step in range(-9, 10))
 
 
 @dataclass(frozen=True, slots=True)
-class Mediation:
+class Mediation(Result):
     """A contrast divided into what goes through a mediator and what does not.
 
     Attributes

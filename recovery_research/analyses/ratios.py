@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -21,10 +21,11 @@ from recovery_research.analyses.likeness import tell_unlike
 from recovery_research.analyses.repeated_rows import gather_rows
 from recovery_research.analyses.resampled_laws import find_laws
 from recovery_research.analyses.rounding import varies
+from recovery_research.results import Result
 
 
 @dataclass(frozen=True, slots=True)
-class RatioEstimate:
+class RatioEstimate(Result):
     """One group's mean as a multiple of another's.
 
     Attributes
@@ -76,10 +77,6 @@ class RatioEstimate:
         return (
             f"{head} ({self.confidence:.0%} CI {self.ci_low:.4g} to {self.ci_high:.4g})"
         )
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return the estimate as one row, one column per field."""
-        return pd.DataFrame([asdict(self)])
 
 
 def paradox_ratio(

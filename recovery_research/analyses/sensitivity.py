@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ from recovery_research.analyses.intervals import check_level
 from recovery_research.analyses.least_squares import fit_least_squares
 from recovery_research.analyses.regressors import take_residuals
 from recovery_research.analyses.robustness import e_value, robustness_value
+from recovery_research.results import Result
 
 # Standardised differences beyond it are of no risk ratio that a computer can write.
 LARGEST_POWER = 700.0
@@ -25,7 +26,7 @@ FAR_LARGER = 1.2
 
 
 @dataclass(frozen=True, slots=True)
-class ConfoundingProbe:
+class ConfoundingProbe(Result):
     """How strong something unseen must be to explain a contrast away.
 
     Attributes
@@ -79,10 +80,6 @@ class ConfoundingProbe:
     e_value: float
     e_value_ci: float
     note: str
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return the probe as one row, one column per field."""
-        return pd.DataFrame([asdict(self)])
 
 
 def probe_confounding(

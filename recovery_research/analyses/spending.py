@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -20,12 +20,13 @@ from recovery_research.analyses.groups import (
 )
 from recovery_research.analyses.intervals import check_level
 from recovery_research.analyses.likeness import tell_unlike
+from recovery_research.results import Result
 
 FEW_CLUSTERS = 40
 
 
 @dataclass(frozen=True, slots=True)
-class SpendingParts:
+class SpendingParts(Result):
     """The difference in mean spend, divided into buying at all and buying more.
 
     Attributes
@@ -80,10 +81,6 @@ class SpendingParts:
     n_missing: int
     n_clusters: int
     note: str
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return the parts as one row, one column per field."""
-        return pd.DataFrame([asdict(self)])
 
 
 def divide_spending(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -30,10 +30,11 @@ from recovery_research.analyses.survival import (
     share_errors,
 )
 from recovery_research.analyses.times import at_most, tie_times
+from recovery_research.results import Result
 
 
 @dataclass(frozen=True, slots=True)
-class StayingContrast:
+class StayingContrast(Result):
     """Two groups' staying compared.
 
     Attributes
@@ -93,10 +94,6 @@ class StayingContrast:
             f"{self.horizon:g} weeks ({self.confidence:.0%} CI {self.ci_low:+.4g} to "
             f"{self.ci_high:+.4g}); log-rank p = {self.p_value:.3g}"
         )
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return the contrast as one row, one column per field."""
-        return pd.DataFrame([asdict(self)])
 
 
 def compare_staying(

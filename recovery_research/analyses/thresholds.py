@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -28,6 +28,7 @@ from recovery_research.analyses.quality_curves import (
     fit_gap,
     measure_fit,
 )
+from recovery_research.results import Result
 
 SHAPES = ("spline", "linear", "quadratic")
 NAMES = {"spline": "spline", "linear": "straight line", "quadratic": "parabola"}
@@ -36,7 +37,7 @@ POOR_FIT = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class ParityPoint:
+class ParityPoint(Result):
     """The quality of recovery at which the outcome reaches that of the never failed.
 
     Attributes
@@ -92,10 +93,6 @@ class ParityPoint:
             f"{self.outcome}: parity at {self.quality} = {self.estimate:.4g} "
             f"({self.confidence:.0%} CI {self.ci_low:.4g} to {self.ci_high:.4g})"
         )
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return the point as one row, one column per field."""
-        return pd.DataFrame([asdict(self)])
 
 
 def find_parity(

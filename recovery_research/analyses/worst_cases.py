@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -17,10 +17,11 @@ from recovery_research.analyses.groups import (
     rows_of_policy,
 )
 from recovery_research.analyses.intervals import check_level
+from recovery_research.results import Result
 
 
 @dataclass(frozen=True, slots=True)
-class WorstCase:
+class WorstCase(Result):
     """What the contrast can be, whatever the unknown outcomes are.
 
     Attributes
@@ -64,10 +65,6 @@ class WorstCase:
     n_missing_treated: int
     n_missing_control: int
     note: str
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return the bounds as one row, one column per field."""
-        return pd.DataFrame([asdict(self)])
 
 
 def bound_worst_case(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -17,10 +17,11 @@ from recovery_research.customers.order_customers import (
     FOLLOWUP_WEEKS,
     count_by_customer,
 )
+from recovery_research.results import Result
 
 
 @dataclass(frozen=True, slots=True)
-class DrawAverage:
+class DrawAverage(Result):
     """An analysis averaged over many draws of index orders.
 
     Attributes
@@ -54,10 +55,6 @@ class DrawAverage:
     error_of_one_draw: float
     spread_of_draws: float
     note: str
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return the average as one row, one column per field."""
-        return pd.DataFrame([asdict(self)])
 
 
 def average_draws(
