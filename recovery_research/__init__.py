@@ -79,6 +79,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "expect_orders",
             "load_population",
         ],
+        "reference": ["search"],
         "reporting.runner": ["run_report"],
         "reporting.runs": ["ReportRun"],
         "simulation": ["History", "simulate"],

@@ -22,7 +22,7 @@ LONGEST_FILE, LONGEST_BODY = 350, 50
 
 # Rooms, along the data's walk. A module imports from its own room and the rooms named.
 ROOMS = {
-    "words": ("near_names", "display_tables", "results"),
+    "words": ("near_names", "display_tables", "results", "reference"),
     "loop": ("_compile", "_luck", "_mind", "_books", "_kernel", "_sums"),
     "inputs": ("places", "ledgers", "coefficients", "worlds", "populations",
                "policies", "justice", "experiments"),
