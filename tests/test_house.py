@@ -37,7 +37,7 @@ ROOMS = {
                 "exhibits"),
     "reports": ("reporting", "command_line", "customer_commands", "world_commands",
                 "history_commands", "look_commands", "plan_commands", "command_ends",
-                "__main__"),
+                "guide", "__main__"),
 }  # fmt: skip
 # What everybody may say, and needs nothing for, is in "words".
 MAY_IMPORT = {
