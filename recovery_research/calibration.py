@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from recovery_research.results import Result
+
 from .claims import Moment, Target, compare_moments, list_targets
 from .moments import measure_claims
 from .near_names import did_you_mean
@@ -55,7 +57,7 @@ START = {
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Calibration:
+class Calibration(Result):
     """A world fitted to published figures, and what the fit does and does not settle.
 
     Attributes

@@ -8,7 +8,7 @@ import pytest
 from customer_files import MAPPING, ROWS, but, write_rows
 
 from recovery_research.analyses.adjustment import adjust
-from recovery_research.analyses.contrasts import paradox
+from recovery_research.analyses.paradox import paradox
 from recovery_research.analyses.verdicts import Bounds, place_interval
 from recovery_research.customers import group_answers, questions, sentences
 from recovery_research.customers.drawn_answers import contrast_over_draws
