@@ -63,7 +63,10 @@ GROUPS = {
         "check_targets", "check_pattern", "check_boundary", "check_customer_base",
         "expect_alive", "expect_orders",
     ),
-    "report": ("run_report", "ReportRun", "check_parameters", "show_table", "show_figure", "search"),
+    "report": (
+        "run_report", "ReportRun", "check_parameters", "show_table", "show_figure",
+        "search",
+    ),
 }  # fmt: skip
 
 # What people of the field call it, where neither the name nor its summary does.
