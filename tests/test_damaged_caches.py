@@ -112,7 +112,7 @@ HARMS = {
     "a trigger": by_sql("CREATE TRIGGER t BEFORE INSERT ON runs BEGIN SELECT "
                         "RAISE(ABORT, 'no'); END"),
     **{f"signed {said[:12]}": say(said) for said in
-       ("{}", "[]", "null", "7", '{"damaged": 7}', '{"odd": 1}', json.dumps(FULL))},
+       ("{}", "[]", "null", "7", '{"damaged": 7}', '{"odd": 1}', json.dumps(FULL, sort_keys=True))},
 }  # fmt: skip
 
 
