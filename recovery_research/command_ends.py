@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from recovery_research.reporting.exit_codes import EXIT_BAD_INPUT as EXIT_BAD_INPUT
+from recovery_research.reporting.exit_codes import EXIT_DIFFERENT as EXIT_DIFFERENT
+from recovery_research.reporting.exit_codes import EXIT_NOT_WRITTEN as EXIT_NOT_WRITTEN
+
 if TYPE_CHECKING:
+    import logging
+
     from recovery_research.reporting.choices import Layer
     from recovery_research.reporting.comparisons import Change
     from recovery_research.reporting.runs import ReportRun
 
-EXIT_BAD_INPUT = 2
-EXIT_NOT_WRITTEN = 8
-EXIT_DIFFERENT = 9
 SHORT_HASH = 12
 REPORTS_OPTION = click.option(
     "--reports",
@@ -26,7 +30,81 @@ REPORTS_OPTION = click.option(
 )
 
 
-def fail(message: str, code: int) -> None:
+class Voice:
+    """How much is said on standard error.
+
+    Attributes
+    ----------
+    quiet : bool
+        Only errors.
+    verbose : bool
+        Also details: what is read, from where, and how long it takes.
+    """
+
+    def __init__(self) -> None:
+        self.quiet = self.verbose = False
+
+    @contextmanager
+    def begin(self) -> Iterator[None]:
+        """Speak as usual until an option says otherwise, and afterwards again."""
+        try:
+            yield
+        finally:
+            self.quiet = False
+            if self.verbose:
+                self.verbose = False
+                _details_logger().removeHandler(self._handler)
+                _details_logger().setLevel("NOTSET")
+
+    def listen(self) -> None:
+        """Say details, too."""
+        import logging
+
+        if self.verbose:
+            return
+        self.verbose = True
+        self._handler = logging.StreamHandler(sys.stderr)
+        self._handler.setFormatter(logging.Formatter("    %(message)s"))
+        # What is more than a detail, others listen to.
+        self._handler.addFilter(lambda record: record.levelno == logging.DEBUG)
+        _details_logger().addHandler(self._handler)
+        _details_logger().setLevel("DEBUG")
+
+    def detail(self, text: str) -> None:
+        """Say a detail, if details are wanted."""
+        if self.verbose:
+            _details_logger().debug("%s", text)
+
+
+def _details_logger() -> logging.Logger:
+    import logging
+
+    return logging.getLogger("recovery_research")
+
+
+VOICE = Voice()
+
+
+def say(text: str) -> None:
+    """Say on standard error what is neither result nor error."""
+    if not VOICE.quiet:
+        click.echo(text, err=True)
+
+
+def say_error(text: str) -> None:
+    """Say on standard error what is wrong, in the one style there is."""
+    # Whoever closed the stream does not want to know, but may want the exit code.
+    with suppress(OSError, ValueError):
+        click.echo(f"error: {text}", err=True)
+
+
+def flush_output() -> None:
+    """Write out what was printed."""
+    if sys.stdout is not None:
+        sys.stdout.flush()
+
+
+def fail(message: str, code: int) -> NoReturn:
     """Say why the program ends, and end it.
 
     Parameters
@@ -36,8 +114,8 @@ def fail(message: str, code: int) -> None:
     code : int
         What to exit with.
     """
-    click.echo(f"recovery-research: {message}", err=True)
-    sys.stdout.flush()
+    say_error(message)
+    flush_output()
     sys.exit(code)
 
 
@@ -106,10 +184,8 @@ def deliver(
             )
     except OSError as error:
         fail(f"the report could not be written: {error}", EXIT_NOT_WRITTEN)
-    except KeyboardInterrupt:
-        fail("interrupted", 130)
     if run.stored:
-        click.echo("nothing has changed; --force runs it anyway", err=True)
+        say("nothing has changed; --force runs it anyway")
     if pdf and run.succeeded:
         _print_page(run, reports)
     report_end(run)
@@ -129,7 +205,7 @@ def _print_page(run: ReportRun, reports: Path) -> None:
 
 def _say_busy(holder: object) -> None:
     who = holder or "another process"
-    click.echo(f"{who} runs this report; waiting for its end", err=True)
+    say(f"{who} runs this report; waiting for its end")
 
 
 def report_end(run: ReportRun) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from recovery_research.command_start import hand_over
+
+# isort: split
+# Only now, for what comes takes a moment, in which Ctrl-C is to have an answer.
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -23,31 +26,18 @@ from recovery_research.command_ends import (
     fail,
     read_assignments,
 )
+from recovery_research.command_group import Commands
 from recovery_research.customer_commands import check, map_
+from recovery_research.reporting.exit_codes import MEANINGS, describe_codes
 from recovery_research.world_commands import calibrate, verify
 
-if TYPE_CHECKING:
-    pass
-
-EXIT_CODES = """\b
-Exit codes:
-    0  the report is complete
-    1  an error in the program itself
-    2  bad input: notebook, parameter, profile, option; nothing was started
-    3  a cell failed
-    4  the kernel died
-    5  a time limit was reached
-    6  the notebook left before its end
-    7  the kernel did not start
-    8  the report could not be written
-    9  tables differ (diff, reproduce)
-  130  interrupted (Ctrl-C)
-  143  terminated (SIGTERM)
-"""
+EXIT_CODES = describe_codes(MEANINGS)
 
 
 @click.group(
-    epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]}
+    cls=Commands,
+    epilog=EXIT_CODES,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__)
 @click.option(
@@ -210,6 +200,8 @@ def init(folder: Path) -> None:
         fail(f"cannot write {folder}: {error.strerror}", EXIT_NOT_WRITTEN)
     click.echo(str(made))
 
+
+hand_over()
 
 if __name__ == "__main__":
     main(prog_name=os.path.basename(sys.argv[0]))

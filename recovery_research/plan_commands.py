@@ -20,6 +20,12 @@ from recovery_research.command_ends import (
     fail,
     read_assignments,
 )
+from recovery_research.reporting.exit_codes import (
+    EXIT_DONE,
+    EXIT_INTERRUPTED,
+    MEANINGS,
+    describe_codes,
+)
 
 if TYPE_CHECKING:
     from recovery_research.reporting.plan_progress import Several
@@ -27,10 +33,14 @@ if TYPE_CHECKING:
     from recovery_research.reporting.repeats import Reproduction
     from recovery_research.reporting.tellers import Teller
 
-PLAN_CODES = """\b
-Exit code: the highest of its reports' codes (see `recovery-research --help`); 0 if
-all are good, 2 if the plan is wrong and nothing was started, 130 or 143 if stopped.
-"""
+REPORT_CODES = describe_codes(MEANINGS)
+PLAN_CODES = describe_codes(
+    MEANINGS
+    | {
+        EXIT_DONE: "all reports are good; otherwise the highest code of any",
+        EXIT_BAD_INPUT: "the plan is wrong; nothing was started",
+    }
+)
 
 
 @click.command("run-all", epilog=PLAN_CODES)
@@ -128,7 +138,7 @@ def _preview(plan: Plan, only: tuple[str, ...], *, force: bool) -> str:
     return "\n".join(lines)
 
 
-@click.command()
+@click.command(epilog=REPORT_CODES)
 @click.argument("name")
 @REPORTS_OPTION
 @click.pass_obj
@@ -153,11 +163,11 @@ def follow(project: Path | None, name: str, reports: Path | None) -> None:
         click.echo(line)
     ended = find_ended(folder, name, stage.name)
     if ended is None:
-        fail(f"{name}: the process that ran it died.", 130)
+        fail(f"{name}: the process that ran it died.", EXIT_INTERRUPTED)
     sys.exit(hand_back(read_record(ended), ended).exit_code)
 
 
-@click.command()
+@click.command(epilog=REPORT_CODES)
 @click.argument("run")
 @click.option("-p", "given", multiple=True, metavar="KEY=VALUE", help="Changed.")
 @click.option("--force", is_flag=True, help="Run also if nothing has changed.")
@@ -186,7 +196,7 @@ def rerun(
     deliver(order, folder, force=force)
 
 
-@click.command()
+@click.command(epilog=REPORT_CODES)
 @click.argument("run")
 @click.option(
     "--keep",
@@ -199,11 +209,7 @@ def rerun(
 def reproduce(
     project: Path | None, run: str, keep: Path | None, reports: Path | None
 ) -> None:
-    """Run RUN again and say whether every table is identical.
-
-    \b
-    Exit code: 0 if all are, 9 if not, that of the new run if it fails.
-    """  # noqa: D301 - click's mark for a paragraph that is not to be rewrapped
+    """Run RUN again and say whether every table is identical."""
     from recovery_research.reporting.progress import follow as follow_progress
     from recovery_research.reporting.repeats import reproduce_run
     from recovery_research.reporting.run_finder import find_run

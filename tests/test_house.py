@@ -37,6 +37,7 @@ ROOMS = {
                 "display_tables", "exhibits"),
     "reports": ("reporting", "command_line", "customer_commands", "world_commands",
                 "history_commands", "look_commands", "plan_commands", "command_ends",
+                "command_group", "command_json", "command_names", "command_start",
                 "__main__"),
 }  # fmt: skip
 # What everybody may say, and needs nothing for, is in "words".
