@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from recovery_research import places
+from recovery_research.command_json import print_json
 from recovery_research.reporting.exit_codes import EXIT_BAD_INPUT as EXIT_BAD_INPUT
 from recovery_research.reporting.exit_codes import EXIT_DIFFERENT as EXIT_DIFFERENT
 from recovery_research.reporting.exit_codes import EXIT_NOT_WRITTEN as EXIT_NOT_WRITTEN
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from recovery_research.reporting.choices import Layer
     from recovery_research.reporting.comparisons import Change
+    from recovery_research.reporting.progress import Progress
     from recovery_research.reporting.runs import ReportRun
 
 SHORT_HASH = 12
@@ -119,6 +122,30 @@ def fail(message: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
+def open_reports(reports: Path | None, project: Path | None) -> Path:
+    """Return the folder of reports to look at; one that is none ends the program.
+
+    Parameters
+    ----------
+    reports : Path or None
+        What stood behind ``--reports``.
+    project : Path or None
+        What stood behind ``--project``.
+
+    Returns
+    -------
+    Path
+    """
+    from recovery_research.reporting.run_finder import find_reports
+
+    folder = places.reports_folder(reports, project=project)
+    VOICE.detail(f"reports: {folder}, {'as named' if reports else 'of the project'}")
+    try:
+        return find_reports(folder, named=reports is not None)
+    except ValueError as error:
+        fail(str(error), EXIT_BAD_INPUT)
+
+
 def read_assignments(given: Sequence[str]) -> list[Layer]:
     """Read ``key=value`` texts as a layer of parameters.
 
@@ -158,6 +185,7 @@ def deliver(
     force: bool = False,
     aloud: bool = False,
     pdf: bool = False,
+    as_json: bool = False,
 ) -> None:
     """Give the report that was ordered, say where it is, and end the program.
 
@@ -173,12 +201,13 @@ def deliver(
         Whether the notebook's own output is shown.
     pdf : bool, optional
         Whether the page is printed as well.
+    as_json : bool, optional
+        Whether the run's end is told as JSON.
     """
     from recovery_research.reporting.delivery import deliver_order
-    from recovery_research.reporting.progress import follow
 
     try:
-        with follow(order.report, aloud=aloud) as progress:
+        with show_progress(order.report, aloud=aloud) as progress:
             run = deliver_order(
                 order, reports, force=force, progress=progress, on_wait=_say_busy
             )
@@ -188,7 +217,32 @@ def deliver(
         say("nothing has changed; --force runs it anyway")
     if pdf and run.succeeded:
         _print_page(run, reports)
-    report_end(run)
+    report_end(run, as_json=as_json)
+
+
+@contextmanager
+def show_progress(name: str, *, aloud: bool = False) -> Iterator[Progress | None]:
+    """Show how far a run has come, unless only results and errors are wanted.
+
+    Parameters
+    ----------
+    name : str
+        Name of the report.
+    aloud : bool, optional
+        Whether the notebook's own output is shown.
+
+    Yields
+    ------
+    callable or None
+        To be told of each cell.
+    """
+    from recovery_research.reporting.progress import follow
+
+    if VOICE.quiet and not aloud:
+        yield None
+    else:
+        with follow(name, aloud=aloud) as progress:
+            yield progress
 
 
 def _print_page(run: ReportRun, reports: Path) -> None:
@@ -208,12 +262,23 @@ def _say_busy(holder: object) -> None:
     say(f"{who} runs this report; waiting for its end")
 
 
-def report_end(run: ReportRun) -> None:
+def report_end(run: ReportRun, *, as_json: bool = False) -> None:
     """Say where a report is, or why there is none, and end the program."""
+    if as_json:
+        print_json(tell_run(run))
     if not run.succeeded:
         # The path last, so that it can be taken from either stream.
         fail(f"{run.name}: {run.verdict}: {run.message}\n{run.folder}", run.exit_code)
-    click.echo(str(run.page))
+    if not as_json:
+        click.echo(str(run.page))
+
+
+def tell_run(run: ReportRun) -> dict[str, object]:
+    """Return how a run ended, for programs."""
+    names = ("name", "run_id", "verdict", "message", "exit_code", "seconds", "stored")
+    told = {name: getattr(run, name) for name in names}
+    told["report"] = told.pop("name")
+    return told | {"folder": run.folder, "page": run.page if run.succeeded else None}
 
 
 def describe_changes(changes: Sequence[Change]) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -12,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from recovery_research import places
 from recovery_research.command_ends import (
     EXIT_BAD_INPUT,
     EXIT_DIFFERENT,
@@ -20,8 +18,11 @@ from recovery_research.command_ends import (
     REPORTS_OPTION,
     describe_changes,
     fail,
+    open_reports,
+    say,
     shorten,
 )
+from recovery_research.command_json import JSON_OPTION, print_json
 
 if TYPE_CHECKING:
     from recovery_research.reporting.comparisons import RunDifference
@@ -36,17 +37,19 @@ MOST_CELLS = 20
 @click.option("--report", "reports_named", multiple=True, metavar="NAME")
 @click.option("-p", "given", multiple=True, metavar="KEY=VALUE", help="A parameter.")
 @click.option("--verdict", "verdicts", multiple=True, help="Or `failed`, for any.")
-@click.option("--since", metavar="WHEN", help="2026-01-31, or 7d, 12h, 90m.")
-@click.option("--until", metavar="WHEN")
+@click.option(
+    "--since", metavar="WHEN", help="2026-01-31, 2026-01-31T06:30, or 7d, 12h, 90m."
+)
+@click.option("--until", metavar="WHEN", help="As --since; local time, or with a zone.")
 @click.option("--last", type=click.IntRange(1), metavar="N", help="Only the last N.")
-@click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
+@JSON_OPTION
 @REPORTS_OPTION
 @click.pass_obj
 def history(project: Path | None, reports: Path | None, **options) -> None:
-    """List runs, oldest first; damaged ones are named on standard error."""
+    """List runs, oldest first, in local time; damaged ones on standard error."""
     from recovery_research.reporting.history import read_history
 
-    folder = places.reports_folder(reports, project=project)
+    folder = open_reports(reports, project)
     past = read_history(folder)
     try:
         runs = _choose(past, options)
@@ -55,8 +58,10 @@ def history(project: Path | None, reports: Path | None, **options) -> None:
     if options["last"]:
         runs = runs[-options["last"] :]
     if options["as_json"]:
-        click.echo(_write_json(runs, past))
+        print_json({"runs": runs, "damaged": past.damaged})
         return
+    if not past.runs:
+        say(f"there are no runs in {folder} yet.")
     for line in _write_table(runs):
         click.echo(line)
     for damaged in past.damaged:
@@ -84,9 +89,11 @@ def _choose(past: RunHistory, options: dict) -> list[PastRun]:
 
 
 def _write_table(runs: Sequence[PastRun]) -> list[str]:
+    from recovery_research.reporting.wording import show_local
+
     width = max((len(run.report) for run in runs), default=0)
     return [
-        f"{run.started:%Y-%m-%d %H:%M}  {run.report:{width}}  {run.run_id}  "
+        f"{show_local(run.started)}  {run.report:{width}}  {run.run_id}  "
         f"{run.verdict:11}  {_write_seconds(run.seconds):>8}  {run.message}".rstrip()
         for run in runs
     ]
@@ -94,14 +101,6 @@ def _write_table(runs: Sequence[PastRun]) -> list[str]:
 
 def _write_seconds(seconds: float | None) -> str:
     return "" if seconds is None else f"{seconds:,.1f} s"
-
-
-def _write_json(runs: Sequence[PastRun], past: RunHistory) -> str:
-    document = {
-        "runs": [asdict(run) for run in runs],
-        "damaged": [asdict(damaged) for damaged in past.damaged],
-    }
-    return json.dumps(document, indent=1, default=str)
 
 
 @click.command()
@@ -118,7 +117,7 @@ def show(project: Path | None, run: str, as_json: bool, reports: Path | None) ->
     from recovery_research.reporting.run_finder import find_run
 
     try:
-        folder = find_run(places.reports_folder(reports, project=project), run)
+        folder = find_run(open_reports(reports, project), run)
         record = read_record(folder)
     except ValueError as error:
         fail(str(error), EXIT_BAD_INPUT)
@@ -130,6 +129,7 @@ def show(project: Path | None, run: str, as_json: bool, reports: Path | None) ->
 
 def _describe_record(record: RunRecord, folder: Path) -> list[str]:
     from recovery_research.reporting.history_filters import write_value
+    from recovery_research.reporting.wording import show_local
 
     git = record.provenance.git
     dirty = ", files differ from it" if git and git.dirty else ""
@@ -141,11 +141,11 @@ def _describe_record(record: RunRecord, folder: Path) -> list[str]:
         "notebook": record.notebook_path or record.notebook,
         "verdict": record.verdict.value,
         "why": record.failure.message if record.failure else "",
-        "started": f"{record.started:%Y-%m-%d %H:%M:%S} UTC",
+        "started": show_local(record.started, seconds=True),
         "took": _write_seconds(record.seconds),
         "attempts": str(max(1, len(record.attempts))),
         "peak memory": "" if peak is None else f"{peak / 1e6:,.0f} MB",
-        "data as of": f"{as_of:%Y-%m-%d %H:%M} UTC" if as_of else "",
+        "data as of": show_local(as_of) if as_of else "",
         "commit": f"{git.commit}{dirty}" if git else "",
         "python": record.provenance.python,
         "plan": f"{record.plan.file}, {record.plan.entry}" if record.plan else "",
@@ -193,7 +193,7 @@ def diff(
     from recovery_research.reporting.comparisons import compare_runs
     from recovery_research.reporting.run_finder import find_run
 
-    folder = places.reports_folder(reports, project=project)
+    folder = open_reports(reports, project)
     try:
         pair = find_run(folder, before), find_run(folder, after)
         found = compare_runs(*pair, rtol=rtol, atol=atol)
@@ -230,6 +230,7 @@ def _describe_difference(found: RunDifference) -> list[str]:
 @click.option("--keep", type=click.IntRange(0), metavar="N", help="Runs that stay.")
 @click.option("--older-than", metavar="AGE", help="Only older runs go; 30d, 12w.")
 @click.option("--yes", is_flag=True, help="Delete; otherwise only shown.")
+@JSON_OPTION
 @REPORTS_OPTION
 @click.pass_obj
 def prune(
@@ -238,28 +239,32 @@ def prune(
     keep: int | None,
     older_than: str | None,
     yes: bool,
+    as_json: bool,
     reports: Path | None,
 ) -> None:
     """Delete old runs, of all reports or of some; the last good one always stays."""
     from recovery_research.reporting.history_filters import read_moment
     from recovery_research.reporting.pruning import choose_doomed, delete_runs
 
-    folder = places.reports_folder(reports, project=project)
+    folder = open_reports(reports, project)
     now = datetime.now(UTC)
     try:
         age = None if older_than is None else now - read_moment(older_than, now=now)
         doomed = choose_doomed(folder, keep=keep, older_than=age, names=names, now=now)
     except ValueError as error:
         fail(str(error), EXIT_BAD_INPUT)
-    for one in doomed:
-        click.echo(f"{one.run.report}  {one.run.run_id}  {one.run.verdict}")
-    if not yes:
-        click.echo(f"{_count(doomed)} would go; --yes deletes them.")
-        return
     try:
-        click.echo(f"{_count(delete_runs(folder, doomed))} deleted.")
+        gone = delete_runs(folder, doomed) if yes else doomed
     except OSError as error:
         fail(f"cannot delete: {error}", EXIT_NOT_WRITTEN)
+    if as_json:
+        told = [asdict(one.run) | {"n_bytes": one.n_bytes} for one in gone]
+        print_json({"runs": told, "deleted": yes})
+        return
+    for one in gone:
+        click.echo(f"{one.run.report}  {one.run.run_id}  {one.run.verdict}")
+    end = "deleted." if yes else "would go; --yes deletes them."
+    click.echo(f"{_count(gone)} {end}")
 
 
 def _count(doomed: Sequence[Doomed]) -> str:

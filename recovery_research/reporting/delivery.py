@@ -74,7 +74,9 @@ def deliver_order(
         return fulfil_order(order, reports, progress=progress, provenance=provenance)
 
 
-def find_stored(order: Order, shelf: Shelf, provenance: Provenance) -> ReportRun | None:
+def find_stored(
+    order: Order, shelf: Shelf, provenance: Provenance, *, note: bool = True
+) -> ReportRun | None:
     """Find the newest good run with the same ingredients whose files are whole.
 
     Parameters
@@ -85,6 +87,8 @@ def find_stored(order: Order, shelf: Shelf, provenance: Provenance) -> ReportRun
         Place of its report.
     provenance : Provenance
         What its numbers depend on now.
+    note : bool, optional
+        Whether it is noted beside the run that it was asked for again.
 
     Returns
     -------
@@ -96,7 +100,8 @@ def find_stored(order: Order, shelf: Shelf, provenance: Provenance) -> ReportRun
     for folder in reversed(shelf.list_runs()):
         record = _read_matching(folder, key)
         if record is not None and _is_whole(record, folder):
-            note_check(folder)
+            if note:
+                note_check(folder)
             return hand_back(record, folder, stored=True)
     return None
 

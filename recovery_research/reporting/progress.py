@@ -44,6 +44,7 @@ def follow(
             sys.stderr.flush()
         return
     handler = logging.StreamHandler(sys.stderr)
+    handler.setLevel(logging.INFO)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     if not aloud:
         handler.addFilter(lambda record: not getattr(record, OUTPUT_MARK, False))
