@@ -20,11 +20,9 @@ if TYPE_CHECKING:
     import logging
 
     from recovery_research.reporting.choices import Layer
-    from recovery_research.reporting.comparisons import Change
     from recovery_research.reporting.progress import Progress
     from recovery_research.reporting.runs import ReportRun
 
-SHORT_HASH = 12
 REPORTS_OPTION = click.option(
     "--reports",
     type=click.Path(path_type=Path),
@@ -279,29 +277,3 @@ def tell_run(run: ReportRun) -> dict[str, object]:
     told = {name: getattr(run, name) for name in names}
     told["report"] = told.pop("name")
     return told | {"folder": run.folder, "page": run.page if run.succeeded else None}
-
-
-def describe_changes(changes: Sequence[Change]) -> list[str]:
-    """Describe what runs were made of and differs, one line each.
-
-    Parameters
-    ----------
-    changes : sequence of Change
-        The changes.
-
-    Returns
-    -------
-    list of str
-    """
-    return [
-        f"  {c.part}: {c.name}: {shorten(c.before)} -> {shorten(c.after)}"
-        for c in changes
-    ]
-
-
-def shorten(value: str | None) -> str:
-    """Return a value as a line has room for it."""
-    if value is None:
-        return "absent"
-    is_hash = len(value) == 64 and set(value) <= set("0123456789abcdef")
-    return value[:SHORT_HASH] if is_hash else value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,21 +16,19 @@ from recovery_research.command_ends import (
     EXIT_DIFFERENT,
     EXIT_NOT_WRITTEN,
     REPORTS_OPTION,
-    describe_changes,
     fail,
+    flush_output,
     open_reports,
     say,
-    shorten,
 )
 from recovery_research.command_json import JSON_OPTION, print_json
+from recovery_research.reporting.exit_codes import EXIT_DONE, USUAL, describe_codes
 
 if TYPE_CHECKING:
     from recovery_research.reporting.comparisons import RunDifference
     from recovery_research.reporting.history import PastRun, RunHistory
     from recovery_research.reporting.pruning import Doomed
     from recovery_research.reporting.records import RunRecord
-
-MOST_CELLS = 20
 
 
 @click.command()
@@ -162,17 +160,28 @@ def _describe_record(record: RunRecord, folder: Path) -> list[str]:
     return lines
 
 
-@click.command()
+@click.command(
+    epilog=describe_codes(
+        USUAL | {EXIT_DONE: "all tables are the same", EXIT_DIFFERENT: "tables differ"}
+    )
+)
 @click.argument("before")
 @click.argument("after")
-@click.option("--rtol", type=float, default=0.0, help="Relative tolerance of numbers.")
+@click.option(
+    "--rtol",
+    type=float,
+    default=1e-12,
+    show_default="1e-12, which is rounding",
+    help="Relative tolerance of numbers.",
+)
 @click.option("--atol", type=float, default=0.0, help="Absolute tolerance of numbers.")
 @click.option(
     "--page",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Write an HTML page with every changed cell.",
+    help="Write an HTML page, and everything that differs as CSV beside it.",
 )
+@JSON_OPTION
 @REPORTS_OPTION
 @click.pass_obj
 def diff(
@@ -182,14 +191,15 @@ def diff(
     rtol: float,
     atol: float,
     page: Path | None,
+    as_json: bool,
     reports: Path | None,
 ) -> None:
     """Compare two runs: parameters, code, data, versions, and every table's cells.
 
-    \b
-    Exit code: 0 if all tables are the same, 9 if not.
-    """  # noqa: D301 - click's mark for a paragraph that is not to be rewrapped
-    from recovery_research.reporting.comparison_pages import write_comparison
+    Rows are compared that are named alike, by policy, world, outcome or whatever names
+    them in the table; the largest changes are shown, all of them with --page or --json.
+    """
+    from recovery_research.reporting.comparison_texts import describe_difference
     from recovery_research.reporting.comparisons import compare_runs
     from recovery_research.reporting.run_finder import find_run
 
@@ -200,29 +210,44 @@ def diff(
     except ValueError as error:
         fail(str(error), EXIT_BAD_INPUT)
     if page is not None:
-        try:
-            page.write_text(write_comparison(found), encoding="utf-8")
-        except OSError as error:
-            fail(f"cannot write {page}: {error.strerror}", EXIT_NOT_WRITTEN)
-    click.echo("\n".join(_describe_difference(found)))
-    sys.stdout.flush()
+        _write_page(found, page)
+    if as_json:
+        print_json(_tell_difference(found))
+    else:
+        click.echo("\n".join(describe_difference(found)))
+    flush_output()
     sys.exit(0 if found.same_tables else EXIT_DIFFERENT)
 
 
-def _describe_difference(found: RunDifference) -> list[str]:
-    lines = describe_changes(found.changes) or ["  made of the same"]
-    if not found.tables:
-        lines.append("  no tables")
-    for name, same in found.tables.items():
-        cells = [cell for cell in found.cells if cell.table == name]
-        word = "the same" if same else f"{len(cells)} cells differ"
-        lines.append(f"  table {name}: {word}")
-        for c in cells[:MOST_CELLS]:
-            where = "" if c.row is None else f"row {c.row}, {c.column}: "
-            lines.append(f"    {where}{shorten(c.before)} -> {shorten(c.after)}")
-        if len(cells) > MOST_CELLS:
-            lines.append(f"    and {len(cells) - MOST_CELLS} more")
-    return lines
+def _write_page(found: RunDifference, page: Path) -> None:
+    """Write the page, and beside it everything that it has no room for."""
+    from recovery_research.reporting.comparison_pages import write_comparison
+    from recovery_research.reporting.comparison_texts import write_cells
+
+    cells = page.with_suffix(".csv")
+    if cells == page:
+        fail(f"{page} is for a page: name it .html.", EXIT_BAD_INPUT)
+    try:
+        write_cells(found, cells)
+        page.write_text(write_comparison(found, cells.name), encoding="utf-8")
+    except OSError as error:
+        fail(f"cannot write {page}: {error.strerror}", EXIT_NOT_WRITTEN)
+
+
+def _tell_difference(found: RunDifference) -> dict[str, object]:
+    """Return a difference for programs."""
+    tables = []
+    for table in found.compared:
+        told = {field.name: getattr(table, field.name) for field in fields(table)}
+        cells = [asdict(cell) | {"change": cell.change} for cell in table.cells]
+        tables.append(told | {"same": table.same, "cells": cells})
+    return {
+        "before": found.before.run_id,
+        "after": found.after.run_id,
+        "same": found.same_tables,
+        "changes": found.changes,
+        "tables": tables,
+    }
 
 
 @click.command()

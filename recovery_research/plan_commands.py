@@ -17,7 +17,6 @@ from recovery_research.command_ends import (
     REPORTS_OPTION,
     VOICE,
     deliver,
-    describe_changes,
     fail,
     flush_output,
     open_reports,
@@ -257,6 +256,8 @@ def reproduce(
 
 
 def _describe_reproduction(made: Reproduction) -> str:
+    from recovery_research.reporting.comparison_texts import describe_changes
+
     name = f"{made.original.report} {made.original.run_id}"
     if not made.run.succeeded:
         head = (
