@@ -94,11 +94,8 @@ def summarise_table(table: TableDifference) -> str:
             noun, rest = what.split(" ", 1)
             said.append(f"{_count(len(names), noun)} {rest}")
     if table.cells:
-        rows = len({cell.row for cell in table.cells})
-        verb = "differs" if len(table.cells) == 1 else "differ"
-        said.append(
-            f"{_count(len(table.cells), 'cell')} {verb} in {_count(rows, 'row')}"
-        )
+        rows = _count(len({cell.row for cell in table.cells}), "row")
+        said.append(f"{_count(len(table.cells), 'changed cell')} in {rows}")
     if table.n_noise:
         said.append(noise)
     return "; ".join(said)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from statistics import median
 
 from recovery_research.reporting.table_keys import (
@@ -135,10 +136,8 @@ def compare_tables(
     """
     heads = [_settle_head(lines[0] if lines else []) for lines in (before, after)]
     old, new = (
-        [
-            dict(zip(head, [*line, *[""] * len(head)], strict=False))
-            for line in lines[1:]
-        ]
+        # A line that ends early lacks its last cells.
+        [dict(zip_longest(head, line[: len(head)], fillvalue="")) for line in lines[1:]]
         for head, lines in zip(heads, (before, after), strict=True)
     )
     keys = find_keys(old, new)
@@ -182,7 +181,7 @@ def _say_row(keys: Sequence[str], name: tuple[str, ...], number: int) -> str:
     said = ", ".join(
         f"{key}={_say(text)}" for key, text in zip(keys, name, strict=True)
     )
-    return said if number == 0 else f"{said}, the {number + 1}th of these"
+    return said if number == 0 else f"{said}, number {number + 1} of these"
 
 
 def _say(text: str) -> str:
