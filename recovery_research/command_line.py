@@ -29,6 +29,11 @@ from recovery_research.command_ends import (
 )
 from recovery_research.command_group import Commands
 from recovery_research.command_json import JSON_OPTION, print_json
+from recovery_research.command_names import (
+    COMPLETION,
+    complete_notebook,
+    complete_profile,
+)
 from recovery_research.customer_commands import check, map_
 from recovery_research.reporting.exit_codes import MEANINGS, describe_codes
 from recovery_research.world_commands import calibrate, verify
@@ -41,7 +46,7 @@ EXIT_CODES = describe_codes(MEANINGS)
 
 @click.group(
     cls=Commands,
-    epilog=EXIT_CODES,
+    epilog=f"{EXIT_CODES}\n{COMPLETION}",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__)
@@ -77,7 +82,7 @@ for _command in (
 
 
 @main.command(epilog=EXIT_CODES)
-@click.argument("name")
+@click.argument("name", shell_complete=complete_notebook)
 @click.option(
     "-p",
     "given",
@@ -92,7 +97,13 @@ for _command in (
     metavar="FILE",
     help="Parameters from a TOML, YAML or JSON file.",
 )
-@click.option("--profile", default="standard", show_default=True, metavar="NAME")
+@click.option(
+    "--profile",
+    default="standard",
+    show_default=True,
+    metavar="NAME",
+    shell_complete=complete_profile,
+)
 @click.option(
     "--reports",
     type=click.Path(path_type=Path),
@@ -208,7 +219,7 @@ def list_(project: Path | None, as_json: bool) -> None:
 
 
 @main.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete_notebook)
 @JSON_OPTION
 @click.pass_obj
 def describe(project: Path | None, name: str, as_json: bool) -> None:

@@ -22,6 +22,7 @@ from recovery_research.command_ends import (
     say,
 )
 from recovery_research.command_json import JSON_OPTION, print_json
+from recovery_research.command_names import complete_report, complete_run
 from recovery_research.reporting.exit_codes import EXIT_DONE, USUAL, describe_codes
 
 if TYPE_CHECKING:
@@ -32,7 +33,13 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--report", "reports_named", multiple=True, metavar="NAME")
+@click.option(
+    "--report",
+    "reports_named",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=complete_report,
+)
 @click.option("-p", "given", multiple=True, metavar="KEY=VALUE", help="A parameter.")
 @click.option("--verdict", "verdicts", multiple=True, help="Or `failed`, for any.")
 @click.option(
@@ -102,7 +109,7 @@ def _write_seconds(seconds: float | None) -> str:
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", shell_complete=complete_run)
 @click.option("--json", "as_json", is_flag=True, help="The record as it is.")
 @REPORTS_OPTION
 @click.pass_obj
@@ -165,8 +172,8 @@ def _describe_record(record: RunRecord, folder: Path) -> list[str]:
         USUAL | {EXIT_DONE: "all tables are the same", EXIT_DIFFERENT: "tables differ"}
     )
 )
-@click.argument("before")
-@click.argument("after")
+@click.argument("before", shell_complete=complete_run)
+@click.argument("after", shell_complete=complete_run)
 @click.option(
     "--rtol",
     type=float,
@@ -251,7 +258,9 @@ def _tell_difference(found: RunDifference) -> dict[str, object]:
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="[REPORT]...")
+@click.argument(
+    "names", nargs=-1, metavar="[REPORT]...", shell_complete=complete_report
+)
 @click.option("--keep", type=click.IntRange(0), metavar="N", help="Runs that stay.")
 @click.option("--older-than", metavar="AGE", help="Only older runs go; 30d, 12w.")
 @click.option("--yes", is_flag=True, help="Delete; otherwise only shown.")

@@ -25,6 +25,7 @@ from recovery_research.command_ends import (
     tell_run,
 )
 from recovery_research.command_json import JSON_OPTION, print_json
+from recovery_research.command_names import complete_report, complete_run
 from recovery_research.reporting.exit_codes import (
     EXIT_DONE,
     EXIT_INTERRUPTED,
@@ -150,7 +151,7 @@ def _preview(plan: Plan, options: dict) -> None:
 
 
 @click.command(epilog=REPORT_CODES)
-@click.argument("name")
+@click.argument("name", shell_complete=complete_report)
 @REPORTS_OPTION
 @click.pass_obj
 def follow(project: Path | None, name: str, reports: Path | None) -> None:
@@ -179,7 +180,7 @@ def follow(project: Path | None, name: str, reports: Path | None) -> None:
 
 
 @click.command(epilog=REPORT_CODES)
-@click.argument("run")
+@click.argument("run", shell_complete=complete_run)
 @click.option("-p", "given", multiple=True, metavar="KEY=VALUE", help="Changed.")
 @click.option("--force", is_flag=True, help="Run also if nothing has changed.")
 @JSON_OPTION
@@ -210,7 +211,7 @@ def rerun(
 
 
 @click.command(epilog=REPORT_CODES)
-@click.argument("run")
+@click.argument("run", shell_complete=complete_run)
 @click.option(
     "--keep",
     type=click.Path(path_type=Path, file_okay=False),

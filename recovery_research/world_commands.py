@@ -7,6 +7,7 @@ import click
 
 from .command_ends import EXIT_BAD_INPUT, EXIT_NOT_WRITTEN, fail, say
 from .command_json import JSON_OPTION, print_json
+from .command_names import complete_world
 from .reporting.exit_codes import EXIT_MISSED, USUAL, describe_codes
 
 
@@ -41,7 +42,7 @@ def calibrate(into: Path | None, as_json: bool) -> None:
 @click.command(
     epilog=describe_codes(USUAL | {EXIT_MISSED: "a figure is missed, or a line fails"})
 )
-@click.argument("world")
+@click.argument("world", shell_complete=complete_world)
 @JSON_OPTION
 def verify(world: str, as_json: bool) -> None:
     """Put a WORLD's stored coefficients to the test.

@@ -48,7 +48,7 @@ USUAL = {
 
 
 def describe_codes(codes: Mapping[int, str]) -> str:
-    """Return exit codes as the end of a command's help.
+    r"""Return exit codes as the end of a command's help.
 
     Parameters
     ----------
@@ -62,9 +62,8 @@ def describe_codes(codes: Mapping[int, str]) -> str:
 
     Examples
     --------
-    >>> print(describe_codes({0: "done"}).strip())
-    Exit codes:
-        0  done
+    >>> describe_codes({0: "done"})
+    '\x08\nExit codes:\n    0  done\n'
     """
     lines = [f"{code:>5}  {codes[code]}" for code in sorted(codes)]
     return "\n".join(["\b", "Exit codes:", *lines, ""])
