@@ -92,6 +92,14 @@ class Commands(click.Group):
                 code = stops.exit_code
         raise SystemExit(code) from cause
 
+    def make_context(self, *given: object, **options: object) -> click.Context:
+        """Read what was typed; that may print help, which nobody may want to read."""
+        try:
+            return super().make_context(*given, **options)
+        except BrokenPipeError:
+            _silence_output()
+            sys.exit(EXIT_UNREAD)
+
     def invoke(self, ctx: click.Context) -> object:
         """Call a command; what it did not see coming has an end, too."""
         begun = time.monotonic()
@@ -134,8 +142,8 @@ def _own_up(error: Exception) -> NoReturn:
 
 
 def _describe_trouble(error: OSError) -> str:
-    where = f"{error.filename}: " if error.filename else ""
-    return f"{where}{error.strerror or error}"
+    where = error.filename or "the output could not be written"
+    return f"{where}: {error.strerror or error}"
 
 
 def _finish(code: int) -> int:
@@ -146,7 +154,7 @@ def _finish(code: int) -> int:
         _silence_output()
         return code or EXIT_UNREAD
     except OSError as error:
-        say_error(f"standard output: {_describe_trouble(error)}")
+        say_error(_describe_trouble(error))
         _silence_output()
         return code or EXIT_NOT_WRITTEN
     return code

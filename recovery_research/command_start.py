@@ -1,10 +1,12 @@
-"""Ctrl-C while the command is still being imported: an end without a traceback."""
+"""Ctrl-C while the command is still being imported: an end without a traceback.
 
+Imported first, and imports next to nothing itself: until then Python answers.
+"""
+
+import atexit
 import os
 import signal
 import threading
-
-from .reporting.exit_codes import EXIT_INTERRUPTED
 
 
 def await_command() -> None:
@@ -21,11 +23,13 @@ def hand_over() -> None:
     """Leave Ctrl-C to the command, or to whoever has imported it."""
     if signal.getsignal(signal.SIGINT) is _leave:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        # All is said and done by then, and what is to be exited with is known.
+        atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
 
 
-def _leave(_number: int, _frame: object) -> None:
+def _leave(number: int, _frame: object) -> None:
     os.write(2, b"error: interrupted\n")
-    os._exit(EXIT_INTERRUPTED)
+    os._exit(128 + number)  # as a shell would have it
 
 
 await_command()
