@@ -1,6 +1,7 @@
 """Compiling the inner loop, with a cache on disk wherever one can be kept."""
 
 import hashlib
+import logging
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -51,7 +52,14 @@ def watch_every_source(dispatcher: Callable) -> Callable:
         filename_base=f"{kept._impl.filename_base}.{digest_sources()}",
         source_stamp=kept._impl.locator.get_source_stamp(),
     )
+    tell_cache(kept.cache_path)
     return dispatcher
+
+
+@cache
+def tell_cache(folder: str) -> None:
+    """Tell once, to who wants details, where compiled code is kept."""
+    logging.getLogger(__name__).debug("compiled code is kept in %s", folder)
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -13,6 +14,7 @@ from recovery_research.reporting.parameters import (
     read_declarations,
 )
 
+_LOG = logging.getLogger(__name__)
 _NUMBERED = re.compile(r"(\d+)-(.+)")
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _HEADING = re.compile(r"^#\s+(.+?)\s*#*\s*$", re.MULTILINE)
@@ -130,6 +132,7 @@ def read_notebook(path: Path) -> Notebook:
         )
     try:
         content = path.read_bytes()
+        _LOG.debug("read %s", path)
         document = json.loads(content)
         cells = _read_cells(document)
         parameters = read_declarations(_find_parameters(cells))

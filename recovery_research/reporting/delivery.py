@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +26,8 @@ from recovery_research.reporting.records import (
 )
 from recovery_research.reporting.runs import ReportRun, hand_back
 from recovery_research.reporting.shelf import Shelf
+
+_LOG = logging.getLogger(__name__)
 
 
 def deliver_order(
@@ -96,7 +99,9 @@ def find_stored(
     """
     key = make_key(list_ingredients(order, provenance))
     if key is None:
+        _LOG.debug("%s: not all that it reads can be known beforehand", order.report)
         return None
+    _LOG.debug("%s: looking in %s for a run of %s", order.report, shelf.folder, key)
     for folder in reversed(shelf.list_runs()):
         record = _read_matching(folder, key)
         if record is not None and _is_whole(record, folder):
