@@ -93,6 +93,7 @@ def interrupt_at_random(project, command, luck, number=signal.SIGINT):
     assert process.returncode in {code, 0, 9, 2} - ({0} if "slow" in command else set())
     if process.returncode == code:
         assert "Traceback" not in said, (command, moment, said)
+        assert "ignored" not in said, (command, moment, said)
         assert "error: " in said
 
 

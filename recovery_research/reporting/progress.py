@@ -7,6 +7,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from recovery_research.reporting.wording import show_local
 
 # Marks the lines of a log that the notebook itself has written.
 OUTPUT_MARK = "notebook_output"
@@ -45,7 +48,7 @@ def follow(
         return
     handler = logging.StreamHandler(sys.stderr)
     handler.setLevel(logging.INFO)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(_LocalTimes("%(asctime)s %(levelname)s %(message)s"))
     if not aloud:
         handler.addFilter(lambda record: not getattr(record, OUTPUT_MARK, False))
     logger = logging.getLogger("recovery_research.reporting")
@@ -54,6 +57,15 @@ def follow(
         yield None
     finally:
         logger.removeHandler(handler)
+
+
+class _LocalTimes(logging.Formatter):
+    """Dates lines by this machine's clock, and names its zone."""
+
+    def formatTime(  # noqa: N802
+        self, record: logging.LogRecord, datefmt: str | None = None
+    ) -> str:
+        return show_local(datetime.fromtimestamp(record.created, UTC), seconds=True)
 
 
 class _Line:

@@ -106,16 +106,24 @@ def hear_stops() -> Iterator[Stops]:
     ------
     Stops
     """
-    stops, before = Stops(), {}
+    stops, before, hook = Stops(), {}, sys.unraisablehook
     usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
     if threading.current_thread() is threading.main_thread():
         for number, handler in usual.items():
             if signal.getsignal(number) == handler:
                 before[number] = signal.signal(number, stops.hear)
+
+    def tell_lost(lost: object) -> None:
+        # It comes again; that it was lost is nobody's business.
+        if not issubclass(lost.exc_type, KeyboardInterrupt | Terminated):
+            hook(lost)
+
+    sys.unraisablehook = tell_lost
     try:
         yield stops
     finally:
         stops.end()
+        sys.unraisablehook = hook
         for number, handler in before.items():
             signal.signal(number, handler)
 
