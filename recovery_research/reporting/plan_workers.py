@@ -19,6 +19,7 @@ from recovery_research.reporting.environments import package_environment
 from recovery_research.reporting.orders import Order
 from recovery_research.reporting.progress import OUTPUT_MARK, STEP_MARK
 from recovery_research.reporting.records import Provenance
+from recovery_research.reporting.signals import hear_stops
 
 STOPPING_SECONDS = 30.0
 
@@ -173,5 +174,6 @@ def _run(
 
 
 if __name__ == "__main__":
-    with suppress(KeyboardInterrupt):
+    # What is lost in an import would leave the leader waiting for the whole run.
+    with suppress(KeyboardInterrupt), hear_stops():
         serve()
