@@ -175,5 +175,5 @@ def _run(
 
 if __name__ == "__main__":
     # What is lost in an import would leave the leader waiting for the whole run.
-    with suppress(KeyboardInterrupt), hear_stops():
+    with suppress(KeyboardInterrupt), hear_stops(patient=True):
         serve()

@@ -54,13 +54,19 @@ class Stops:
     a callback, and many a library has a bare ``except`` around its imports. So it is
     remembered that the signal came, and raised again until somebody sees it.
 
+    Parameters
+    ----------
+    patient : bool, optional
+        Whether a second signal, too, leaves cleaning up in peace.
+
     Attributes
     ----------
     number : int or None
         The first signal that came.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, patient: bool = False) -> None:
+        self.patient = patient
         self.number: int | None = None
         self._over = self._again = False
 
@@ -79,7 +85,7 @@ class Stops:
             self.number = number
             # Not a `Thread`, whose locks the main thread may be holding just now.
             _thread.start_new_thread(self._insist, (threading.main_thread().ident,))
-        if again and _is_unwinding():
+        if (again or self.patient) and _is_unwinding():
             return
         raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
 
@@ -97,16 +103,21 @@ class Stops:
 
 
 @contextmanager
-def hear_stops() -> Iterator[Stops]:
+def hear_stops(*, patient: bool = False) -> Iterator[Stops]:
     """Hear Ctrl-C and SIGTERM in the block, each as an exception that is not lost.
 
     What ignores a signal, as a program started with nohup does, goes on ignoring it.
+
+    Parameters
+    ----------
+    patient : bool, optional
+        Whether a second signal, too, leaves cleaning up in peace.
 
     Yields
     ------
     Stops
     """
-    stops, before, hook = Stops(), {}, sys.unraisablehook
+    stops, before, hook = Stops(patient=patient), {}, sys.unraisablehook
     usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
     if threading.current_thread() is threading.main_thread():
         for number, handler in usual.items():
