@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from command_calls import call
 from customer_files import ROWS, write_rows
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from past_runs import lay_run
 from sample_notebooks import write_notebook
@@ -212,6 +212,7 @@ NESTED = st.recursive(
 
 
 @given(NESTED)
+@example([math.nan, math.inf, {"a": -math.inf}, -0.0, 2**80])
 def test_whatever_it_is_it_is_written_strictly_and_read_back(value):
     def expect(value):
         if isinstance(value, float) and not math.isfinite(value):

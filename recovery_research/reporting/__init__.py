@@ -12,19 +12,19 @@ how they ended.
 
 Asking
     catalogue, descriptions, parameters, ranges, vocabularies, values, choices,
-    parameter_files, customer_files, orders, projects, environments
+    parameter_files, customer_files, orders, previews, projects, environments
 Executing
     runner, attempts, retries, execution, kernels, kernel_streams, last_words, outputs,
     watch, memory, signals, orphans, progress
 Judging and recording
-    ends, verdicts, runs, harvest, bookkeeping, records, record_versions, run_logs,
+    exit_codes, ends, verdicts, runs, harvest, bookkeeping, records, record_versions, run_logs,
     fingerprints, provenance, ingredients, masks
 Keeping
     shelf, locks, delivery, checks, history, history_cache, history_filters, run_finder,
-    pruning, repeats, comparisons, changes, publication, manifests, stores
+    pruning, repeats, comparisons, table_comparisons, table_keys, changes, publication, manifests, stores
 Looking
     pages, prose, equations, cleaning, failures, prints, index, board, details,
-    key_figures, sparklines, comparison_pages, wording
+    key_figures, sparklines, comparison_texts, comparison_pages, wording
 Plans
     plans, plan_tables, grids, plan_runs, plan_workers, plan_results, plan_progress,
     stopping, following
