@@ -17,11 +17,12 @@ Executing
     runner, attempts, retries, execution, kernels, kernel_streams, last_words, outputs,
     watch, memory, signals, orphans, progress
 Judging and recording
-    exit_codes, ends, verdicts, runs, harvest, bookkeeping, records, record_versions, run_logs,
-    fingerprints, provenance, ingredients, masks
+    exit_codes, ends, verdicts, runs, harvest, bookkeeping, records, record_versions,
+    run_logs, fingerprints, provenance, ingredients, masks
 Keeping
     shelf, locks, delivery, checks, history, history_cache, history_filters, run_finder,
-    pruning, repeats, comparisons, table_comparisons, table_keys, changes, publication, manifests, stores
+    pruning, repeats, comparisons, table_comparisons, table_keys, changes, publication,
+    manifests, stores
 Looking
     pages, prose, equations, cleaning, failures, prints, index, board, details,
     key_figures, sparklines, comparison_texts, comparison_pages, wording
