@@ -62,7 +62,14 @@ def keep_safely(dispatcher: Callable) -> Callable:
     )
     kept._impl.locator.ensure_cache_path = lambda: None  # saving says what is wrong
     kept._impl.rebuild = _forgive(kept._impl.rebuild)
+    tell_cache(kept.cache_path)
     return dispatcher
+
+
+@cache
+def tell_cache(folder: str) -> None:
+    """Tell once, to who wants details, where compiled code is kept."""
+    logging.getLogger(__name__).debug("compiled code is kept in %s", folder)
 
 
 @cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import signal
 import sys
 import threading
 import warnings
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import get_context, parent_process
+from multiprocessing import active_children, get_context, parent_process
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,8 @@ def end_with_parent() -> None:
     wait for ever if the other were killed.
     """
     parent = parent_process()
+    # Ctrl-C on a terminal is sent to all; what it means, the first one decides.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def wait() -> None:
         parent.join()
@@ -141,6 +144,7 @@ def work_off(
             yield task, do_task(job, task)
         return
     # Fresh processes, not forked ones: a fork would copy locks held by threads.
+    others = set(active_children())
     with no_imports_from_here():
         pool = ProcessPoolExecutor(
             n_processes, mp_context=get_context("spawn"), initializer=end_with_parent
@@ -150,6 +154,11 @@ def work_off(
             running = {pool.submit(do_task, job, task): task for task in tasks}
         for future in as_completed(running):
             yield running[future], future.result()
+    except (KeyboardInterrupt, GeneratorExit):
+        # Whoever stops does not want to wait for the batches that are under way.
+        for process in set(active_children()) - others:
+            process.terminate()
+        raise
     except BrokenProcessPool as error:
         raise RuntimeError(
             "a process ended before its work did. In a script, call diagnose under "

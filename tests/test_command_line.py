@@ -94,7 +94,7 @@ def test_a_notebook_answers_to_its_names(project, name):
         (["02", "--timeout", "-1"], "positive number of seconds"),
         (["02", "--timeout", "nan"], "positive number of seconds"),
         (["02", "--cell-timeout", "soon"], "not a valid float"),
-        ([], "Missing argument"),
+        ([], "missing argument"),
     ],
 )
 def test_bad_input_is_one_line_and_starts_nothing(project, arguments, said):

@@ -225,7 +225,7 @@ def test_the_history_command(reports):
     lines = call("history", "--reports", reports).stdout.splitlines()
     assert len(lines) == 4
     assert lines[1].startswith(
-        "2026-01-05 07:30  loyalty  20260105-073000-000001  cell"
+        "2026-01-05 07:30 UTC  loyalty  20260105-073000-000001  cell"
     )
     assert lines[1].endswith("2.5 s  ValueError: no, in cell 4")
     said = call("history", "--reports", reports, "--report", "churn", "--json").stdout

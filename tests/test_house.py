@@ -38,6 +38,7 @@ ROOMS = {
                 "figures_studies", "exhibits"),
     "reports": ("reporting", "command_line", "customer_commands", "world_commands",
                 "history_commands", "look_commands", "plan_commands", "command_ends",
+                "command_group", "command_json", "command_names", "command_start",
                 "guide", "__main__"),
 }  # fmt: skip
 # What everybody may say, and needs nothing for, is in "words".

@@ -218,7 +218,7 @@ def test_a_run_is_reproduced_or_what_differs_is_named(first, home, tmp_path):
     (kept,) = read_history(tmp_path).runs
     diff = call("diff", run_id, kept.folder, *reports)
     assert diff.exit_code == 9
-    assert "row 1, twice: 4 -> 6" in diff.stdout
+    assert "row 1: twice: 4 -> 6" in diff.stdout
 
 
 def test_a_running_report_is_followed_and_stopped(home):

@@ -13,7 +13,7 @@ how they ended.
 Asking
     catalogue, descriptions, parameters, literals, type_hints, ranges, vocabularies,
     values, choices, cell_checks, parameter_files, given_paths, customer_files, orders,
-    projects, environments
+    previews, projects, environments
 Executing
     runner, attempts, deadlines, retries, execution, cell_numbers, kernels,
     kernel_streams, last_words, observations, outputs, watch, memory, signals, orphans,
@@ -22,14 +22,15 @@ Watching what a kernel reads
     kernel_ears, kernel_wraps, kernel_loads, kernel_luck, kernel_names, kernel_callers,
     kernel_notes, input_states, inputs, input_changes
 Judging and recording
-    ends, verdicts, runs, harvest, bookkeeping, records, record_versions, run_logs,
-    fingerprints, provenance, ingredients, masks, secret_forms
+    exit_codes, ends, verdicts, runs, harvest, bookkeeping, records, record_versions,
+    run_logs, fingerprints, provenance, ingredients, masks, secret_forms
 Keeping
     shelf, locks, delivery, checks, history, history_cache, history_filters, run_finder,
-    pruning, repeats, comparisons, changes, publication, manifests, stores
+    pruning, repeats, comparisons, table_comparisons, table_keys, changes, publication,
+    manifests, stores
 Looking
     pages, prose, equations, cleaning, failures, prints, index, board, details,
-    key_figures, sparklines, comparison_pages, wording
+    key_figures, sparklines, comparison_texts, comparison_pages, wording
 Plans
     plans, plan_tables, grids, plan_runs, plan_workers, plan_results, plan_progress,
     stopping, following

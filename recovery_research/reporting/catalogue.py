@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ INJECTED_TAG = "injected-parameters"
 # What Python's own kernel is called wherever it is installed.
 OWN_KERNELS = ("", "python3")
 
+_LOG = logging.getLogger(__name__)
 _NUMBERED = re.compile(r"(\d+)-(.+)")
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _CELL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -146,6 +148,7 @@ def read_notebook(path: Path) -> Notebook:
         )
     try:
         content = path.read_bytes()
+        _LOG.debug("read %s", path)
         document = json.loads(content)
         cells = _read_cells(document)
         title = _read_title(cells, path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -32,6 +33,7 @@ from recovery_research.reporting.shelf import Shelf
 
 # Ingredients by which a record that does not match is told apart quickly.
 _TELLING = ("notebook", "parameters", "package")
+_LOG = logging.getLogger(__name__)
 
 
 def deliver_order(
@@ -95,6 +97,7 @@ def find_stored(
     provenance: Provenance,
     *,
     tell: Callable[[str], None] | None = None,
+    note: bool = True,
 ) -> ReportRun | None:
     """Find the newest good run that would be the same now, and whose files are whole.
 
@@ -110,12 +113,15 @@ def find_stored(
         What its numbers depend on now.
     tell : callable, optional
         Told why the newest run of the same order is not the answer, if there is one.
+    note : bool, optional
+        Whether it is noted beside the run that it was asked for again.
 
     Returns
     -------
     ReportRun or None
     """
     ingredients = list_ingredients(order, provenance)
+    _LOG.debug("%s: looking in %s for a run of the same", order.report, shelf.folder)
     why = None
     for folder in reversed(shelf.list_runs()):
         record = _read_matching(folder, ingredients)
@@ -123,7 +129,8 @@ def find_stored(
             continue
         change = _find_change(record, order, ingredients)
         if change is None and _is_whole(record, folder):
-            note_check(folder)
+            if note:
+                note_check(folder)
             return hand_back(record, folder, stored=True)
         why = why or change or "files of the report were changed"
     if why is not None and tell is not None:

@@ -38,6 +38,36 @@ def describe_notebook(notebook: Notebook) -> str:
     return "\n".join(lines)
 
 
+def list_notebook(notebook: Notebook) -> dict[str, object]:
+    """Return the same for programs.
+
+    Parameters
+    ----------
+    notebook : Notebook
+        The notebook.
+
+    Returns
+    -------
+    dict
+    """
+    told = ("name", "kind", "default", "help", "secret")
+    return {
+        "name": notebook.name,
+        "title": notebook.title,
+        "path": notebook.path,
+        "parameters": [
+            {each: getattr(parameter, each) for each in told}
+            | {"choices": parameter.allowed(), "range": _show_range(parameter)}
+            for parameter in notebook.parameters.values()
+        ],
+        "profiles": read_profiles(notebook.path),
+    }
+
+
+def _show_range(parameter: Parameter) -> str | None:
+    return None if parameter.range is None else str(parameter.range)
+
+
 def _describe_parameter(parameter: Parameter) -> list[str]:
     default = write_value(parameter.default)
     lines = _wrap(f"{parameter.name} ({parameter.kind}, default {default})", 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import suppress
@@ -11,7 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recovery_research.reporting.ends import Verdict
-from recovery_research.reporting.history_cache import State, read_cache, write_cache
+from recovery_research.reporting.history_cache import (
+    CACHE_FILE,
+    State,
+    read_cache,
+    write_cache,
+)
 from recovery_research.reporting.locks import is_held
 from recovery_research.reporting.shelf import (
     FAILED,
@@ -26,6 +32,7 @@ if TYPE_CHECKING:
 
     from recovery_research.reporting.records import RunRecord
 
+_LOG = logging.getLogger(__name__)
 RECORD_FILE = "run.json"
 ABANDONED = "its runner is dead; the next run puts it away"
 
@@ -180,6 +187,8 @@ def read_history(reports: Path) -> RunHistory:
             here[place] = _summarise(reports / place)
             fresh[place] = (state, here[place])
     gone = kept.keys() - here.keys()
+    _LOG.debug("%s runs: %s in %s, %s records opened", len(here),
+               len(here) - len(fresh), CACHE_FILE, len(fresh))  # fmt: skip
     if fresh or gone:
         write_cache(reports, fresh, gone)
     here |= _read_staged(reports)

@@ -83,7 +83,7 @@ def read_moment(text: str, *, now: datetime | None = None) -> datetime:
     Returns
     -------
     datetime
-        In UTC; so is a date without a zone.
+        In UTC. Without a zone it is taken on this machine's clock, as times are shown.
 
     Raises
     ------
@@ -92,21 +92,20 @@ def read_moment(text: str, *, now: datetime | None = None) -> datetime:
 
     Examples
     --------
-    >>> read_moment("2026-01-31").isoformat()
-    '2026-01-31T00:00:00+00:00'
+    >>> read_moment("2026-01-31T06:30+01:00").isoformat()
+    '2026-01-31T05:30:00+00:00'
     """
     try:
         ago = _AGO.fullmatch(text)
         if ago:
             span = timedelta(**{_UNITS[ago[2]]: int(ago[1])})
             return (now or datetime.now(UTC)) - span
-        moment = datetime.fromisoformat(text)
+        return datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError):
         raise ValueError(
             f"write a date such as 2026-01-31, a time such as 2026-01-31T06:30, or "
             f"how long ago, such as 7d; got {text!r}."
         ) from None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def write_value(value: object) -> str:

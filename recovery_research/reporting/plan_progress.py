@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
 from recovery_research.reporting.locks import read_holder
 from recovery_research.reporting.plan_results import PlanEnd, ReportEnd
+from recovery_research.reporting.wording import show_local
 from recovery_research.terminal_texts import bare_stream, calm
 
-LINE_FORM = "%Y-%m-%d %H:%M:%S"
 REDRAW_SECONDS = 0.1
 WIDEST = 100
 
@@ -95,8 +96,9 @@ class LineWriter(Listener):
             self._write(f"{end.name}: {end.verdict}: {end.message}", "ERROR")
 
     def _write(self, text: str, level: str = "INFO") -> None:
+        now = show_local(datetime.now(UTC), seconds=True)
         for line in calm(text).splitlines():
-            self.out.write(f"{time.strftime(LINE_FORM)} {level} {line}\n")
+            self.out.write(f"{now} {level} {line}\n")
         self.out.flush()
 
 

@@ -20,6 +20,7 @@ from recovery_research.reporting.masks import mask_text
 from recovery_research.reporting.orders import Order
 from recovery_research.reporting.progress import OUTPUT_MARK, STEP_MARK
 from recovery_research.reporting.records import Provenance
+from recovery_research.reporting.signals import hear_stops
 from recovery_research.terminal_texts import CalmStream
 
 STOPPING_SECONDS = 30.0
@@ -181,5 +182,6 @@ def _mask(text: str, order: Order) -> str:
 
 
 if __name__ == "__main__":
-    with suppress(KeyboardInterrupt):
+    # What is lost in an import would leave the leader waiting for the whole run.
+    with suppress(KeyboardInterrupt), hear_stops(patient=True):
         serve()

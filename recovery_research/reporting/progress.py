@@ -7,7 +7,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
+from recovery_research.reporting.wording import show_local
 from recovery_research.terminal_texts import bare_stream, calm
 
 # Marks the lines of a log that the notebook itself has written.
@@ -46,7 +48,8 @@ def follow(
             sys.stderr.flush()
         return
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setLevel(logging.INFO)
+    handler.setFormatter(_LocalTimes("%(asctime)s %(levelname)s %(message)s"))
     if not aloud:
         handler.addFilter(lambda record: not getattr(record, OUTPUT_MARK, False))
     logger = logging.getLogger("recovery_research.reporting")
@@ -55,6 +58,15 @@ def follow(
         yield None
     finally:
         logger.removeHandler(handler)
+
+
+class _LocalTimes(logging.Formatter):
+    """Dates lines by this machine's clock, and names its zone."""
+
+    def formatTime(  # noqa: N802
+        self, record: logging.LogRecord, datefmt: str | None = None
+    ) -> str:
+        return show_local(datetime.fromtimestamp(record.created, UTC), seconds=True)
 
 
 class _Line:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from recovery_research.near_names import did_you_mean
 from recovery_research.reporting.history import PastRun, read_history
 from recovery_research.reporting.shelf import FAILED, STAGING, Shelf
 from recovery_research.whole_files import rename_synced
@@ -77,7 +78,10 @@ def choose_doomed(
     for name in names:
         if name not in shelves:
             there = ", ".join(shelves) or "none"
-            raise ValueError(f"there is no report {name!r}; there are {there}.")
+            raise ValueError(
+                f"there is no report {name!r}; there are {there}."
+                f"{did_you_mean(name, shelves)}"
+            )
     limit = None if older_than is None else (now or datetime.now(UTC)) - older_than
     doomed = []
     for name, runs in shelves.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,8 @@ from recovery_research.reporting.masks import mask_text
 from recovery_research.terminal_texts import calm
 
 LOG_FILE = "run.log"
-LOG_FORM = "%(asctime)s %(levelname)s %(message)s"
+LOG_FORM = "%(asctime)s.%(msecs)03dZ %(levelname)s %(message)s"
+LOG_TIME = "%Y-%m-%dT%H:%M:%S"
 
 
 @contextmanager
@@ -33,7 +35,8 @@ def keep_log(folder: Path, secrets: list[str]) -> Iterator[logging.Logger]:
     log.parent = logging.getLogger("recovery_research.reporting")
     log.addFilter(_Masking(secrets))
     handler = _QuietHandler(folder / LOG_FILE, encoding="utf-8")
-    handler.setFormatter(logging.Formatter(LOG_FORM))
+    handler.setFormatter(logging.Formatter(LOG_FORM, LOG_TIME))
+    handler.formatter.converter = time.gmtime  # as all times of a record
     log.addHandler(handler)
     try:
         yield log

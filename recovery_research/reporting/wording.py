@@ -6,6 +6,7 @@ import json
 from datetime import datetime
 
 LONGEST_ADDRESS = 120
+LONGEST_ZONE = 5
 
 
 def show_value(value: object) -> str:
@@ -51,6 +52,30 @@ def format_moment(moment: datetime) -> str:
     months = "January February March April May June July August September October"
     names = [*months.split(), "November", "December"]
     return f"{moment.day} {names[moment.month - 1]} {moment.year}, {moment:%H:%M} UTC"
+
+
+def show_local(moment: datetime, *, seconds: bool = False) -> str:
+    """Return a time on this machine's clock, with the name of its zone.
+
+    Parameters
+    ----------
+    moment : datetime
+        Time with a zone.
+    seconds : bool, optional
+        Whether seconds are written.
+
+    Returns
+    -------
+    str
+        Such as ``2026-01-05 07:30 CET``.
+    """
+    local = moment.astimezone()
+    zone = local.tzname() or ""
+    if not (zone.isascii() and zone.isalpha() and len(zone) <= LONGEST_ZONE):
+        # Some systems have no short names, some zones are called "+03".
+        zone = f"UTC{local:%z}"
+    clock = "%H:%M:%S" if seconds else "%H:%M"
+    return f"{local.strftime(f'%Y-%m-%d {clock}')} {zone}"
 
 
 def format_seconds(seconds: float | None) -> str:
