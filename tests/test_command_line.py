@@ -81,7 +81,7 @@ def test_a_notebook_answers_to_its_names(project, name):
     [
         (["compare-policy"], "Did you mean '02-compare-policies'?"),
         (["../notebooks/02"], "there is no file"),
-        (["nowhere/x.ipynb"], "not a notebook file"),
+        (["nowhere/x.ipynb"], "there is no file"),
         (["02", "-p", "n=10"], "command line: n: 10 is not allowed; allowed is 1 to 9"),
         (["02", "-p", "m=1"], "no parameter 'm'"),
         (["02", "-p", "n"], "write it as name=value"),
