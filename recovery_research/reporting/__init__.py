@@ -23,7 +23,8 @@ Keeping
     shelf, locks, delivery, checks, history, history_cache, history_filters, run_finder,
     pruning, repeats, comparisons, changes, publication, manifests, stores
 Looking
-    pages, prose, equations, cleaning, failures, prints, index, board, details,
+    pages, displays, stills, prose, equations, cleaning, sieve, markup, allow_lists,
+    stylesheets, drawings, failures, prints, index, board, details,
     key_figures, sparklines, comparison_pages, wording
 Plans
     plans, plan_tables, grids, plan_runs, plan_workers, plan_results, plan_progress,
