@@ -29,8 +29,9 @@ Keeping
     pruning, repeats, comparisons, table_comparisons, table_keys, changes, publication,
     manifests, stores
 Looking
-    pages, prose, equations, cleaning, failures, prints, index, board, details,
-    key_figures, sparklines, comparison_texts, comparison_pages, wording
+    pages, displays, stills, prose, equations, cleaning, sieve, markup, allow_lists,
+    stylesheets, drawings, failures, prints, index, board, details, key_figures,
+    sparklines, comparison_texts, comparison_pages, wording
 Plans
     plans, plan_tables, grids, plan_runs, plan_workers, plan_results, plan_progress,
     stopping, following

@@ -146,7 +146,10 @@ class Prose:
 
     def _render(self, source: str, *, in_cell: bool) -> str:
         # Markdown's rules cost more than its length; a page has no use for so much.
-        kept, rest = source[: self._left], source[self._left :]
+        end = len(source)
+        if end > self._left:
+            end = source.rfind("\n", 0, self._left) + 1
+        kept, rest = source[:end], source[end:]
         self._left -= len(kept)
         if rest:
             self.cleaner.notes.append(
