@@ -75,12 +75,16 @@ def test_prune_spares_the_last_good_with_and_without_a_pointer(tmp_path):
     for number in range(3):
         lay_run(tmp_path, number)
     shelf = Shelf(tmp_path, "loyalty")
-    first, _, last = shelf.list_runs()
-    (shelf.folder / "latest").unlink()
-    assert [one.run.folder for one in choose_doomed(tmp_path, keep=0)][-1] != last
-    shelf.point_latest_at(first.name)
-    spared = {first, last}
-    assert spared.isdisjoint(one.run.folder for one in choose_doomed(tmp_path, keep=0))
+    first, second, last = shelf.list_runs()
+    for spoil in (
+        lambda: (shelf.folder / "latest").unlink(),
+        lambda: (shelf.folder / "latest.txt").unlink(),
+        lambda: shelf.point_latest_at(first.name),
+    ):
+        spoil()
+        doomed = [one.run.folder for one in choose_doomed(tmp_path, keep=0)]
+        assert doomed == [first, second]
+        assert shelf.latest() == last
 
 
 def test_prune_leaves_damaged_runs_alone(tmp_path):

@@ -20,11 +20,13 @@ Judging and recording
     ends, verdicts, runs, harvest, bookkeeping, records, record_versions, run_logs,
     fingerprints, provenance, ingredients, masks
 Keeping
-    shelf, locks, delivery, checks, history, history_cache, history_filters, run_finder,
-    pruning, repeats, comparisons, changes, publication, manifests, stores
+    shelf, report_folders, pointers, run_files, sharing, locks, delivery, checks,
+    history, history_cache, history_filters, run_finder, pruning, dismissals, repeats,
+    comparisons, changes, publication, published_runs, published_index, manifests,
+    stores
 Looking
-    pages, prose, equations, cleaning, failures, prints, index, board, details,
-    key_figures, sparklines, comparison_pages, wording
+    pages, prose, equations, cleaning, failures, prints, index, board, parameter_sets,
+    details, key_figures, sparklines, comparison_pages, wording
 Plans
     plans, plan_tables, grids, plan_runs, plan_workers, plan_results, plan_progress,
     stopping, following

@@ -9,7 +9,10 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from recovery_research.reporting.run_files import read_within
+
 CHECK_FILE = "checked.json"
+MOST_BYTES = 10_000
 
 
 def note_check(folder: Path, *, moment: datetime | None = None) -> None:
@@ -47,7 +50,7 @@ def read_check(folder: Path) -> datetime | None:
     datetime or None
         In UTC.
     """
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        said = json.loads((folder / CHECK_FILE).read_bytes())["checked"]
+    with suppress(OSError, ValueError, LookupError, TypeError, RecursionError):
+        said = json.loads(read_within(folder, CHECK_FILE, most=MOST_BYTES))["checked"]
         return datetime.fromisoformat(said).astimezone(UTC)
     return None

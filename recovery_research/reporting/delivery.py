@@ -23,6 +23,7 @@ from recovery_research.reporting.records import (
     RunRecord,
     read_record,
 )
+from recovery_research.reporting.run_files import read_within
 from recovery_research.reporting.runs import ReportRun, hand_back
 from recovery_research.reporting.shelf import Shelf
 
@@ -104,7 +105,7 @@ def find_stored(order: Order, shelf: Shelf, provenance: Provenance) -> ReportRun
 def _read_matching(folder: Path, key: str) -> RunRecord | None:
     with suppress(OSError, ValueError):
         # Reading a record in full takes far longer than seeing that it is another's.
-        if key.encode() in (folder / RECORD_FILE).read_bytes():
+        if key.encode() in read_within(folder, RECORD_FILE):
             record = read_record(folder)
             return record if record.key == key else None
     return None
@@ -114,9 +115,9 @@ def _is_whole(record: RunRecord, folder: Path) -> bool:
     """Return whether a good run's files are there, its tables and figures unchanged."""
     try:
         for exhibit in record.exhibits:
-            if hash_bytes((folder / exhibit.file).read_bytes()) != exhibit.sha256:
+            if hash_bytes(read_within(folder, exhibit.file)) != exhibit.sha256:
                 return False
-    except OSError:
+    except (OSError, ValueError):
         return False
     files = ("report.html", "report.ipynb")
     return all((folder / f).is_file() and (folder / f).stat().st_size for f in files)

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from recovery_research.reporting.dismissals import is_dismissed
 from recovery_research.reporting.ends import Verdict
 from recovery_research.reporting.history_cache import State, read_cache, write_cache
 from recovery_research.reporting.locks import is_held
-from recovery_research.reporting.shelf import (
+from recovery_research.reporting.report_folders import (
     FAILED,
-    RESERVED_NAMES,
     STAGING,
-    alive_lock,
-    is_run_id,
+    find_lost,
+    list_ids,
+    list_reports,
 )
+from recovery_research.reporting.shelf import alive_lock
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,6 +63,8 @@ class PastRun:
         Entry of the plan that ordered it.
     folder : Path
         Where it is.
+    dismissed : bool
+        Whether somebody has said that its failure needs nobody's attention.
     """
 
     report: str
@@ -81,6 +84,7 @@ class PastRun:
     key: str | None
     entry: str | None
     folder: Path
+    dismissed: bool = False
 
     @property
     def succeeded(self) -> bool:
@@ -189,56 +193,64 @@ def _assemble(reports: Path, here: dict[str, dict]) -> RunHistory:
         if "damaged" in said:
             damaged.append(DamagedRun(folder, said["damaged"]))
             continue
-        moments = {
-            name: said[name] and datetime.fromisoformat(said[name])
-            for name in ("started", "data_as_of")
-        }
-        runs.append(PastRun(**{**said, **moments}, folder=folder))
+        try:
+            runs.append(revive_run(said, reports, place))
+        except (ValueError, OverflowError) as error:
+            damaged.append(DamagedRun(folder, f"{RECORD_FILE}: {error}"))
+    for name, place in find_lost(reports).items():
+        reason = f"a link to {place}, which is not there"
+        damaged.append(DamagedRun(reports / name, reason))
     # Ids follow one another within a report even if the clock did not.
     runs.sort(key=lambda run: (run.run_id[:15], run.started, run.run_id))
     damaged.sort(key=lambda run: run.folder)
     return RunHistory(tuple(runs), tuple(damaged))
 
 
+def revive_run(said: dict, reports: Path, place: str) -> PastRun:
+    """Make a run of what was kept of its record.
+
+    Where it lies says whose it is; a record can be copied, or say anything.
+
+    Parameters
+    ----------
+    said : dict
+        As `summarise_record` returns it.
+    reports : Path
+        Folder of reports.
+    place : str
+        Path of the run in there.
+
+    Returns
+    -------
+    PastRun
+
+    Raises
+    ------
+    ValueError, OverflowError
+        If a time in it is none.
+    """
+    folder = reports / place
+    names = {"report": place.partition("/")[0], "run_id": folder.name}
+    moments = {
+        name: said[name] and _read_moment(said[name])
+        for name in ("started", "data_as_of")
+    }
+    run = PastRun(**{**said, **moments, **names}, folder=folder)
+    if run.succeeded or not is_dismissed(folder):
+        return run
+    return replace(run, dismissed=True)
+
+
+def _read_moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 def _list_places(reports: Path) -> Iterator[str]:
     """Yield the paths of all finished runs, relative to the reports folder."""
     for name in list_reports(reports):
         for part in (name, f"{name}/{FAILED}"):
-            yield from (f"{part}/{run}" for run in _list_ids(f"{reports}/{part}"))
-
-
-def list_reports(reports: Path) -> list[str]:
-    """Return the names of the reports that a folder holds.
-
-    Parameters
-    ----------
-    reports : Path
-        Folder of reports.
-
-    Returns
-    -------
-    list of str
-        Sorted.
-    """
-    with suppress(OSError), os.scandir(reports) as entries:
-        return sorted(
-            e.name
-            for e in entries
-            if e.name not in RESERVED_NAMES
-            and not e.name.startswith(".")
-            and e.is_dir(follow_symlinks=False)
-        )
-    return []
-
-
-def _list_ids(folder: str) -> list[str]:
-    with suppress(OSError), os.scandir(folder) as entries:
-        return [
-            e.name
-            for e in entries
-            if is_run_id(e.name) and e.is_dir(follow_symlinks=False)
-        ]
-    return []
+            yield from (f"{part}/{run}" for run in list_ids(f"{reports}/{part}"))
 
 
 def _read_state(path: str) -> State | None:
@@ -256,6 +268,22 @@ def _summarise(folder: Path) -> dict:
         record = read_record(folder)
     except (OSError, ValueError) as error:
         return {"damaged": str(error)}
+    return summarise_record(record)
+
+
+def summarise_record(record: RunRecord) -> dict:
+    """Return what is kept of a record, as JSON has it.
+
+    Parameters
+    ----------
+    record : RunRecord
+        The record.
+
+    Returns
+    -------
+    dict
+        Fields of `PastRun`.
+    """
     failure = record.failure
     as_of = record.data_as_of
     return {
@@ -282,7 +310,7 @@ def _read_staged(reports: Path) -> dict[str, dict]:
     """Read the runs that are under way, and those whose runner is dead."""
     found = {}
     for name in list_reports(reports):
-        for run_id in _list_ids(f"{reports}/{name}/{STAGING}"):
+        for run_id in list_ids(f"{reports}/{name}/{STAGING}"):
             place = f"{name}/{STAGING}/{run_id}"
             said = _summarise(reports / place)
             if "damaged" in said:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import logging
-import os
-import secrets
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
@@ -16,10 +14,10 @@ from pathlib import Path
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from recovery_research.reporting.board import (
+    MOST_TREND,
     Group,
-    list_links,
     make_board,
-    show_parameters,
+    make_line,
 )
 from recovery_research.reporting.details import DetailReader
 from recovery_research.reporting.ends import Verdict
@@ -30,6 +28,10 @@ from recovery_research.reporting.history import (
     read_history,
 )
 from recovery_research.reporting.locks import Lock
+from recovery_research.reporting.parameter_sets import sort_by_parameters
+from recovery_research.reporting.pointers import write_shared
+from recovery_research.reporting.sharing import make_shared
+from recovery_research.reporting.shelf import mend_pointers
 from recovery_research.reporting.wording import format_moment, format_seconds
 
 _log = logging.getLogger("recovery_research.reporting.index")
@@ -37,15 +39,6 @@ INDEX_FILE = "index.html"
 LOCK_FILE = ".index.lock"
 MOST_RECENT = 200
 _TEMPLATES = files("recovery_research.reporting") / "templates"
-
-
-@dataclass(frozen=True, slots=True)
-class RunLine:
-    """A run in the list of the latest runs."""
-
-    run: PastRun
-    parameters: list[tuple[str, str]]
-    links: list[tuple[str, str]]
 
 
 def write_index(reports: Path) -> Path:
@@ -66,18 +59,13 @@ def write_index(reports: Path) -> Path:
     OSError
         If it cannot be written.
     """
-    reports.mkdir(parents=True, exist_ok=True)
-    page = reports / INDEX_FILE
-    fresh = page.with_name(f".{INDEX_FILE}-{secrets.token_hex(3)}")
+    make_shared(reports)
     # Under a lock, so that of two runs that end together the later list stays.
     with Lock(reports / LOCK_FILE).hold():
-        try:
-            text = render_index(reports, read_history(reports))
-            fresh.write_text(text, encoding="utf-8")
-            os.replace(fresh, page)
-        finally:
-            fresh.unlink(missing_ok=True)
-    return page
+        mend_pointers(reports)
+        text = render_index(reports, read_history(reports))
+        write_shared(reports / INDEX_FILE, text)
+    return reports / INDEX_FILE
 
 
 def refresh_index(reports: Path) -> None:
@@ -95,7 +83,11 @@ def refresh_index(reports: Path) -> None:
 
 
 def render_index(
-    reports: Path, history: RunHistory, *, written: datetime | None = None
+    reports: Path,
+    history: RunHistory,
+    *,
+    written: datetime | None = None,
+    details: DetailReader | None = None,
 ) -> str:
     """Write the index's HTML.
 
@@ -107,6 +99,8 @@ def render_index(
         All runs in it.
     written : datetime, optional
         Time the page says it was written; by default now.
+    details : DetailReader, optional
+        Reads what is shown of the runs; by default from that folder.
 
     Returns
     -------
@@ -114,7 +108,7 @@ def render_index(
     """
     newest = list(reversed(history.runs))
     ended = [run for run in newest if run.verdict != Verdict.RUNNING]
-    details = DetailReader(reports)
+    details = details or DetailReader(reports)
     groups = make_board(ended, details)
     script = _read("index/index.js")
     digest = hashlib.sha256(script.encode()).digest()
@@ -123,11 +117,13 @@ def render_index(
         groups=groups,
         failing=_list_failing(groups),
         untold=[s for group in groups for s in group.standings if s.untold],
-        recent=[_make_line(run, details) for run in ended[:MOST_RECENT]],
+        recent=[make_line(run, details) for run in ended[:MOST_RECENT]],
         unfinished=[run for run in newest if run.verdict == Verdict.RUNNING],
         damaged=[_place(run, reports) for run in history.damaged],
         n_runs=len(ended),
-        n_standings=sum(len(group.standings) + group.n_hidden for group in groups),
+        n_sets=sum(group.n_sets for group in groups),
+        n_failing=sum(group.n_failing for group in groups),
+        n_dismissed=sum(group.n_dismissed for group in groups),
         folder=reports.name,
         written=written or datetime.now(UTC),
         style=_read("report/style.css") + _read("index/index.css"),
@@ -136,13 +132,28 @@ def render_index(
     )
 
 
+def choose_shown(runs: Sequence[PastRun]) -> list[PastRun]:
+    """Choose the runs of which an index shows more than that they were.
+
+    Parameters
+    ----------
+    runs : sequence of PastRun
+        All runs, oldest first.
+
+    Returns
+    -------
+    list of PastRun
+    """
+    newest = [run for run in reversed(runs) if run.verdict != Verdict.RUNNING]
+    shown = {run.folder: run for run in newest[:MOST_RECENT]}
+    for variant in sort_by_parameters(newest):
+        shown |= {run.folder: run for run in variant[: MOST_TREND + 1]}
+    return list(shown.values())
+
+
 def _list_failing(groups: list[Group]) -> list:
     failing = [s for group in groups for s in group.standings if s.failure is not None]
     return sorted(failing, key=lambda s: s.run.started, reverse=True)
-
-
-def _make_line(run: PastRun, details: DetailReader) -> RunLine:
-    return RunLine(run, show_parameters(run, details), list_links(run, details))
 
 
 def _place(run: DamagedRun, reports: Path) -> tuple[str, str]:

@@ -1,7 +1,8 @@
 """The few figures of a report that an index shows, and how they moved.
 
 A report chooses them by showing a table called ``key-figures``; otherwise they are
-the first rows of its first table with a column ``estimate``.
+the first rows of its first table with a column ``estimate``. Where that has a column
+``world``, they are the first of every world.
 """
 
 from __future__ import annotations
@@ -9,15 +10,17 @@ from __future__ import annotations
 import csv
 import math
 from dataclasses import dataclass
-from pathlib import Path
+from io import StringIO
 
 from recovery_research.reporting.details import DetailReader
 from recovery_research.reporting.history import PastRun
 
 KEY_TABLE = "key-figures"
-MOST_FIGURES = 3
+WORLD = "world"
+MOST_FIGURES, MOST_WORLDS, MOST_KEPT = 3, 24, 50
 LONGEST_LABEL = 60
 _LONGEST_LINE = 100_000
+_MOST_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,21 +92,18 @@ class FigureReader:
         for name in [KEY_TABLE] if KEY_TABLE in tables else tables:
             file, digest = tables[name]
             if digest not in self._read:
-                self._read[digest] = self._read_table(run.folder, str(file))
+                self._read[digest] = self._read_table(run, str(file))
             if self._read[digest]:
                 return name, self._read[digest]
         return "", []
 
-    def _read_table(self, folder: Path, file: str) -> list[KeyFigure]:
-        path = (folder / file).resolve()
-        if not path.is_relative_to(
-            folder.resolve()
-        ):  # a record may have been tampered with
-            return []
+    def _read_table(self, run: PastRun, file: str) -> list[KeyFigure]:
         try:
-            with path.open(encoding="utf-8", newline="") as lines:
-                rows = csv.reader(line[:_LONGEST_LINE] for line in lines)
-                return _pick_figures(rows)
+            # A record may have been tampered with, so this looks where it leads.
+            head = self._details.read_head(run, file, _MOST_BYTES)
+            whole = head if len(head) < _MOST_BYTES else head[: head.rindex(b"\n")]
+            lines = StringIO(whole.decode("utf-8"), newline="")
+            return _pick_figures(csv.reader(line[:_LONGEST_LINE] for line in lines))
         except (OSError, ValueError, csv.Error):
             return []
 
@@ -137,26 +137,45 @@ def _pick_figures(rows: csv.reader) -> list[KeyFigure]:
     if "estimate" not in header:
         return []
     place = header.index("estimate")
+    world = header.index(WORLD) if WORLD in header else None
     limits = [header.index(c) if c in header else -1 for c in ("ci_low", "ci_high")]
-    figures: list[KeyFigure] = []
+    # Of each world its figures, by what they are of.
+    worlds: dict[str, dict[str, KeyFigure]] = {}
     for row in rows:
-        if len(figures) == MOST_FIGURES:
-            break
-        if len(row) != len(header):
+        estimate = _read_number(row[place]) if len(row) == len(header) else None
+        if estimate is None:
             continue
-        estimate = _read_number(row[place])
-        if estimate is not None:
-            words = " \N{MIDDLE DOT} ".join(row[:place]).replace("_", " ")
-            label = _shorten(words) or "estimate"
-            low, high = (_read_number(row[i]) if i >= 0 else None for i in limits)
-            figures.append(KeyFigure(label, estimate, low, high))
-    return figures
+        name = "" if world is None else row[world]
+        there = worlds.setdefault(name, {})
+        if len(there) == MOST_KEPT or len(worlds) > MOST_WORLDS:
+            if world is None:
+                break
+            continue
+        words = [word for i, word in enumerate(row[:place]) if i != world]
+        what = " \N{MIDDLE DOT} ".join(words).replace("_", " ")
+        while what in there:
+            what += "\N{PRIME}"
+        label = " \N{MIDDLE DOT} ".join(filter(None, (name.replace("_", " "), what)))
+        low, high = (_read_number(row[i]) if i >= 0 else None for i in limits)
+        there[what] = KeyFigure(label or "estimate", estimate, low, high)
+    return _choose_fairly([each for each in worlds.values() if each])
 
 
-def _shorten(words: str) -> str:
-    if len(words) <= LONGEST_LABEL:
-        return words
-    return f"{words[: LONGEST_LABEL - 1].rsplit(' ', 1)[0]}\N{HORIZONTAL ELLIPSIS}"
+def _choose_fairly(worlds: list[dict[str, KeyFigure]]) -> list[KeyFigure]:
+    """Choose the first figures, the same of every world: one alone would mislead."""
+    if not worlds:
+        return []
+    first = list(worlds[0])
+    chosen = []
+    for place in range(max(1, MOST_FIGURES // len(worlds))):
+        for figures in worlds[:MOST_WORLDS]:
+            if place >= len(figures):
+                continue
+            same = first[place] if place < len(first) else None
+            what = same if same in figures else list(figures)[place]
+            if figures[what] not in chosen:
+                chosen.append(figures[what])
+    return chosen
 
 
 def _read_number(text: str) -> float | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from recovery_research.near_names import did_you_mean
-from recovery_research.reporting.history import RECORD_FILE, list_reports
+from recovery_research.reporting.history import RECORD_FILE
+from recovery_research.reporting.report_folders import list_reports
 from recovery_research.reporting.shelf import Shelf
 
 SHORTEST_PREFIX = 4
