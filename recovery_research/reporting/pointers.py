@@ -109,15 +109,20 @@ class Pointer:
         for path, text in self._say(target).items():
             if _read_text(path) != text:
                 write_shared(path, text)
-        if not self.link.is_symlink() and self.link.is_dir():
+        if self._before:
+            self.text.unlink(missing_ok=True)
+        if self.link.is_symlink():
+            if os.readlink(self.link) != target:
+                _make_link(self.link, target)
+        elif os.path.lexists(self.link):
             _log.warning(
-                "%s is a folder of its own and was left alone; %s beside it leads to "
-                "the last good report",
+                "%s is no link and was left alone; %s beside it leads to the last good "
+                "report",
                 self.link,
                 self.page.name,
             )
-            return
-        _make_link(self.link, target)
+        else:
+            _make_link(self.link, target)
 
     def _say(self, target: str) -> dict[Path, str]:
         text = {} if self._before else {self.text: f"{target}\n"}

@@ -310,8 +310,9 @@ def mend_pointers(reports: Path) -> None:
         Shelf(reports, name).latest()
     with suppress(OSError):
         for path in sorted((reports / LATEST).iterdir()):
-            if path.is_symlink() and not path.exists() and path.name not in names:
-                Pointer(path).write(None)
+            link = path.with_suffix("") if path.suffix == ".html" else path
+            if link.name not in names and not link.exists():
+                Pointer(link).write(None)
 
 
 def _list_folders(parent: Path) -> list[Path]:
