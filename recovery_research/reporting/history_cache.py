@@ -7,10 +7,13 @@ about a file that has changed since.
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterable, Mapping
 from contextlib import closing, suppress
 from pathlib import Path
+
+from recovery_research.reporting.sharing import share
 
 CACHE_FILE = ".history.sqlite"
 # Raised whenever what is kept of a run changes.
@@ -61,19 +64,25 @@ def write_cache(
         Paths of runs that are no longer there.
     """
     rows = [(path, *state, json.dumps(said)) for path, (state, said) in fresh.items()]
+    path = reports / CACHE_FILE
+    with suppress(OSError):
+        # Another user's, who kept it to herself; what is not there cannot be stale.
+        if path.is_file() and not os.access(path, os.W_OK):
+            path.unlink()
     for attempt in (1, 2):
         try:
-            with closing(_open(reports / CACHE_FILE)) as cache, cache:
+            with closing(_open(path)) as cache, cache:
                 cache.executemany(
                     "DELETE FROM runs WHERE path = ?", [(p,) for p in gone]
                 )
                 cache.executemany("REPLACE INTO runs VALUES (?, ?, ?, ?, ?)", rows)
+            share(path)
         except sqlite3.OperationalError:
             return  # a folder that cannot be written, or a busy cache
         except sqlite3.DatabaseError:
             # Damaged: what is not there cannot mislead.
             with suppress(OSError):
-                (reports / CACHE_FILE).unlink()
+                path.unlink()
             if attempt == 2:
                 return
         else:

@@ -69,7 +69,10 @@ def write_index(reports: Path) -> Path:
 
 
 def refresh_index(reports: Path) -> None:
-    """Write the index anew after a run; what goes wrong is logged and no more.
+    """Write the index anew after a run; what goes wrong is told and no more.
+
+    The index is made of the records alone, so whoever may write it next puts right
+    what is missing now.
 
     Parameters
     ----------
@@ -78,6 +81,13 @@ def refresh_index(reports: Path) -> None:
     """
     try:
         write_index(reports)
+    except OSError as error:
+        _log.warning(
+            "the index of the reports was not written: %s: %s. The next run of a user "
+            "who may write there, or `recovery-research index`, brings it up to date.",
+            reports / INDEX_FILE,
+            error.strerror or error,
+        )
     except Exception:  # the run has ended, and its report is not to suffer
         _log.warning("the index of the reports was not written", exc_info=True)
 

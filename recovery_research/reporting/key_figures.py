@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from io import StringIO
 
@@ -54,7 +55,7 @@ class FigureReader:
 
     def __init__(self, details: DetailReader) -> None:
         self._details = details
-        self._read: dict[str, list[KeyFigure]] = {}
+        self._read: dict[str, tuple[list[KeyFigure], str]] = {}
 
     def read(self, run: PastRun) -> list[KeyFigure]:
         """Return the key figures of a run.
@@ -84,8 +85,10 @@ class FigureReader:
         str
             Empty if no table has an estimate.
         """
-        name, _ = self._choose(run)
-        return self._details.read(run).captions.get(name, "")
+        name, figures = self._choose(run)
+        note = self._read[self._details.read(run).tables[name][1]][1] if figures else ""
+        caption = self._details.read(run).captions.get(name, "")
+        return f"{caption} {note}".strip()
 
     def _choose(self, run: PastRun) -> tuple[str, list[KeyFigure]]:
         tables = self._details.read(run).tables
@@ -93,11 +96,11 @@ class FigureReader:
             file, digest = tables[name]
             if digest not in self._read:
                 self._read[digest] = self._read_table(run, str(file))
-            if self._read[digest]:
-                return name, self._read[digest]
+            if self._read[digest][0]:
+                return name, self._read[digest][0]
         return "", []
 
-    def _read_table(self, run: PastRun, file: str) -> list[KeyFigure]:
+    def _read_table(self, run: PastRun, file: str) -> tuple[list[KeyFigure], str]:
         try:
             # A record may have been tampered with, so this looks where it leads.
             head = self._details.read_head(run, file, _MOST_BYTES)
@@ -105,7 +108,7 @@ class FigureReader:
             lines = StringIO(whole.decode("utf-8"), newline="")
             return _pick_figures(csv.reader(line[:_LONGEST_LINE] for line in lines))
         except (OSError, ValueError, csv.Error):
-            return []
+            return [], ""
 
 
 def write_number(value: float) -> str:
@@ -132,33 +135,52 @@ def write_number(value: float) -> str:
     return f"{value:.4g}"
 
 
-def _pick_figures(rows: csv.reader) -> list[KeyFigure]:
+def _pick_figures(rows: csv.reader) -> tuple[list[KeyFigure], str]:
+    """Return the first figures of every world, and what must be said of the others."""
     header = next(rows, [])
     if "estimate" not in header:
-        return []
+        return [], ""
     place = header.index("estimate")
     world = header.index(WORLD) if WORLD in header else None
     limits = [header.index(c) if c in header else -1 for c in ("ci_low", "ci_high")]
     # Of each world its figures, by what they are of.
     worlds: dict[str, dict[str, KeyFigure]] = {}
     for row in rows:
-        estimate = _read_number(row[place]) if len(row) == len(header) else None
-        if estimate is None:
+        if len(row) != len(header):
             continue
-        name = "" if world is None else row[world]
+        name = "" if world is None else row[world].replace("_", " ")
         there = worlds.setdefault(name, {})
-        if len(there) == MOST_KEPT or len(worlds) > MOST_WORLDS:
-            if world is None:
-                break
+        if world is None and len(there) == MOST_FIGURES:
+            break
+        estimate = _read_number(row[place])
+        if estimate is None or len(there) == MOST_KEPT:
             continue
         words = [word for i, word in enumerate(row[:place]) if i != world]
-        what = " \N{MIDDLE DOT} ".join(words).replace("_", " ")
-        while what in there:
-            what += "\N{PRIME}"
-        label = " \N{MIDDLE DOT} ".join(filter(None, (name.replace("_", " "), what)))
+        what = _tell_apart(" \N{MIDDLE DOT} ".join(words).replace("_", " "), there)
+        label = " \N{MIDDLE DOT} ".join(filter(None, (name, what))) or "estimate"
         low, high = (_read_number(row[i]) if i >= 0 else None for i in limits)
-        there[what] = KeyFigure(label or "estimate", estimate, low, high)
-    return _choose_fairly([each for each in worlds.values() if each])
+        there[what] = KeyFigure(label, estimate, low, high)
+    return _choose_fairly([each for each in worlds.values() if each]), _note(worlds)
+
+
+def _tell_apart(what: str, there: Collection[str]) -> str:
+    """Return another name for what is not the figure of that name above it."""
+    number, name = 2, what
+    while name in there:
+        number, name = number + 1, f"{what} ({number})"
+    return name
+
+
+def _note(worlds: dict[str, dict]) -> str:
+    n_shown = sum(map(bool, worlds.values()))
+    empty = [name for name, figures in worlds.items() if not figures]
+    notes = []
+    if n_shown > MOST_WORLDS:
+        notes.append(f"{MOST_WORLDS} of {n_shown:,} worlds are shown")
+    if n_shown and empty and worlds.keys() != {""}:
+        more = f" and {len(empty) - 3:,} more" if len(empty) > 3 else ""
+        notes.append(f"no estimate for {', '.join(empty[:3])}{more}")
+    return f"({'; '.join(notes)})" if notes else ""
 
 
 def _choose_fairly(worlds: list[dict[str, KeyFigure]]) -> list[KeyFigure]:

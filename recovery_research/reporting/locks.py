@@ -12,6 +12,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from recovery_research.reporting.sharing import share
+
 BEAT_SECONDS = 30.0
 BELIEVED_SECONDS = 600.0
 POLL_SECONDS = 0.1
@@ -213,7 +215,14 @@ def lock_file(path: Path) -> int | None:
         If the file cannot be opened.
     """
     while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+            share(path)
+        except PermissionError:
+            if not os.path.isfile(path):
+                raise
+            # Another user's; it can be locked all the same.
+            handle = os.open(path, os.O_RDONLY)
         if not _try_system_lock(handle):
             os.close(handle)
             return None
