@@ -163,6 +163,17 @@ def test_no_table_is_read_elsewhere(reports, file):
         compare_runs(newest, newest.with_name("20261103-070500-000000"))
 
 
+def test_no_table_is_read_through_a_folder_that_is_a_link(reports, tmp_path):
+    newest = Shelf(reports, "02-x").list_runs()[-1]
+    (newest / "tables").rename(tmp_path / "tables")
+    (tmp_path / "tables" / "kept.csv").write_text(SECRET)
+    (newest / "tables").symlink_to(tmp_path / "tables")
+    assert "stolen" not in write_index(reports).read_text()
+    done = publish_reports(reports, str(tmp_path / "site"))
+    assert done.left_out == (f"02-x/{newest.name}/tables",)
+    assert not (tmp_path / "site" / "02-x" / newest.name / "tables").exists()
+
+
 @pytest.mark.parametrize("lay", [*ODD, None])
 def test_a_record_that_is_no_file_is_damaged_and_stops_nobody(reports, tmp_path, lay):
     newest = Shelf(reports, "02-x").list_runs()[-1]
