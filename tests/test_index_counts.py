@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from browser import chromium, find_violations, opened
 from bs4 import BeautifulSoup
 from command_calls import call
 from hypothesis import given, settings
@@ -105,6 +106,25 @@ def test_a_hundred_sets_are_all_there_and_can_be_opened(tmp_path):
     (newest,) = (each for each in soup.select("li.standing")
                  if each.find(class_="is").get_text() == "7")  # fmt: skip
     assert "-0000c8/" in newest.select_one(".links a")["href"]
+
+
+def test_many_sets_and_dismissed_failures_are_readable_by_everybody(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(board, "MOST_VARIANTS", 2)
+    for n in range(5):
+        keep(tmp_path, n, n + 1, good=n % 4 != 3)
+    slip = keep(tmp_path, 200, 2, good=False)
+    call("dismiss", slip.name, "--reports", tmp_path)
+    with chromium() as browser:
+        for wide in (True, False):
+            with opened(browser, tmp_path / "index.html", wide=wide) as page:
+                page.locator("details.rest summary").click()
+                assert find_violations(page) == []
+                width = page.evaluate("document.documentElement.scrollWidth")
+                assert width <= (1280 if wide else 390), "the page scrolls sideways"
+                page.fill("#words", "n=5")
+                assert page.locator(".standing:visible").count() == 1
 
 
 # ------------------------------------------------------------------------ worlds

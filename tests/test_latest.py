@@ -16,6 +16,7 @@ from recovery_research.reporting.bookkeeping import bury_run
 from recovery_research.reporting.history import read_history
 from recovery_research.reporting.index import write_index
 from recovery_research.reporting.pruning import choose_doomed, delete_runs
+from recovery_research.reporting.report_folders import list_reports
 from recovery_research.reporting.run_finder import find_run
 from recovery_research.reporting.shelf import Shelf
 
@@ -261,6 +262,14 @@ def test_a_disk_that_is_away_is_told(reports, elsewhere):
     assert "which is not there" in write_index(reports).read_text()
     with pytest.raises(OSError, match=r"is a link to .*Mount that disk, or remove"):
         Shelf(reports, "loyalty").run_lock()
+
+
+def test_another_name_for_a_report_is_no_report(reports):
+    lay_run(reports, 5, report="churn")
+    for name, to in {"alias": "churn", "inner": "churn/failed", "all": "."}.items():
+        (reports / name).symlink_to(to)
+    assert list_reports(reports) == ["churn", "loyalty"]
+    assert len(read_history(reports).runs) == 5
 
 
 def test_failed_runs_are_not_listed_through_a_link(reports):

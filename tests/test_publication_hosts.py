@@ -4,7 +4,6 @@ import json
 import re
 import shutil
 import tempfile
-import threading
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -16,6 +15,7 @@ from run_records import keep_run, make_failure
 
 from recovery_research.reporting import stores
 from recovery_research.reporting.dismissals import dismiss_run
+from recovery_research.reporting.locks import Lock
 from recovery_research.reporting.manifests import is_place, name_file, name_host
 from recovery_research.reporting.publication import PublicationError, publish_reports
 from recovery_research.reporting.shelf import Shelf
@@ -110,6 +110,18 @@ def test_a_host_deletes_what_it_put_there_and_nothing_else(two):
     assert not (site / old).exists()
 
 
+def test_a_folder_without_a_run_has_nothing_deleted(two):
+    one, _, site = two
+    add_run(one, 30)
+    publish_reports(one, str(site))
+    before = list_index(site)
+    for report in one.glob("0*"):
+        shutil.rmtree(report)
+    done = publish_reports(one, str(site), delete=True)
+    assert (done.gone, done.n_runs) == ((), 4)
+    assert list_index(site) == before
+
+
 def test_a_machine_that_is_another_each_time_has_a_name(two):
     one, other, site = two
     assert name_host(one) != name_host(other)
@@ -176,6 +188,23 @@ def test_a_dismissed_failure_is_dismissed_there_also_for_others(two):
     assert (site / place / "dismissed.json").is_file()
 
 
+def test_odd_but_lawful_names_and_folders_that_can_only_be_read(tmp_path, monkeypatch):
+    one, other, site = tmp_path / "one", tmp_path / "other", tmp_path / "a [b] {c}"
+    for number, reports in enumerate((one, other)):
+        add_run(reports, number)
+        (reports / "02-x").rename(reports / f"it's 100% [{number}] & more")
+
+    def refuse(self):
+        raise PermissionError(13, "Read-only file system")
+
+    monkeypatch.setattr(Lock, "take", refuse)
+    for reports in (one, other, one):
+        publish_reports(reports, str(site))
+    (site / name_file(name_host(other))).unlink()
+    publish_reports(one, str(site))
+    assert list_index(site) == local(one) | local(other)
+
+
 # ------------------------------------------------------------ interrupted, at once
 
 
@@ -218,29 +247,19 @@ def test_an_interrupted_copy_goes_on_where_it_was(tmp_path, monkeypatch):
 
 
 def test_two_hosts_at_once_have_both_on_the_page(two, monkeypatch):
-    """Each is stopped where the other has written its manifest and not yet an index."""
+    """One is about to write an index when the other publishes from start to end."""
     one, other, site = two
-    meet, put = threading.Barrier(2), stores.Store.put
-    met, ends = set(), []
+    put, met = stores.Store.put, []
 
-    def wait(self, file, name):
-        me = threading.get_ident()
-        if name == "index.html" and me not in met:
-            met.add(me)
-            meet.wait(timeout=60)
+    def meet(self, file, name):
+        if name == "index.html" and not met:
+            met.append(name)
+            publish_reports(other, str(site))
+            assert list_index(site) == local(one) | local(other)
         put(self, file, name)
 
-    monkeypatch.setattr(stores.Store, "put", wait)
-
-    def go(reports):
-        ends.append(publish_reports(reports, str(site)).n_runs)
-
-    threads = [threading.Thread(target=go, args=[each]) for each in (one, other)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(ends) == 2
+    monkeypatch.setattr(stores.Store, "put", meet)
+    assert publish_reports(one, str(site)).n_runs == 6
     assert list_index(site) == local(one) | local(other)
 
 

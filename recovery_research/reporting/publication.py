@@ -7,7 +7,7 @@ what lies there, whoever has put it there, so that publishing adds and never tak
 
 from __future__ import annotations
 
-import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from recovery_research.near_names import did_you_mean
 from recovery_research.reporting.history import PastRun, RunHistory, read_history
-from recovery_research.reporting.locks import Lock
+from recovery_research.reporting.locks import POLL_SECONDS, Lock
 from recovery_research.reporting.manifests import (
     COMMON_FILE,
     find_gone,
@@ -141,7 +141,7 @@ def publish_reports(
     host = name_host(reports, host)
     store = open_store(destination, host)
     _check_place(store, reports)
-    with _take_turns(reports, host):
+    with _take_turns(reports):
         past = read_history(reports)
         chosen = _choose_runs(reports, past, only, last)
         try:
@@ -171,18 +171,23 @@ def publish_reports(
 
 
 @contextmanager
-def _take_turns(reports: Path, host: str) -> Iterator[None]:
-    """Hold the lock of this host's manifest, also if the reports cannot be written."""
+def _take_turns(reports: Path) -> Iterator[None]:
+    """Hold the lock of this host's manifest.
+
+    Where the reports can only be read there is none: of two copies at once one manifest
+    stays, and the next copy notes again what it lacks.
+    """
     lock = Lock(reports / ".publish.lock")
     try:
-        taken = lock.take()
+        while not lock.take():
+            time.sleep(POLL_SECONDS)
     except OSError:
-        lock = Lock(Path(tempfile.gettempdir()) / f".recovery-research-{host}.lock")
-        taken = False
-    if taken:
-        lock.release()
-    with lock.hold():
         yield
+        return
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 class _Copy:

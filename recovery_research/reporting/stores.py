@@ -20,6 +20,7 @@ NOT_INSTALLED = (
     "recovery-research[publish]."
 )
 PART = ".part-"
+_SEVERAL = frozenset("*?[")
 # Here an object is seen whole or not at all, so it needs no other name on its way.
 _WHOLE = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az"}
 
@@ -132,10 +133,14 @@ class Store:
         dict of str to bytes
             By name, without those that cannot be read.
         """
-        paths = {f"{self._root}/{name}": name for name in names}
-        if not paths:
-            return {}
-        found = self._system.cat(list(paths), recursive=False, on_error="omit")
+        found, paths = {}, {f"{self._root}/{name}": name for name in names}
+        # Asked for together, a name with such a sign would be taken for many.
+        plain = [path for path in paths if not _SEVERAL & set(path)]
+        if plain:
+            found = self._system.cat(plain, recursive=False, on_error="omit")
+        for path in paths.keys() - set(plain):
+            with suppress(OSError):
+                found[self._system._strip_protocol(path)] = self._system.cat_file(path)
         # As the place itself writes it, which may add a slash or a drive.
         known = {self._system._strip_protocol(path): n for path, n in paths.items()}
         return {
