@@ -332,22 +332,22 @@ def check_steps(folder, steps, address, site):
         assert done.n_runs == len(listed)
 
 
+def check_in_a_folder(steps):
+    with tempfile.TemporaryDirectory() as folder:
+        site = Path(folder) / "site"
+        site.mkdir()
+        (site / "index.html").write_text("<b>0</b> runs<")
+        check_steps(Path(folder), steps, str(site), lambda: site)
+
+
 @settings(max_examples=12)
 @given(steps=STEPS)
 def test_any_sequence_leaves_the_union_on_the_page(steps):
-    with tempfile.TemporaryDirectory() as folder:
-        site = Path(folder) / "site"
-        site.mkdir()
-        (site / "index.html").write_text("<b>0</b> runs<")
-        check_steps(Path(folder), steps, str(site), lambda: site)
+    check_in_a_folder(steps)
 
 
 @pytest.mark.slow
-@settings(max_examples=120)
+@settings(max_examples=100)
 @given(steps=STEPS)
 def test_a_hundred_sequences_leave_the_union_on_the_page(steps):
-    with tempfile.TemporaryDirectory() as folder:
-        site = Path(folder) / "site"
-        site.mkdir()
-        (site / "index.html").write_text("<b>0</b> runs<")
-        check_steps(Path(folder), steps, str(site), lambda: site)
+    check_in_a_folder(steps)
