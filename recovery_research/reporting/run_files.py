@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,7 +26,7 @@ _FLAGS = (
 )
 
 
-def open_within(folder: Path, name: str) -> BinaryIO:
+def open_within(folder: Path, name: str, *, buffering: int = -1) -> BinaryIO:
     """Open a file that lies in a folder, or in one below it.
 
     Parameters
@@ -34,6 +35,8 @@ def open_within(folder: Path, name: str) -> BinaryIO:
         The folder; it may be a link itself.
     name : str
         Path in it, with slashes.
+    buffering : int, optional
+        As `open` has it.
 
     Returns
     -------
@@ -59,7 +62,7 @@ def open_within(folder: Path, name: str) -> BinaryIO:
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
         raise ValueError(f"{name!r} is no file.")
-    return os.fdopen(handle, "rb")
+    return os.fdopen(handle, "rb", buffering)
 
 
 def read_within(folder: Path, name: str, *, most: int = MOST_BYTES) -> bytes:
@@ -85,7 +88,7 @@ def read_within(folder: Path, name: str, *, most: int = MOST_BYTES) -> bytes:
     OSError
         If it cannot be read.
     """
-    with open_within(folder, name) as file:
+    with open_within(folder, name, buffering=0) as file:
         if os.fstat(file.fileno()).st_size > most:
             raise ValueError(f"{name!r} is larger than {most:,} bytes.")
         return file.read()
@@ -108,11 +111,12 @@ def is_inner_path(name: object) -> bool:
     >>> is_inner_path("tables/kept.csv"), is_inner_path("../kept.csv")
     (True, False)
     """
-    return (
-        isinstance(name, str)
-        and len(name) <= LONGEST_PATH
-        and all(map(is_plain_name, name.split("/")))
-    )
+    return isinstance(name, str) and len(name) <= LONGEST_PATH and _is_inner(name)
+
+
+@lru_cache(maxsize=1000)  # thousands of runs have files of a few names
+def _is_inner(name: str) -> bool:
+    return all(map(is_plain_name, name.split("/")))
 
 
 def is_plain_name(name: str) -> bool:
