@@ -143,10 +143,8 @@ def _preview(plan: Plan, options: dict) -> None:
         print_json({"reports": previews, "folder": plan.reports})
         return
     for made in previews:
-        since = made.unchanged_since
-        what = "would run" if since is None else f"unchanged since {since}"
         head = f"{made.report}: {made.notebook.stem}, profile {made.profile}"
-        click.echo(f"{head}; {what}")
+        click.echo(f"{head}; {made.verdict}")
         for told in made.parameters:
             if told.origin != DEFAULT:
                 click.echo(f"    {told.name}={write_value(told.value)}")

@@ -25,7 +25,7 @@ from recovery_research.reporting.ends import Verdict
 
 ROOT = Path(__file__).resolve().parent.parent
 # A draft is TOML, a log is a stream, and the others print the path of one thing.
-NO_TABLE = {"map", "follow", "init", "index"}
+NO_TABLE = {"map", "follow", "init", "index", "formats"}
 CALLS = {
     "list": [],
     "describe": ["told"],

@@ -109,16 +109,16 @@ class Short(Deadline):
 def never_end(write):
     """Write pages of empty notebooks, and others never."""
 
-    def write_page(made, record, folder):
+    def compose_page(made, record, folder):
         if made.cells:
             spin()
         return write(made, record, folder)
 
-    return write_page
+    return compose_page
 
 
 def test_a_run_whose_page_is_late_is_kept_and_called_that(tmp_path, monkeypatch):
-    monkeypatch.setattr(runner, "write_page", never_end(runner.write_page))
+    monkeypatch.setattr(runner, "compose_page", never_end(runner.compose_page))
     order = prepare_order(notebook(tmp_path, TABLE))
     run = fulfil_order(order, tmp_path / "reports", deadline=Short(600.0))
     assert (run.verdict, run.exit_code) == ("timed out", 5)

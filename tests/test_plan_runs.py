@@ -239,7 +239,7 @@ def test_a_running_report_is_followed_and_stopped(home):
     assert "| told 1" in heard
     assert "stopped by SIGTERM" in heard
     (run,) = read_history(home / "slow").runs
-    assert (run.verdict, run.cell) == ("interrupted", 4)
+    assert (run.verdict, run.cell) == ("interrupted", 3)
     assert marked() == []
     assert call("follow", "slow", "--reports", home / "slow").exit_code == 2
     assert call("follow", "slw", "--reports", home / "slow").exit_code == 2

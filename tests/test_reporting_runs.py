@@ -270,7 +270,7 @@ def test_a_page_that_cannot_be_written_is_recorded(tmp_path, monkeypatch):
     def refuse(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("recovery_research.reporting.runner.write_page", refuse)
+    monkeypatch.setattr("recovery_research.reporting.runner.compose_page", refuse)
     notebook = write_notebook(tmp_path / "short.ipynb", [SHORT, "1"])
     with pytest.raises(OSError, match="No space"):
         run_report(notebook, reports=tmp_path / "reports")

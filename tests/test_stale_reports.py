@@ -176,8 +176,8 @@ def test_a_run_of_a_version_that_did_not_watch_is_not_unchanged(first, home, tmp
 def test_a_kernel_that_nobody_watches_is_not_known(home, monkeypatch, tmp_path):
     make = execution.kernel_environment
 
-    def unwatched(folder):
-        environment = make(folder)
+    def unwatched(*given):
+        environment = make(*given)
         del environment[NOTES_VARIABLE]
         return environment
 

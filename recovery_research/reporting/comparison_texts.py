@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from recovery_research.reporting.comparisons import Change, RunDifference
 from recovery_research.reporting.table_comparisons import CellChange, TableDifference
+from recovery_research.table_cells import write_csv
 
 SHORT_HASH = 12
 LONGEST_TEXT = 60
@@ -204,12 +204,11 @@ def write_cells(found: RunDifference, path: Path) -> None:
     OSError
         If it cannot be written.
     """
-    with path.open("w", encoding="utf-8", newline="") as file:
-        lines = csv.writer(file, lineterminator="\n")
-        lines.writerow(
-            ["table", "what", "row", "column", "before", "after", "change", "std_error"]
-        )
-        lines.writerows(_list_all(found))
+    import pandas as pd
+
+    columns = ["table", "what", "row", "column", "before", "after", "change"]
+    rows = pd.DataFrame(_list_all(found), columns=[*columns, "std_error"], dtype=object)
+    write_csv(rows, path)
 
 
 def _list_all(found: RunDifference) -> Iterator[list[object]]:

@@ -65,6 +65,8 @@ class Preview:
         Its file.
     unchanged_since : str or None
         Run that would be given instead of a new one.
+    why : str
+        Why the newest run of the same order is not; empty if there is none.
     parameters : tuple of ParameterPreview
         All of them.
     sources : tuple of SourcePreview
@@ -82,18 +84,24 @@ class Preview:
     profile: str
     notebook: Path
     unchanged_since: str | None
+    why: str
     parameters: tuple[ParameterPreview, ...]
     sources: tuple[SourcePreview, ...]
     limits: Limits
     retries: int
     folder: Path
 
+    @property
+    def verdict(self) -> str:
+        """Whether it would run, and why again."""
+        if self.unchanged_since is not None:
+            return f"unchanged since {self.unchanged_since}"
+        return ": ".join(filter(None, ["would run", self.why]))
+
     def say(self) -> str:
         """Return it as a few lines for a reader."""
-        since = self.unchanged_since
-        what = "would run" if since is None else f"unchanged since {since}"
         lines = [
-            f"{self.report}: {what}",
+            f"{self.report}: {self.verdict}",
             f"  {self.title}",
             f"  notebook {self.notebook}, profile {self.profile}",
             f"  into {self.folder}",
@@ -147,9 +155,9 @@ def preview_order(order: Order, reports: Path, *, force: bool = False) -> Previe
     shelf = Shelf(reports, order.report)
     _check_writable(shelf.folder)
     provenance = trace_order(order)
-    stored = None
+    stored, told = None, []
     if not force:
-        stored = find_stored(order, shelf, provenance, note=False)
+        stored = find_stored(order, shelf, provenance, tell=told.append, note=False)
     places = order.values() | order.sources
     return Preview(
         report=order.report,
@@ -157,6 +165,7 @@ def preview_order(order: Order, reports: Path, *, force: bool = False) -> Previe
         profile=order.profile,
         notebook=order.notebook.path,
         unchanged_since=stored and stored.run_id,
+        why="; ".join(told),
         parameters=tuple(
             ParameterPreview(name, choice.value, choice.origin)
             for name, choice in order.choices.items()
