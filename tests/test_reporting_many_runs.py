@@ -83,7 +83,7 @@ def spoil_distribution(document):
 
 
 def spoil_value(document):
-    document["parameters"][0]["value"] = {"n": 5}
+    document["parameters"][0]["name"] = {"n": 5}
 
 
 def add_field(document):
@@ -97,7 +97,7 @@ def add_field(document):
         (drop_origin, "run.json: provenance: Field required"),
         (spoil_hash, "run.json: provenance.data_sha256.policies.csv: "),
         (spoil_distribution, "run.json: provenance.distributions.numpy: "),
-        (spoil_value, "run.json: parameters.0.value."),
+        (spoil_value, "run.json: parameters.0.name"),
         (add_field, "run.json: provenance.more: Extra"),
     ],
 )

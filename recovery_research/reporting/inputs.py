@@ -155,6 +155,10 @@ class _Sorter:
             (self.made if kind == MADE else self.added).add(what)
 
     def _read(self, kind: str, what: str, was: str) -> None:
+        if was == OTHER:
+            # Whoever has made it: what comes through it is gone.
+            short = place_short(what, self.root)
+            self.unknown.append(f"reads {short}, which is no file")
         if what in self.made or any(Path(what).is_relative_to(f) for f in self.folders):
             return
         if what in self.added and kind != PRESENCE:
@@ -168,8 +172,6 @@ class _Sorter:
         touched |= {os.path.dirname(path) for path in self.made}
         for (kind, what), was in self.read.items():
             short = place_short(what, self.root)
-            if was == OTHER:
-                self.unknown.append(f"reads {short}, which is no file")
             state = measure(kind, what)
             if sign(kind, what) == was:
                 self.tables[kind][short] = state

@@ -24,6 +24,10 @@ from recovery_research.reporting.signals import hear_stops
 from recovery_research.terminal_texts import CalmStream
 
 STOPPING_SECONDS = 30.0
+# Until it hears stops itself, a process that starts is not to die of one: the leader
+# passes each on until it is heard.
+MODULE = "recovery_research.reporting.plan_workers"
+_DEAF = ("sh", "-c", 'trap "" INT; exec "$@"', "sh")
 
 
 class Worker:
@@ -38,7 +42,13 @@ class Worker:
     def __init__(self, inbox: queue.Queue) -> None:
         self.process = subprocess.Popen(
             # -P: what lies in the working directory, json.py perhaps, is not imported.
-            [sys.executable, "-P", "-m", "recovery_research.reporting.plan_workers"],
+            [
+                *_DEAF,
+                sys.executable,
+                "-P",
+                "-m",
+                "recovery_research.reporting.plan_workers",
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=package_environment(),
