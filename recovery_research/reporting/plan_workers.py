@@ -23,10 +23,10 @@ from recovery_research.reporting.records import Provenance
 from recovery_research.reporting.signals import hear_stops
 from recovery_research.terminal_texts import CalmStream
 
+MODULE = "recovery_research.reporting.plan_workers"
 STOPPING_SECONDS = 30.0
 # Until it hears stops itself, a process that starts is not to die of one: the leader
 # passes each on until it is heard.
-MODULE = "recovery_research.reporting.plan_workers"
 _DEAF = ("sh", "-c", 'trap "" INT; exec "$@"', "sh")
 
 
