@@ -151,7 +151,7 @@ class Ears:
             self.notes.write(ADDED, place)
 
     def _read(self, place: str) -> None:
-        if self.notes.knows(MADE, place):
+        if self.notes.knows(MADE, place) and not _is_special(place):
             return
         if place.endswith(".pyc"):
             try:
@@ -297,3 +297,8 @@ def listen(*, at_once: bool = False) -> Ears | None:
             ears.arm()
         notes.write(WATCHING, str(os.getpid()))
     return ears
+
+
+def _is_special(place: str) -> bool:
+    """Tell whether a place is a pipe or the like, which nobody makes by writing."""
+    return os.path.exists(place) and not os.path.isfile(place)
