@@ -178,8 +178,8 @@ def time_watch(notebook: Path, profile: str, *, rounds: int) -> tuple[list, list
 
     make, taken = execution.kernel_environment, {False: [], True: []}
 
-    def unwatched(folder: Path) -> dict[str, str]:
-        environment = make(folder)
+    def unwatched(*given: object) -> dict[str, str]:
+        environment = make(*given)
         del environment[NOTES_VARIABLE]
         return environment
 
