@@ -121,31 +121,3 @@ def test_a_survey_is_looked_at_by_its_mapped_covariates():
     read = rr.read_customers("example", mapping="example")
     notes = questions.contrast_groups(read)["note"]
     assert any("unlike beforehand" in note for note in notes)
-
-
-@pytest.mark.parametrize("unseen", [0.0, 1.0])
-def test_an_adjustment_that_fails_its_placebo_says_so(tmp_path, unseen):
-    # What was felt before decides who is failed and how all are rated, unseen.
-    rng = np.random.default_rng(3)
-    n = 2_000
-    liking, age = rng.normal(size=n), rng.normal(40, 9, n).round()
-    failed = rng.random(n) < 1 / (1 + np.exp(1.5 - unseen * liking))
-    frame = pd.DataFrame(
-        {
-            "problem": np.where(failed, "yes", "no"),
-            "resolved": np.where(failed, "yes", ""),
-            "now": (5 + liking + rng.normal(size=n)).round(2),
-            "then": (5 + liking + rng.normal(size=n)).round(2),
-            "age": age,
-        }
-    )
-    frame.to_csv(tmp_path / "mine.csv", index=False)
-    mapping = {
-        "shape": "customers",
-        "columns": {"problem": "problem", "resolved": "resolved"},
-        "outcomes": {"now": {"column": "now", "kind": "number", "before": "then"}},
-        "covariates": {"age": {"column": "age", "kind": "number"}},
-    }
-    read = rr.read_customers(tmp_path / "mine.csv", mapping=mapping)
-    (note,) = group_answers.adjust_groups(read)["note"].iloc[1:]
-    assert ("differed before anything happened" in note) == bool(unseen)

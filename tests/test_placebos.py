@@ -116,3 +116,51 @@ def test_the_difference_afterwards_stands_beside_the_one_before():
         after = table.loc[f"{name}_before", "difference_after"]
         assert after == rows["estimate"].item()
     assert "zero_in_interval" in table
+
+
+@pytest.mark.parametrize("unseen", [0.0, 1.0])
+def test_an_adjustment_that_fails_its_placebo_says_so(tmp_path, unseen):
+    # What was felt before decides who is failed and how all are rated, unseen; the
+    # second outcome has nothing to do with it.
+    rng = np.random.default_rng(3)
+    n = 2_000
+    liking, age = rng.normal(size=n), rng.normal(40, 9, n).round()
+    failed = rng.random(n) < 1 / (1 + np.exp(1.5 - unseen * liking))
+    made_good = rng.random(n) < 0.5
+    frame = pd.DataFrame(
+        {
+            "problem": np.where(failed, "yes", "no"),
+            "resolved": np.where(failed, np.where(made_good, "yes", "no"), ""),
+            "age": age,
+        }
+    )
+    outcomes = {}
+    for name, felt in (("mood", liking), ("calm", rng.normal(size=n))):
+        for when in ("now", "then"):
+            rated = 5 + felt + rng.normal(size=n)
+            frame[f"{name} {when}"] = rated.round(2)
+        outcomes[name] = {
+            "column": f"{name} now", "kind": "number", "before": f"{name} then",
+        }  # fmt: skip
+    frame.to_csv(tmp_path / "mine.csv", index=False)
+    mapping = {
+        "shape": "customers",
+        "columns": {"problem": "problem", "resolved": "resolved"},
+        "outcomes": outcomes,
+        "covariates": {"age": {"column": "age", "kind": "number"}},
+    }
+    read = rr.read_customers(tmp_path / "mine.csv", mapping=mapping)
+    methods = ("regression", "aipw")
+    table = adjust_groups(read, methods=methods)
+    failing = check_placebos(read).query("passed == False")
+    keys = set(
+        zip(failing["outcome"], failing["treated"], failing["control"], strict=True)
+    )
+    told = 0
+    for row in table.itertuples():
+        expected = row.view != "as they come" and (
+            f"{row.outcome}_before", row.treated, row.control) in keys  # fmt: skip
+        assert ("differed before anything happened" in row.note) == expected
+        told += expected
+    # Twice, by both methods, for the group that was failed and made good.
+    assert (told >= len(methods)) == bool(unseen)

@@ -15,7 +15,9 @@ from recovery_research.analyses.staying import (
     compare_staying,
     staying_times,
 )
+from recovery_research.customers.group_covariates import usable_covariates
 from recovery_research.customers.group_doubts import add_doubts
+from recovery_research.customers.group_probes import check_placebos
 from recovery_research.customers.mapping_rules import Field
 from recovery_research.customers.questions import (
     count_whole,
@@ -29,19 +31,6 @@ from recovery_research.customers.sentences import say_compared, say_found
 from recovery_research.said_names import escape
 
 AS_THEY_COME, ONCE_ALIKE = "as they come", "once alike"
-
-
-def usable_covariates(read: Customers, treated: str, control: str) -> list[Field]:
-    """Return the covariates that are known and vary in the two groups."""
-    rows = read.customers["index_outcome"].isin([treated, control])
-    chosen = read.customers[rows]
-    return [each for each in read.covariates if varies(chosen[each.name])]
-
-
-def varies(column: pd.Series) -> bool:
-    """Return whether a column holds more than one known value."""
-    known = column.dropna()
-    return len(known) > 0 and bool((known != known.iloc[0]).any())
 
 
 def adjust_groups(
@@ -70,7 +59,8 @@ def adjust_groups(
         ``question, treated, control, outcome, view`` (``as they come`` or the
         method), the estimate with its interval, ``n_treated, n_control, n_missing``,
         verdict and bounds, the effective sizes, overlap and imbalance of the
-        adjustment, ``covariates``, and a ``note``: also why there is no adjustment.
+        adjustment, ``covariates``, and a ``note``: also why there is no adjustment,
+        and where it leaves a difference in what was measured before.
     """
     rows = []
     for row in main_questions(read).itertuples():
@@ -104,30 +94,28 @@ def adjust_groups(
 def doubt_adjusted(
     read: Customers, table: pd.DataFrame, *, confidence: float
 ) -> pd.DataFrame:
-    """Tell of adjusted rows whose groups differed before, adjusted the same way.
+    """Tell of adjusted rows whose groups differed, adjusted, before anything happened.
 
     What was measured before cannot have been changed by what came after: where the
-    adjustment leaves a difference there, it leaves one in what followed as well.
+    adjustment leaves a difference there, it may leave one in what followed as well.
     """
-    # It is built on this file.
-    from recovery_research.customers.group_probes import check_placebos
-
-    placebos = check_placebos(read, confidence=confidence)
+    names = {each.name_before: each.name for each in read.outcomes}
     told = {}
-    if "passed" in placebos:
-        for row in placebos[placebos["passed"].eq(False)].itertuples():
-            outcome = str(row.outcome).removesuffix("_before")
-            told[outcome, row.treated] = (
-                "adjusted the same way, the groups differed before anything happened: "
-                f"{row.estimate:+.3g} ({row.ci_low:+.3g} to {row.ci_high:+.3g})"
+    for row in check_placebos(read, confidence=confidence).itertuples():
+        passed = getattr(row, "passed", None)
+        # Unknown, as None or as NaN, is no failing.
+        if passed is not None and not passed:
+            found = f"{row.estimate:+.3g} ({row.ci_low:+.3g} to {row.ci_high:+.3g})"
+            told[names[row.outcome], row.treated, row.control] = (
+                "adjusted for what else was known, the groups differed before anything "
+                f"happened: {found}"
             )
     notes = []
-    for row in table.itertuples():
-        note = row.note if isinstance(row.note, str) else ""
-        if str(row.view).startswith("adjusted") and not pd.isna(row.estimate):
-            doubt = told.get((row.outcome, row.treated), "")
-            note = "; ".join(part for part in (note, doubt) if part)
-        notes.append(note)
+    for row in table.fillna({"note": ""}).itertuples():
+        doubt = ""
+        if row.view != AS_THEY_COME and not pd.isna(row.estimate):
+            doubt = told.get((row.outcome, row.treated, row.control), "")
+        notes.append("; ".join(part for part in (row.note, doubt) if part))
     return table.assign(note=notes)
 
 

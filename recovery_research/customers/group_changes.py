@@ -13,7 +13,7 @@ from recovery_research.analyses.leaving import STATES, LeavingModel, fit_leaving
 from recovery_research.analyses.mediation import Mediation, mediate
 from recovery_research.analyses.spells import tabulate_spells
 from recovery_research.analyses.thresholds import find_parity
-from recovery_research.customers.group_answers import usable_covariates
+from recovery_research.customers.group_covariates import usable_covariates
 from recovery_research.customers.group_doubts import doubt_groups
 from recovery_research.customers.group_probes import answer, list_pairs
 from recovery_research.customers.index_outcomes import UNKNOWN

@@ -9,7 +9,7 @@ import pandas as pd
 from recovery_research.analyses.balance import tabulate_balance
 from recovery_research.analyses.sensitivity import check_placebo, probe_confounding
 from recovery_research.analyses.worst_cases import bound_worst_case
-from recovery_research.customers.group_answers import usable_covariates, varies
+from recovery_research.customers.group_covariates import usable_covariates, varies
 from recovery_research.customers.group_doubts import add_doubts
 from recovery_research.customers.mapping_rules import Field
 from recovery_research.customers.questions import (
