@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 PYTEST := $(BIN)/python -m pytest -n auto
 
-.PHONY: help report reports lab test test-long placebo check format bench calibrate lock clean
+.PHONY: help report reports lab test test-long faults placebo docs check format bench calibrate lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | \
@@ -42,8 +42,14 @@ test: $(READY) ## run the tests
 test-long: $(READY) ## run the long checks: statistics, faults, planted mutants
 	$(PYTEST) -m slow
 
+faults: $(READY) ## print what may happen and what survives it; RUN=1 tries it all
+	@$(BIN)/python -m tests.fault_table $(if $(WRITE),--write) $(if $(RUN),--run)
+
 placebo: $(READY) ## count what analyses announce where nothing happens; LOGS=500, hours
 	$(BIN)/python -m tests.placebo --logs $(LOGS)
+
+docs: $(READY) ## build the guide and the reference into reports/site, without network
+	$(BIN)/python -m recovery_research.guide.build reports/site
 
 check: $(READY) ## lint and format, notebooks too; changes nothing
 	$(BIN)/ruff check .
@@ -61,7 +67,7 @@ calibrate: $(READY) ## fit the world of the claims anew and write it to data/
 
 lock: $(READY) ## pin the newest versions that pyproject.toml allows
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --no-header --extra dev --extra bench --extra postgres --extra s3 pyproject.toml -o requirements.lock
+	  --no-emit-index-url --no-header --extra dev --extra docs --extra bench --extra postgres --extra s3 pyproject.toml -o requirements.lock
 
 clean: ## remove the environment and everything made, reports apart
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis

@@ -6,11 +6,15 @@ from pathlib import Path
 
 import pandas as pd
 
+from recovery_research.results import Result
+
 from .claims import Moment, Target, compare_moments, list_targets
 from .moments import measure_claims
 from .near_names import did_you_mean
 from .populations import Population, load_population
 from .searches import Search, Trial, explore, find_best
+from .table_cells import write_csv
+from .whole_files import making_whole
 from .worlds import World, load_world
 
 # What is searched, and within which range. The rest of the world keeps its values.
@@ -53,7 +57,7 @@ START = {
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Calibration:
+class Calibration(Result):
     """A world fitted to published figures, and what the fit does and does not settle.
 
     Attributes
@@ -278,7 +282,7 @@ def write_calibration(calibration: Calibration, folder: Path) -> list[Path]:
     }
     written = []
     for file, table in tables.items():
-        whole = folder / f".{file}"
-        table.to_csv(whole, index=False, lineterminator="\n")
-        written.append(whole.replace(folder / file))
+        with making_whole(folder / file) as fresh:
+            write_csv(table, fresh)
+        written.append(folder / file)
     return written

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from recovery_research.command_start import hand_over
+
+# isort: split
+# Only now, for what comes takes a moment, in which Ctrl-C is to have an answer.
 import os
 import sys
 from pathlib import Path
@@ -23,31 +27,37 @@ from recovery_research.command_ends import (
     fail,
     read_assignments,
 )
+from recovery_research.command_group import Commands
+from recovery_research.command_json import JSON_OPTION, print_json
+from recovery_research.command_names import (
+    COMPLETION,
+    complete_notebook,
+    complete_profile,
+)
 from recovery_research.customer_commands import check, map_
+from recovery_research.reporting.exit_codes import MEANINGS, describe_codes
+from recovery_research.terminal_texts import calm_streams
 from recovery_research.world_commands import calibrate, verify
 
 if TYPE_CHECKING:
-    pass
+    from recovery_research.reporting.orders import Order
 
-EXIT_CODES = """\b
-Exit codes:
-    0  the report is complete
-    1  an error in the program itself
-    2  bad input: notebook, parameter, profile, option; nothing was started
-    3  a cell failed
-    4  the kernel died
-    5  a time limit was reached
-    6  the notebook left before its end
-    7  the kernel did not start
-    8  the report could not be written
-    9  tables differ (diff, reproduce)
-  130  interrupted (Ctrl-C)
-  143  terminated (SIGTERM)
-"""
+EXIT_CODES = describe_codes(MEANINGS)
+
+
+class CalmGroup(Commands):
+    """Commands of which nothing that is said is an order to the terminal."""
+
+    def main(self, *given: object, **options: object) -> object:
+        """Run a command."""
+        with calm_streams():
+            return super().main(*given, **options)
 
 
 @click.group(
-    epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]}
+    cls=CalmGroup,
+    epilog=f"{EXIT_CODES}\n{COMPLETION}",
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__)
 @click.option(
@@ -82,7 +92,7 @@ for _command in (
 
 
 @main.command(epilog=EXIT_CODES)
-@click.argument("name")
+@click.argument("name", shell_complete=complete_notebook)
 @click.option(
     "-p",
     "given",
@@ -97,14 +107,29 @@ for _command in (
     metavar="FILE",
     help="Parameters from a TOML, YAML or JSON file.",
 )
-@click.option("--profile", default="standard", show_default=True, metavar="NAME")
+@click.option(
+    "--profile",
+    default="standard",
+    show_default=True,
+    metavar="NAME",
+    shell_complete=complete_profile,
+)
 @click.option(
     "--reports",
     type=click.Path(path_type=Path),
     metavar="DIR",
     help="Folder of reports; by default reports/ of the project.",
 )
-@click.option("--timeout", type=float, metavar="SECONDS", help="Limit of the run.")
+@click.option(
+    "--timeout",
+    type=float,
+    default=6 * 3600.0,
+    envvar="RECOVERY_RESEARCH_TIMEOUT",
+    show_default=True,
+    show_envvar=True,
+    metavar="SECONDS",
+    help="Limit of the whole run, retries, page and PDF included; inf for none.",
+)
 @click.option("--cell-timeout", type=float, metavar="SECONDS", help="Limit of a cell.")
 @click.option(
     "--memory", type=float, metavar="MB", help="Limit of the kernel's memory."
@@ -120,6 +145,8 @@ for _command in (
 @click.option("--force", is_flag=True, help="Run also if nothing has changed.")
 @click.option("--follow", is_flag=True, help="Show the notebook's output as it comes.")
 @click.option("--pdf", is_flag=True, help="Print the page as report.pdf, by Chromium.")
+@click.option("--dry-run", is_flag=True, help="Check all of it; say what would run.")
+@JSON_OPTION
 @click.pass_obj
 def run(project: Path | None, name: str, given: tuple[str, ...], **options) -> None:
     """Run the notebook NAME and leave a report.
@@ -150,8 +177,25 @@ def run(project: Path | None, name: str, given: tuple[str, ...], **options) -> N
     except ValueError as error:
         fail(str(error), EXIT_BAD_INPUT)
     reports = places.reports_folder(options["reports"], project=project)
-    force, aloud, pdf = options["force"], options["follow"], options["pdf"]
-    deliver(order, reports, force=force, aloud=aloud, pdf=pdf)
+    how = {name: options[name] for name in ("force", "as_json")}
+    if options["dry_run"]:
+        _preview(order, reports, **how)
+        return
+    deliver(order, reports, aloud=options["follow"], pdf=options["pdf"], **how)
+
+
+def _preview(order: Order, reports: Path, *, force: bool, as_json: bool) -> None:
+    """Say what a run would be; it is neither started nor written."""
+    from recovery_research.reporting.previews import preview_order
+
+    try:
+        made = preview_order(order, reports, force=force)
+    except OSError as error:
+        fail(f"the report could not be written: {error}", EXIT_NOT_WRITTEN)
+    if as_json:
+        print_json(made)
+    else:
+        click.echo(made.say())
 
 
 main.add_command(calibrate)
@@ -161,8 +205,9 @@ main.add_command(verify)
 
 
 @main.command("list")
+@JSON_OPTION
 @click.pass_obj
-def list_(project: Path | None) -> None:
+def list_(project: Path | None, as_json: bool) -> None:
     """List the notebooks that can be run."""
     from recovery_research.reporting.catalogue import list_notebooks, read_notebook
     from recovery_research.reporting.parameter_files import read_profiles
@@ -171,35 +216,62 @@ def list_(project: Path | None) -> None:
     paths = list_notebooks(folder)
     if not paths:
         fail(f"there are no notebooks in {folder}.", EXIT_BAD_INPUT)
-    width = max(len(path.stem) for path in paths)
+    told = []
     for path in paths:
+        one = {"name": path.stem, "path": path, "title": None, "profiles": []}
+        one["error"] = None
         try:
-            profiles = ", ".join(read_profiles(path))
-            line = f"{read_notebook(path).title}  [{profiles}]"
+            one["profiles"] = list(read_profiles(path))
+            one["title"] = read_notebook(path).title
         except ValueError as error:
-            line = f"cannot be run: {error}"
-        click.echo(f"{path.stem:{width}}  {line}")
+            one["error"] = str(error)
+        told.append(one)
+    if as_json:
+        print_json({"notebooks": told})
+        return
+    width = max(len(path.stem) for path in paths)
+    for one in told:
+        line = f"{one['title']}  [{', '.join(one['profiles'])}]"
+        if one["error"]:
+            line = f"cannot be run: {one['error']}"
+        click.echo(f"{one['name']:{width}}  {line}")
 
 
 @main.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete_notebook)
+@JSON_OPTION
 @click.pass_obj
-def describe(project: Path | None, name: str) -> None:
+def describe(project: Path | None, name: str, as_json: bool) -> None:
     """Describe the notebook NAME: parameters with type, default and allowed values."""
     from recovery_research.reporting.catalogue import find_notebook, read_notebook
-    from recovery_research.reporting.descriptions import describe_notebook
+    from recovery_research.reporting.descriptions import (
+        describe_notebook,
+        list_notebook,
+    )
 
     try:
         notebook = read_notebook(find_notebook(name, places.notebooks_folder(project)))
-        click.echo(describe_notebook(notebook))
+        if as_json:
+            print_json(list_notebook(notebook))
+        else:
+            click.echo(describe_notebook(notebook))
     except ValueError as error:
         fail(str(error), EXIT_BAD_INPUT)
 
 
 @main.command()
+@click.argument("kind", type=click.Choice(["plan", "mapping"]))
+def formats(kind: str) -> None:
+    """Describe every key of a plan or a mapping."""
+    from recovery_research.reporting.formats import describe_mapping, describe_plan
+
+    click.echo(describe_plan() if kind == "plan" else describe_mapping())
+
+
+@main.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 def init(folder: Path) -> None:
-    """Lay the notebooks and an empty reports/ into the new folder DIR."""
+    """Lay the notebooks, an empty reports/ and a plan into the new folder DIR."""
     from recovery_research.reporting.projects import make_project
 
     try:
@@ -210,6 +282,8 @@ def init(folder: Path) -> None:
         fail(f"cannot write {folder}: {error.strerror}", EXIT_NOT_WRITTEN)
     click.echo(str(made))
 
+
+hand_over()
 
 if __name__ == "__main__":
     main(prog_name=os.path.basename(sys.argv[0]))

@@ -6,13 +6,20 @@ from pathlib import Path
 import click
 
 from .command_ends import EXIT_BAD_INPUT, EXIT_NOT_WRITTEN, fail
+from .command_json import JSON_OPTION, print_json
+from .reporting.exit_codes import EXIT_DONE, USUAL, describe_codes
+from .whole_files import making_named, write_whole
 
 EPILOG = """\b
-Exit codes:
-    0  done; for check: the file can be analysed
-    2  bad input, or a file that cannot be analysed
-    8  the result could not be written
-"""
+`recovery-research formats mapping` names every key of a mapping.
+
+""" + describe_codes(
+    USUAL
+    | {
+        EXIT_DONE: "done; for check: the file can be analysed",
+        EXIT_BAD_INPUT: "bad input, or a file that cannot be analysed",
+    }
+)
 
 
 @click.command("map", epilog=EPILOG)
@@ -51,8 +58,7 @@ def map_(source: str, into: Path | None, **part: str | int) -> None:
         click.echo(draft, nl=False)
         return
     try:
-        with into.open("x", encoding="utf-8") as file:
-            file.write(draft)
+        write_whole(into, draft, overwrite=False)
     except FileExistsError:
         fail(f"{into} is there already; it is not overwritten.", EXIT_BAD_INPUT)
     except OSError as error:
@@ -71,7 +77,8 @@ def map_(source: str, into: Path | None, **part: str | int) -> None:
     metavar="CSV",
     help="File to write the rows set aside to, with their reasons.",
 )
-def check(source: str, mapping: str, excluded: Path | None) -> None:
+@JSON_OPTION
+def check(source: str, mapping: str, excluded: Path | None, as_json: bool) -> None:
     """Check FILE against a mapping and say everything that is found.
 
     Nothing is computed and the file is not changed.
@@ -79,20 +86,30 @@ def check(source: str, mapping: str, excluded: Path | None) -> None:
     from .customers.findings import CustomerFileError
     from .customers.reading import check_customers
     from .customers.sentences import say_main_question
+    from .table_cells import write_csv
 
     try:
         found = check_customers(source, mapping=mapping)
     except CustomerFileError as error:
         fail(str(error), EXIT_BAD_INPUT)
-    for finding in found.findings:
-        click.echo(str(finding))
+    question = say_main_question(found.read) if found.passed else None
+    if as_json:
+        told = {"name": found.name, "shape": found.shape, "passed": found.passed}
+        told |= {"findings": found.findings, "flow": found.flow, "question": question}
+        print_json(told)
+    else:
+        for finding in found.findings:
+            click.echo(str(finding))
     if not found.passed:
-        fail(f"{found.name} cannot be analysed; see the errors above.", EXIT_BAD_INPUT)
+        where = "its findings" if as_json else "the errors above"
+        fail(f"{found.name} cannot be analysed; see {where}.", EXIT_BAD_INPUT)
     if excluded is not None:
         try:
-            found.read.excluded.to_csv(excluded, index=False, lineterminator="\n")
+            with making_named(excluded) as place:
+                write_csv(found.read.excluded, place)
         except OSError as error:
             fail(f"cannot write {excluded}: {error.strerror}", EXIT_NOT_WRITTEN)
-    click.echo(found.flow.to_string(index=False))
-    click.echo(f"{found.name} can be analysed as {found.shape}.")
-    click.echo(say_main_question(found.read))
+    if not as_json:
+        click.echo(found.flow.to_string(index=False))
+        click.echo(f"{found.name} can be analysed as {found.shape}.")
+        click.echo(question)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from recovery_research.results import Result
+
 from .analyses.intervals import check_level
 from .analyses.performance import MEASURES, Measure, Truth, measure_performance
 from .experiments import check_type, check_whole
@@ -26,7 +28,7 @@ ROW = ("replication", "estimator", "estimate", "ci_low", "ci_high", "failure")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Diagnosis:
+class Diagnosis(Result):
     """How an estimator does under a study design, against the truth.
 
     Attributes

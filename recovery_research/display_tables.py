@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from html import escape
 from typing import TYPE_CHECKING
 
+from recovery_research.said_names import IDENTIFIER
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -130,7 +132,8 @@ def _starts_with_text(shown: pd.DataFrame) -> bool:
 
 
 def _humanise(key: object) -> str:
-    return str(key).replace("_", " ")
+    text = str(key)
+    return text.replace("_", " ") if IDENTIFIER.fullmatch(text) else text
 
 
 def _write_cell(tag: str, text: str, right: bool, scope: str = "") -> str:

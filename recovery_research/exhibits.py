@@ -11,6 +11,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from recovery_research.display_tables import LARGEST_TABLE, lay_out_table
+from recovery_research.table_cells import write_csv
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,7 +78,8 @@ def show_table(
     r"""Show a table rounded for reading; keep it in full precision.
 
     Numbers are aligned right, with thousands separated and about three significant
-    digits a column; missing values are a dash; the text of every cell is escaped.
+    digits a column; missing values are a dash; the text of every cell is escaped. In
+    the file a text that a spreadsheet would run has an apostrophe before it.
 
     Parameters
     ----------
@@ -137,7 +139,7 @@ def show_table(
         f'<table class="exhibit-table"><caption style="text-align:left">'
         f"{escape(caption + note)}</caption>{body}</table></div>"
     )
-    csv = frame.to_csv(index=index, lineterminator="\n")
+    csv = write_csv(frame, index=index)
     return Exhibit("table", name, caption, html, csv)
 
 
@@ -164,7 +166,8 @@ def show_figure(figure: Figure | Axes, *, name: str, caption: str, alt: str) -> 
         Lower-case name, unique in the report: the figure is kept as
         ``figures/NAME.svg``.
     caption : str
-        One sentence under the figure.
+        One sentence under the figure; one is added if this computer has no font for
+        some of its words.
     alt : str
         What the figure shows, for readers who cannot see it.
 
@@ -186,7 +189,8 @@ def show_figure(figure: Figure | Axes, *, name: str, caption: str, alt: str) -> 
         raise TypeError(
             f"figure {name!r}: needs a matplotlib Figure or Axes; got {type(figure)}."
         )
-    svg = _draw_svg(whole, name)
+    svg, told = _draw_svg(whole, name)
+    caption = f"{caption} {told}".strip()
     source = base64.b64encode(svg.encode()).decode()
     html = (
         f'<figure class="exhibit-figure" style="margin:0">'
@@ -197,11 +201,14 @@ def show_figure(figure: Figure | Axes, *, name: str, caption: str, alt: str) -> 
     return Exhibit("figure", name, caption, html, svg, alt)
 
 
-def _draw_svg(figure: Figure, name: str) -> str:
+def _draw_svg(figure: Figure, name: str) -> tuple[str, str]:
     # The figure has imported matplotlib already. Hash salt and absent date make the
     # same figure the same file; closing it keeps Jupyter from drawing it again.
     from matplotlib import pyplot, rc_context
 
+    from recovery_research.figures_fonts import find_letters
+
+    told = find_letters(figure)
     written = io.StringIO()
     with rc_context({"svg.hashsalt": name}):
         figure.savefig(
@@ -211,7 +218,7 @@ def _draw_svg(figure: Figure, name: str) -> str:
             metadata={"Date": None, "Creator": None},
         )
     pyplot.close(figure)
-    return written.getvalue()
+    return written.getvalue(), told
 
 
 def is_exhibit_name(name: object) -> bool:

@@ -9,6 +9,8 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
+from recovery_research.said_names import say
+
 NARROW, WIDE = 6.0, 9.0
 ZERO = {"color": "0.6", "linewidth": 1.0, "zorder": 0}
 # Markers differ as well as colours, so that a figure survives a copying machine.
@@ -33,9 +35,11 @@ def set_look() -> None:
     )  # fmt: skip
 
 
-def say(name: str) -> str:
-    """Return an identifier as it is said: without underscores."""
-    return str(name).replace("_", " ")
+def spell(name: object) -> str:
+    """Return a name as a figure's text: no mathematics, and never hidden."""
+    # A legend leaves out what begins with an underscore.
+    text = say(name).replace("$", r"\$")
+    return f" {text}" if text.startswith("_") else text
 
 
 def plot_intervals(
@@ -96,7 +100,7 @@ def plot_intervals(
         ax.errorbar(
             part["estimate"], places, xerr=[below, above],
             fmt=markers[g % len(markers)], color=colours[g], capsize=3, markersize=5,
-            label=None if group is None else say(group),
+            label=None if group is None else spell(group),
         )  # fmt: skip
     name_rows(ax, rows)
     ax.set_xlabel(xlabel)
@@ -109,7 +113,7 @@ def plot_intervals(
 
 def name_rows(ax: Axes, names: Sequence[str]) -> None:
     """Write the names beside rows 0, 1, 2 ... and turn the axis: the first on top."""
-    ax.set_yticks(range(len(names)), [say(name) for name in names])
+    ax.set_yticks(range(len(names)), [spell(name) for name in names])
     ax.set_ylim(len(names) - 0.4, -0.6)
 
 
@@ -161,7 +165,7 @@ def name_lines(ax: Axes, ends: Sequence[tuple[float, str, tuple]], *, x: float) 
     at = np.inf
     for y, name, colour in sorted(ends, reverse=True):
         at = min(y, at - gap)
-        ax.text(x, at, say(name), color=colour, va="center", fontsize="small")
+        ax.text(x, at, spell(name), color=colour, va="center", fontsize="small")
 
 
 def plot_departures(departures: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
@@ -190,7 +194,7 @@ def plot_departures(departures: pd.DataFrame, *, ax: Axes | None = None) -> Axes
         ax.barh(range(len(policies)), share, left=start, color=colour,
                 hatch=hatches[cause], edgecolor="white", label=cause)  # fmt: skip
         start = start + share
-    ax.set_yticks(range(len(policies)), [say(name) for name in policies])
+    ax.set_yticks(range(len(policies)), [spell(name) for name in policies])
     ax.invert_yaxis()
     ax.set_xlabel("share of all customers who left")
     ax.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
@@ -228,16 +232,17 @@ def plot_life(orders: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         _, ax = plt.subplots(figsize=(WIDE, 4.0))
     colours = sns.color_palette("colorblind")
     ax.axhline(0.0, **ZERO)
+    styles = ["-", "--", ":", "-."]
     for k, (policy, life) in enumerate(orders.groupby("policy", observed=True)):
         ax.step(life["week"], life["loyalty"], where="post", color=colours[k],
-                linestyle=["-", "--", ":", "-."][k % 4], label=say(policy))  # fmt: skip
+                linestyle=styles[k % 4], label=spell(policy))  # fmt: skip
         gone = life[life["left"]]
-        name = f"leaves ({say(policy)})" if len(gone) else None
+        name = f"leaves ({spell(policy)})" if len(gone) else None
         ax.plot(gone["week"], gone["loyalty"], "x", color=colours[k], markersize=11,
                 markeredgewidth=2.5, label=name)  # fmt: skip
     for outcome, (marker, colour) in OUTCOME_MARKS.items():
         part = orders[orders["outcome"] == outcome]
-        name = say(outcome) if len(part) else None
+        name = spell(outcome) if len(part) else None
         ax.plot(part["week"], part["loyalty"], marker, color=colour, markersize=6,
                 linestyle="none", label=name)  # fmt: skip
     ax.set_xlabel("week")

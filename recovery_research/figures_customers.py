@@ -16,8 +16,9 @@ from recovery_research.figures import (
     plot_intervals,
     put_legend_above,
     require,
-    say,
+    spell,
 )
+from recovery_research.said_names import say
 
 MOST_POINTS = 300
 
@@ -71,7 +72,7 @@ def plot_against_bounds(
     )
     swapped = scaled.loc[turned, ["estimate", "ci_high", "ci_low"]]
     scaled.loc[turned, columns] = -swapped.to_numpy()
-    names = drawn[label].astype(str)
+    names = drawn[label].map(say)
     scaled[label] = names.where(~turned, names + " (less is better)")
     ax = plot_intervals(
         scaled, label=label, hue=hue, ax=ax, xlabel=say_axis(set(known))
@@ -165,7 +166,7 @@ def plot_staying(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
                 [line, line.tail(1).assign(week=rows["followed_to"].max())]
             )
         ax.step(line["week"], line["estimate"], where="post", color=colour,
-                linestyle=styles[k % 4], label=say(group))  # fmt: skip
+                linestyle=styles[k % 4], label=spell(group))  # fmt: skip
         ax.fill_between(line["week"], line["ci_low"], line["ci_high"], step="post",
                         color=colour, alpha=0.15, linewidth=0)  # fmt: skip
     ax.set_xlim(left=0.0)
@@ -217,7 +218,7 @@ def plot_balance(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         ax.axvline(limit, color="0.3", linewidth=1.2, linestyle=":", zorder=0)
     low, high = ax.get_xlim()
     ax.set_xlim(min(low, -0.14), max(high, 0.14))
-    ax.set_yticks(places, [say(name) for name in rows["covariate"]])
+    ax.set_yticks(places, [spell(name) for name in rows["covariate"]])
     ax.set_ylim(len(rows) - 0.5, -0.5)
     ax.set_xlabel("standardised difference, treated minus control")
     put_legend_above(ax, 2)
@@ -293,10 +294,11 @@ def plot_curves(found: Sequence[object]) -> Figure:
         ax.plot(curve["correlation"], curve["estimate"], color=colour)
         ax.fill_between(curve["correlation"], curve["ci_low"], curve["ci_high"],
                         color=colour, alpha=0.15, linewidth=0)  # fmt: skip
-        ax.set_title(f"{say(each.outcome)}, {say(each.treated)}")
+        ax.set_title(f"{spell(each.outcome)}, {spell(each.treated)}")
         ax.set_xlabel("assumed correlation")
-    panels[0, 0].set_ylabel(f"part through {say(found[0].mediator)}")
-    figure.tight_layout()
+    panels[0, 0].set_ylabel(f"part through {spell(found[0].mediator)}")
+    # When it is drawn, as only then every letter has its font.
+    figure.set_layout_engine("tight")
     return figure
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
-from .figures import NARROW, ZERO, put_legend_above, require, say
+from .figures import NARROW, ZERO, put_legend_above, require, spell
 from .worlds import World
 
 
@@ -36,7 +36,7 @@ def plot_boundary(worlds: Sequence[World], *, ax: Axes | None = None) -> Axes:
         plain = world["prior_failure_a"] * world["recovery_weight"]
         followed = plain * (1.0 + world["follow_up_weight"])
         ax.plot([known, known], [plain, followed], color=colours[k], linewidth=2,
-                marker=["o", "s", "D"][k % 3], label=say(world.name))  # fmt: skip
+                marker=["o", "s", "D"][k % 3], label=spell(world.name))  # fmt: skip
         reach = max(reach, 1.3 * known, 1.3 * followed)
     line = np.array([0.0, reach])
     ax.plot(line, line, color="0.3", linewidth=1)
@@ -76,7 +76,7 @@ def plot_fit(fit: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ax.errorbar((fit["achieved"] - fit["target"]) / width, places,
                 xerr=1.96 * fit["std_error"] / width, fmt="o", capsize=3,
                 color=sns.color_palette("colorblind")[0])  # fmt: skip
-    ax.set_yticks(places, [say(name) for name in fit["moment"]])
+    ax.set_yticks(places, [spell(name) for name in fit["moment"]])
     ax.invert_yaxis()
     ax.set_xlabel("achieved minus target, in widths of what counts as met")
     put_legend_above(ax, 1)
@@ -109,7 +109,7 @@ def plot_curve(
         _, ax = plt.subplots(figsize=(NARROW, 3.6))
     ax.axhline(0.0, **ZERO)
     for k, (name, (x, y)) in enumerate(curves.items()):
-        ax.plot(x, y, linestyle=["-", "--", ":", "-."][k % 4], label=say(name))
+        ax.plot(x, y, linestyle=["-", "--", ":", "-."][k % 4], label=spell(name))
     ax.set_xlabel(xlabel)
     ax.set_ylabel(ylabel)
     if len(curves) > 1:

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, StrMethodFormatter
 
-from .figures import NARROW, WIDE, ZERO, name_rows, put_legend_above, require, say
+from .figures import NARROW, WIDE, ZERO, name_rows, put_legend_above, require, spell
 
 MARKS = {"naive": ("o", "#d55e00"), "adjusted": ("s", "#0173b2")}
 TRUTH = {"color": "black", "marker": "|", "markersize": 16, "markeredgewidth": 2.5}
@@ -51,7 +51,7 @@ def plot_findings(
         reach = [part["estimate"] - part["low"], part["high"] - part["estimate"]]
         ax.errorbar(
             part["estimate"], places + shift, xerr=np.maximum(reach, 0.0), fmt=marker,
-            color=colour, capsize=3, markersize=6, label=say(view),
+            color=colour, capsize=3, markersize=6, label=spell(view),
         )  # fmt: skip
     truth = findings[findings["view"] == "truth"]
     ax.plot(
@@ -88,7 +88,7 @@ def plot_findings_by_world(findings: pd.DataFrame, *, xlabel: str) -> Figure:
     for ax, world in zip(axes[0], worlds, strict=True):
         plot_findings(findings[findings["world"] == world], xlabel=xlabel, ax=ax)
         ax.get_legend().remove()
-        ax.set_title(f"world of the {say(world)}", loc="left")
+        ax.set_title(f"world of the {spell(world)}", loc="left")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper left", ncols=len(labels),
                   frameon=False)  # fmt: skip

@@ -1,10 +1,13 @@
 """The same customer at the moment of failure, every way it could have gone."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+
+from recovery_research.analyses.curves import critical_value
+from recovery_research.results import Result
 
 from .analyses.verdicts import Bounds, decide
 from .experiments import FORKS, Experiment, check_choice
@@ -15,7 +18,7 @@ FOUR_WAYS = ("no_failure", "silent", "recovered", "not_recovered")
 
 
 @dataclass(frozen=True, slots=True)
-class ForkContrast:
+class ForkContrast(Result):
     """What one way of the fork does to an outcome, against another way.
 
     Attributes
@@ -60,10 +63,6 @@ class ForkContrast:
             f"= {self.estimate:+.4g} ({self.confidence:.0%} CI {self.ci_low:+.4g} to "
             f"{self.ci_high:+.4g}, {self.n_pairs:,} customers each their own control)"
         )
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return the contrast as one row, one column per field."""
-        return pd.DataFrame([asdict(self)])
 
 
 def tabulate_forks(
@@ -174,8 +173,6 @@ def contrast_forks(
     >>> rr.contrast_forks(forks, outcome="trust").estimate < 0
     True
     """
-    from scipy import stats
-
     if not 0.0 < confidence < 1.0:
         raise ValueError(f"confidence lies strictly between 0 and 1; got {confidence}.")
     policy = the_policy(forks, policy)
@@ -191,7 +188,7 @@ def contrast_forks(
         )
     gain = there["treated"] - there["control"]
     error = float(gain.std(ddof=1) / np.sqrt(len(gain)))
-    reach = float(stats.t.ppf(0.5 + confidence / 2.0, len(gain) - 1)) * error
+    reach = critical_value(confidence, len(gain) - 1) * error
     estimate = float(gain.mean())
     return ForkContrast(
         policy, outcome, treated, control, estimate, error, estimate - reach,

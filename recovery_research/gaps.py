@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from recovery_research.analyses.curves import critical_value
+
 from .experiments import Experiment, check_choice
 from .outcomes import INDEX_OUTCOMES, OUTCOME_NAMES, tabulate_customers
 from .policies import require_recovery
@@ -149,15 +151,13 @@ def estimate_part(
     treated: pd.Series, control: pd.Series | None, confidence: float
 ) -> dict[str, float]:
     """Return a mean, or a difference of two means, with its normal interval."""
-    from scipy import stats
-
     estimate = float(treated.mean())
     variance = float(treated.var(ddof=1)) / len(treated)
     if control is not None:
         estimate -= float(control.mean())
         variance += float(control.var(ddof=1)) / len(control)
     error = float(np.sqrt(variance))
-    reach = float(stats.norm.ppf(0.5 + confidence / 2.0)) * error
+    reach = critical_value(confidence) * error
     return {
         "estimate": estimate, "std_error": error, "ci_low": estimate - reach,
         "ci_high": estimate + reach, "confidence": confidence,

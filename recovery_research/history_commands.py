@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from recovery_research import places
 from recovery_research.command_ends import (
     EXIT_BAD_INPUT,
     EXIT_DIFFERENT,
     EXIT_NOT_WRITTEN,
     REPORTS_OPTION,
-    describe_changes,
     fail,
-    shorten,
+    flush_output,
+    open_reports,
+    say,
 )
+from recovery_research.command_json import JSON_OPTION, print_json
+from recovery_research.command_names import complete_report, complete_run
+from recovery_research.reporting.exit_codes import EXIT_DONE, USUAL, describe_codes
 
 if TYPE_CHECKING:
     from recovery_research.reporting.comparisons import RunDifference
@@ -29,24 +31,30 @@ if TYPE_CHECKING:
     from recovery_research.reporting.pruning import Doomed
     from recovery_research.reporting.records import RunRecord
 
-MOST_CELLS = 20
-
 
 @click.command()
-@click.option("--report", "reports_named", multiple=True, metavar="NAME")
+@click.option(
+    "--report",
+    "reports_named",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=complete_report,
+)
 @click.option("-p", "given", multiple=True, metavar="KEY=VALUE", help="A parameter.")
 @click.option("--verdict", "verdicts", multiple=True, help="Or `failed`, for any.")
-@click.option("--since", metavar="WHEN", help="2026-01-31, or 7d, 12h, 90m.")
-@click.option("--until", metavar="WHEN")
+@click.option(
+    "--since", metavar="WHEN", help="2026-01-31, 2026-01-31T06:30, or 7d, 12h, 90m."
+)
+@click.option("--until", metavar="WHEN", help="As --since; local time, or with a zone.")
 @click.option("--last", type=click.IntRange(1), metavar="N", help="Only the last N.")
-@click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
+@JSON_OPTION
 @REPORTS_OPTION
 @click.pass_obj
 def history(project: Path | None, reports: Path | None, **options) -> None:
-    """List runs, oldest first; damaged ones are named on standard error."""
+    """List runs, oldest first, in local time; damaged ones on standard error."""
     from recovery_research.reporting.history import read_history
 
-    folder = places.reports_folder(reports, project=project)
+    folder = open_reports(reports, project)
     past = read_history(folder)
     try:
         runs = _choose(past, options)
@@ -55,8 +63,10 @@ def history(project: Path | None, reports: Path | None, **options) -> None:
     if options["last"]:
         runs = runs[-options["last"] :]
     if options["as_json"]:
-        click.echo(_write_json(runs, past))
+        print_json({"runs": runs, "damaged": past.damaged})
         return
+    if not past.runs:
+        say(f"there are no runs in {folder} yet.")
     for line in _write_table(runs):
         click.echo(line)
     for damaged in past.damaged:
@@ -84,9 +94,11 @@ def _choose(past: RunHistory, options: dict) -> list[PastRun]:
 
 
 def _write_table(runs: Sequence[PastRun]) -> list[str]:
+    from recovery_research.reporting.wording import show_local
+
     width = max((len(run.report) for run in runs), default=0)
     return [
-        f"{run.started:%Y-%m-%d %H:%M}  {run.report:{width}}  {run.run_id}  "
+        f"{show_local(run.started)}  {run.report:{width}}  {run.run_id}  "
         f"{run.verdict:11}  {_write_seconds(run.seconds):>8}  {run.message}".rstrip()
         for run in runs
     ]
@@ -96,16 +108,8 @@ def _write_seconds(seconds: float | None) -> str:
     return "" if seconds is None else f"{seconds:,.1f} s"
 
 
-def _write_json(runs: Sequence[PastRun], past: RunHistory) -> str:
-    document = {
-        "runs": [asdict(run) for run in runs],
-        "damaged": [asdict(damaged) for damaged in past.damaged],
-    }
-    return json.dumps(document, indent=1, default=str)
-
-
 @click.command()
-@click.argument("run")
+@click.argument("run", shell_complete=complete_run)
 @click.option("--json", "as_json", is_flag=True, help="The record as it is.")
 @REPORTS_OPTION
 @click.pass_obj
@@ -118,7 +122,7 @@ def show(project: Path | None, run: str, as_json: bool, reports: Path | None) ->
     from recovery_research.reporting.run_finder import find_run
 
     try:
-        folder = find_run(places.reports_folder(reports, project=project), run)
+        folder = find_run(open_reports(reports, project), run)
         record = read_record(folder)
     except ValueError as error:
         fail(str(error), EXIT_BAD_INPUT)
@@ -130,6 +134,8 @@ def show(project: Path | None, run: str, as_json: bool, reports: Path | None) ->
 
 def _describe_record(record: RunRecord, folder: Path) -> list[str]:
     from recovery_research.reporting.history_filters import write_value
+    from recovery_research.reporting.input_changes import describe_inputs
+    from recovery_research.reporting.wording import show_local
 
     git = record.provenance.git
     dirty = ", files differ from it" if git and git.dirty else ""
@@ -141,11 +147,11 @@ def _describe_record(record: RunRecord, folder: Path) -> list[str]:
         "notebook": record.notebook_path or record.notebook,
         "verdict": record.verdict.value,
         "why": record.failure.message if record.failure else "",
-        "started": f"{record.started:%Y-%m-%d %H:%M:%S} UTC",
+        "started": show_local(record.started, seconds=True),
         "took": _write_seconds(record.seconds),
         "attempts": str(max(1, len(record.attempts))),
         "peak memory": "" if peak is None else f"{peak / 1e6:,.0f} MB",
-        "data as of": f"{as_of:%Y-%m-%d %H:%M} UTC" if as_of else "",
+        "data as of": show_local(as_of) if as_of else "",
         "commit": f"{git.commit}{dirty}" if git else "",
         "python": record.provenance.python,
         "plan": f"{record.plan.file}, {record.plan.entry}" if record.plan else "",
@@ -155,6 +161,7 @@ def _describe_record(record: RunRecord, folder: Path) -> list[str]:
     }
     lines = [f"{name:12} {said}" for name, said in facts.items() if said]
     lines += [f"warning      {warning}" for warning in record.warnings]
+    lines += describe_inputs(record.inputs)
     lines += ["", "parameters"]
     for p in record.parameters:
         lines.append(f"  {p.name} = {write_value(p.value)}  ({p.origin})")
@@ -162,17 +169,28 @@ def _describe_record(record: RunRecord, folder: Path) -> list[str]:
     return lines
 
 
-@click.command()
-@click.argument("before")
-@click.argument("after")
-@click.option("--rtol", type=float, default=0.0, help="Relative tolerance of numbers.")
+@click.command(
+    epilog=describe_codes(
+        USUAL | {EXIT_DONE: "all tables are the same", EXIT_DIFFERENT: "tables differ"}
+    )
+)
+@click.argument("before", shell_complete=complete_run)
+@click.argument("after", shell_complete=complete_run)
+@click.option(
+    "--rtol",
+    type=float,
+    default=1e-12,
+    show_default="1e-12, which is rounding",
+    help="Relative tolerance of numbers.",
+)
 @click.option("--atol", type=float, default=0.0, help="Absolute tolerance of numbers.")
 @click.option(
     "--page",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Write an HTML page with every changed cell.",
+    help="Write an HTML page, and everything that differs as CSV beside it.",
 )
+@JSON_OPTION
 @REPORTS_OPTION
 @click.pass_obj
 def diff(
@@ -182,54 +200,73 @@ def diff(
     rtol: float,
     atol: float,
     page: Path | None,
+    as_json: bool,
     reports: Path | None,
 ) -> None:
     """Compare two runs: parameters, code, data, versions, and every table's cells.
 
-    \b
-    Exit code: 0 if all tables are the same, 9 if not.
-    """  # noqa: D301 - click's mark for a paragraph that is not to be rewrapped
-    from recovery_research.reporting.comparison_pages import write_comparison
+    Rows are compared that are named alike, by policy, world, outcome or whatever names
+    them in the table; the largest changes are shown, all of them with --page or --json.
+    """
+    from recovery_research.reporting.comparison_texts import describe_difference
     from recovery_research.reporting.comparisons import compare_runs
     from recovery_research.reporting.run_finder import find_run
 
-    folder = places.reports_folder(reports, project=project)
+    folder = open_reports(reports, project)
     try:
         pair = find_run(folder, before), find_run(folder, after)
         found = compare_runs(*pair, rtol=rtol, atol=atol)
     except ValueError as error:
         fail(str(error), EXIT_BAD_INPUT)
     if page is not None:
-        try:
-            page.write_text(write_comparison(found), encoding="utf-8")
-        except OSError as error:
-            fail(f"cannot write {page}: {error.strerror}", EXIT_NOT_WRITTEN)
-    click.echo("\n".join(_describe_difference(found)))
-    sys.stdout.flush()
+        _write_page(found, page)
+    if as_json:
+        print_json(_tell_difference(found))
+    else:
+        click.echo("\n".join(describe_difference(found)))
+    flush_output()
     sys.exit(0 if found.same_tables else EXIT_DIFFERENT)
 
 
-def _describe_difference(found: RunDifference) -> list[str]:
-    lines = describe_changes(found.changes) or ["  made of the same"]
-    if not found.tables:
-        lines.append("  no tables")
-    for name, same in found.tables.items():
-        cells = [cell for cell in found.cells if cell.table == name]
-        word = "the same" if same else f"{len(cells)} cells differ"
-        lines.append(f"  table {name}: {word}")
-        for c in cells[:MOST_CELLS]:
-            where = "" if c.row is None else f"row {c.row}, {c.column}: "
-            lines.append(f"    {where}{shorten(c.before)} -> {shorten(c.after)}")
-        if len(cells) > MOST_CELLS:
-            lines.append(f"    and {len(cells) - MOST_CELLS} more")
-    return lines
+def _write_page(found: RunDifference, page: Path) -> None:
+    """Write the page, and beside it everything that it has no room for."""
+    from recovery_research.reporting.comparison_pages import write_comparison
+    from recovery_research.reporting.comparison_texts import write_cells
+
+    cells = page.with_suffix(".csv")
+    if cells == page:
+        fail(f"{page} is for a page: name it .html.", EXIT_BAD_INPUT)
+    try:
+        write_cells(found, cells)
+        page.write_text(write_comparison(found, cells.name), encoding="utf-8")
+    except OSError as error:
+        fail(f"cannot write {page}: {error.strerror}", EXIT_NOT_WRITTEN)
+
+
+def _tell_difference(found: RunDifference) -> dict[str, object]:
+    """Return a difference for programs."""
+    tables = []
+    for table in found.compared:
+        told = {field.name: getattr(table, field.name) for field in fields(table)}
+        cells = [asdict(cell) | {"change": cell.change} for cell in table.cells]
+        tables.append(told | {"same": table.same, "cells": cells})
+    return {
+        "before": found.before.run_id,
+        "after": found.after.run_id,
+        "same": found.same_tables,
+        "changes": found.changes,
+        "tables": tables,
+    }
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="[REPORT]...")
+@click.argument(
+    "names", nargs=-1, metavar="[REPORT]...", shell_complete=complete_report
+)
 @click.option("--keep", type=click.IntRange(0), metavar="N", help="Runs that stay.")
 @click.option("--older-than", metavar="AGE", help="Only older runs go; 30d, 12w.")
 @click.option("--yes", is_flag=True, help="Delete; otherwise only shown.")
+@JSON_OPTION
 @REPORTS_OPTION
 @click.pass_obj
 def prune(
@@ -238,28 +275,32 @@ def prune(
     keep: int | None,
     older_than: str | None,
     yes: bool,
+    as_json: bool,
     reports: Path | None,
 ) -> None:
     """Delete old runs, of all reports or of some; the last good one always stays."""
     from recovery_research.reporting.history_filters import read_moment
     from recovery_research.reporting.pruning import choose_doomed, delete_runs
 
-    folder = places.reports_folder(reports, project=project)
+    folder = open_reports(reports, project)
     now = datetime.now(UTC)
     try:
         age = None if older_than is None else now - read_moment(older_than, now=now)
         doomed = choose_doomed(folder, keep=keep, older_than=age, names=names, now=now)
     except ValueError as error:
         fail(str(error), EXIT_BAD_INPUT)
-    for one in doomed:
-        click.echo(f"{one.run.report}  {one.run.run_id}  {one.run.verdict}")
-    if not yes:
-        click.echo(f"{_count(doomed)} would go; --yes deletes them.")
-        return
     try:
-        click.echo(f"{_count(delete_runs(folder, doomed))} deleted.")
+        gone = delete_runs(folder, doomed) if yes else doomed
     except OSError as error:
         fail(f"cannot delete: {error}", EXIT_NOT_WRITTEN)
+    if as_json:
+        told = [asdict(one.run) | {"n_bytes": one.n_bytes} for one in gone]
+        print_json({"runs": told, "deleted": yes})
+        return
+    for one in gone:
+        click.echo(f"{one.run.report}  {one.run.run_id}  {one.run.verdict}")
+    end = "deleted." if yes else "would go; --yes deletes them."
+    click.echo(f"{_count(gone)} {end}")
 
 
 def _count(doomed: Sequence[Doomed]) -> str:

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import click
 
-from recovery_research import places
 from recovery_research.command_ends import (
     EXIT_BAD_INPUT,
     EXIT_NOT_WRITTEN,
     REPORTS_OPTION,
     fail,
+    open_reports,
 )
+from recovery_research.command_json import JSON_OPTION, print_json
+from recovery_research.whole_files import make_folder, making_named
 
 KINDS = ("cron", "systemd", "github-actions", "gitlab-ci", "airflow", "dagster")
 
@@ -24,9 +26,7 @@ def index(project: Path | None, reports: Path | None) -> None:
     """Write reports/index.html: how every report stands, failures first."""
     from recovery_research.reporting.index import write_index
 
-    folder = places.reports_folder(reports, project=project)
-    if not folder.is_dir():
-        fail(f"there is no folder of reports {folder}.", EXIT_BAD_INPUT)
+    folder = open_reports(reports, project)
     try:
         click.echo(str(write_index(folder)))
     except OSError as error:
@@ -51,6 +51,7 @@ def index(project: Path | None, reports: Path | None) -> None:
     help="Folder for the file; by default the working directory.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace a file that is there.")
+@JSON_OPTION
 @REPORTS_OPTION
 @click.pass_obj
 def schedule(project: Path | None, plan_file: Path, kind: str, **options) -> None:
@@ -81,12 +82,17 @@ def schedule(project: Path | None, plan_file: Path, kind: str, **options) -> Non
     if there and not options["overwrite"]:
         fail(f"{folder / there[0]} is there; --overwrite replaces it.", EXIT_BAD_INPUT)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         for name, text in made.items():
-            (folder / name).write_text(text, encoding="utf-8")
-            click.echo(str(folder / name))
+            with making_named(folder / name) as place:
+                place.write_text(text, encoding="utf-8")
     except OSError as error:
         fail(f"the schedule could not be written: {error}", EXIT_NOT_WRITTEN)
+    if options["as_json"]:
+        print_json({"files": [folder / name for name in made]})
+        return
+    for name in made:
+        click.echo(str(folder / name))
 
 
 @click.command()
@@ -102,6 +108,7 @@ def schedule(project: Path | None, plan_file: Path, kind: str, **options) -> Non
     "--delete", is_flag=True, help="List the runs there that are no longer here."
 )
 @click.option("--yes", is_flag=True, help="With --delete: delete them there.")
+@JSON_OPTION
 @REPORTS_OPTION
 @click.pass_obj
 def publish(project: Path | None, destination: str, **options) -> None:
@@ -118,9 +125,7 @@ def publish(project: Path | None, destination: str, **options) -> None:
 
     if options["yes"] and not options["delete"]:
         fail("--yes goes with --delete.", EXIT_BAD_INPUT)
-    folder = places.reports_folder(options["reports"], project=project)
-    if not folder.is_dir():
-        fail(f"there is no folder of reports {folder}.", EXIT_BAD_INPUT)
+    folder = open_reports(options["reports"], project)
     try:
         done = publish_reports(
             folder,
@@ -133,6 +138,9 @@ def publish(project: Path | None, destination: str, **options) -> None:
         fail(str(error), EXIT_NOT_WRITTEN)
     except ValueError as error:
         fail(str(error), EXIT_BAD_INPUT)
+    if options["as_json"]:
+        print_json(done)
+        return
     if options["delete"]:
         for place in done.gone:
             click.echo(place)

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 
+from recovery_research.analyses.curves import critical_value
+
 from .experiments import Experiment
 from .forks import contrast_forks, tabulate_forks
 from .policies import RecoveryPolicy, load_policies
@@ -270,11 +272,9 @@ def summarise(
     statement: str, values: pd.Series, test: Callable[[float, float], bool]
 ) -> Statement:
     """Return one line from a mean, with its Student interval."""
-    from scipy import stats
-
     n = len(values)
     mean, error = float(values.mean()), float(values.std(ddof=1) / np.sqrt(n))
-    reach = float(stats.t.ppf(0.5 + CONFIDENCE / 2, n - 1)) * error
+    reach = critical_value(CONFIDENCE, n - 1) * error
     return Statement(
         statement, test(mean - reach, mean + reach), mean, mean - reach, mean + reach,
         CONFIDENCE, n, "satisfaction_after",

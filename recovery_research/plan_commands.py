@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from recovery_research import places
 from recovery_research.command_ends import (
     EXIT_BAD_INPUT,
     EXIT_DIFFERENT,
     EXIT_NOT_WRITTEN,
     REPORTS_OPTION,
+    VOICE,
     deliver,
-    describe_changes,
     fail,
+    flush_output,
+    open_reports,
     read_assignments,
+    show_progress,
+    tell_run,
+)
+from recovery_research.command_json import JSON_OPTION, print_json
+from recovery_research.command_names import complete_report, complete_run
+from recovery_research.reporting.exit_codes import (
+    EXIT_DONE,
+    EXIT_INTERRUPTED,
+    MEANINGS,
+    describe_codes,
 )
 
 if TYPE_CHECKING:
@@ -27,10 +39,17 @@ if TYPE_CHECKING:
     from recovery_research.reporting.repeats import Reproduction
     from recovery_research.reporting.tellers import Teller
 
+REPORT_CODES = describe_codes(MEANINGS)
 PLAN_CODES = """\b
-Exit code: the highest of its reports' codes (see `recovery-research --help`); 0 if
-all are good, 2 if the plan is wrong and nothing was started, 130 or 143 if stopped.
-"""
+`recovery-research formats plan` describes every key of PLAN.
+
+""" + describe_codes(
+    MEANINGS
+    | {
+        EXIT_DONE: "all reports are good; otherwise the highest code of any",
+        EXIT_BAD_INPUT: "the plan is wrong; nothing was started",
+    }
+)
 
 
 @click.command("run-all", epilog=PLAN_CODES)
@@ -49,6 +68,7 @@ all are good, 2 if the plan is wrong and nothing was started, 130 or 143 if stop
     metavar="FILE",
     help="Append dated lines to a file as well.",
 )
+@JSON_OPTION
 @click.pass_obj
 def run_all(project: Path | None, plan_file: Path, **options) -> None:
     """Run the reports of PLAN side by side; one failure does not stop the others."""
@@ -62,7 +82,7 @@ def run_all(project: Path | None, plan_file: Path, **options) -> None:
     except ValueError as error:
         fail(str(error), EXIT_BAD_INPUT)
     if options["dry_run"]:
-        click.echo(_preview(plan, options["only"], force=options["force"]))
+        _preview(plan, options)
         return
     _run_plan(plan, options, teller)
 
@@ -82,8 +102,13 @@ def _run_plan(plan: Plan, options: dict, teller: Teller) -> None:
             )
     except OSError as error:
         fail(f"the plan could not be run: {error}", EXIT_NOT_WRITTEN)
-    click.echo(end.summarise())
-    sys.stdout.flush()
+    if options["as_json"]:
+        told = [asdict(each) | {"exit_code": each.exit_code} for each in end.reports]
+        ends = {"seconds": end.seconds, "exit_code": end.exit_code}
+        print_json({"reports": told} | ends)
+    else:
+        click.echo(end.summarise())
+    flush_output()
     sys.exit(end.exit_code)
 
 
@@ -91,9 +116,11 @@ def _choose_listener(stack: ExitStack, options: dict, teller: Teller) -> Several
     from recovery_research.reporting.plan_progress import Board, LineWriter, Several
 
     aloud = options["follow"]
-    quiet = sys.stderr.isatty() and not aloud
-    listeners = [Board() if quiet else LineWriter(sys.stderr, aloud=aloud)]
-    listeners.append(teller)
+    listeners = [teller]
+    if sys.stderr.isatty() and not aloud and not VOICE.quiet:
+        listeners.insert(0, Board())
+    elif aloud or not VOICE.quiet:
+        listeners.insert(0, LineWriter(sys.stderr, aloud=aloud))
     if options["log_file"] is not None:
         log = stack.enter_context(options["log_file"].open("a", encoding="utf-8"))
         listeners.append(LineWriter(log))
@@ -101,35 +128,31 @@ def _choose_listener(stack: ExitStack, options: dict, teller: Teller) -> Several
     return Several(*listeners)
 
 
-def _preview(plan: Plan, only: tuple[str, ...], *, force: bool) -> str:
+def _preview(plan: Plan, options: dict) -> None:
     """Say of each report what it would be told, and whether it would run."""
-    from recovery_research.reporting.delivery import find_stored
     from recovery_research.reporting.history_filters import write_value
-    from recovery_research.reporting.ingredients import trace_order
-    from recovery_research.reporting.shelf import Shelf
+    from recovery_research.reporting.previews import DEFAULT, preview_order
 
-    lines = []
-    for planned in plan.choose(only):
-        order = planned.order
-        stored = None
-        if not (force or planned.always_run):
-            shelf = Shelf(plan.reports, planned.name)
-            stored = find_stored(order, shelf, trace_order(order))
-        what = "would run" if stored is None else f"unchanged since {stored.run_id}"
-        told = [
-            f"{name}={write_value(choice.value)}"
-            for name, choice in order.choices.items()
-            if choice.origin != "default"
-        ]
-        head = f"{planned.name}: {order.notebook.name}, profile {order.profile}"
-        lines.append(f"{head}; {what}")
-        lines += [f"    {text}" for text in told]
-    lines.append(f"{len(lines) and len(plan.choose(only))} reports in {plan.reports}")
-    return "\n".join(lines)
+    previews = [
+        preview_order(
+            planned.order, plan.reports, force=options["force"] or planned.always_run
+        )
+        for planned in plan.choose(options["only"])
+    ]
+    if options["as_json"]:
+        print_json({"reports": previews, "folder": plan.reports})
+        return
+    for made in previews:
+        head = f"{made.report}: {made.notebook.stem}, profile {made.profile}"
+        click.echo(f"{head}; {made.verdict}")
+        for told in made.parameters:
+            if told.origin != DEFAULT:
+                click.echo(f"    {told.name}={write_value(told.value)}")
+    click.echo(f"{len(previews)} reports in {plan.reports}")
 
 
-@click.command()
-@click.argument("name")
+@click.command(epilog=REPORT_CODES)
+@click.argument("name", shell_complete=complete_report)
 @REPORTS_OPTION
 @click.pass_obj
 def follow(project: Path | None, name: str, reports: Path | None) -> None:
@@ -142,7 +165,7 @@ def follow(project: Path | None, name: str, reports: Path | None) -> None:
     from recovery_research.reporting.records import read_record
     from recovery_research.reporting.runs import hand_back
 
-    folder = places.reports_folder(reports, project=project)
+    folder = open_reports(reports, project)
     try:
         stage = find_running(folder, name)
     except ValueError as error:
@@ -153,14 +176,15 @@ def follow(project: Path | None, name: str, reports: Path | None) -> None:
         click.echo(line)
     ended = find_ended(folder, name, stage.name)
     if ended is None:
-        fail(f"{name}: the process that ran it died.", 130)
+        fail(f"{name}: the process that ran it died.", EXIT_INTERRUPTED)
     sys.exit(hand_back(read_record(ended), ended).exit_code)
 
 
-@click.command()
-@click.argument("run")
+@click.command(epilog=REPORT_CODES)
+@click.argument("run", shell_complete=complete_run)
 @click.option("-p", "given", multiple=True, metavar="KEY=VALUE", help="Changed.")
 @click.option("--force", is_flag=True, help="Run also if nothing has changed.")
+@JSON_OPTION
 @REPORTS_OPTION
 @click.pass_obj
 def rerun(
@@ -168,6 +192,7 @@ def rerun(
     run: str,
     given: tuple[str, ...],
     force: bool,
+    as_json: bool,
     reports: Path | None,
 ) -> None:
     """Run RUN again with the same parameters, or with some changed by -p.
@@ -177,55 +202,64 @@ def rerun(
     from recovery_research.reporting.repeats import reorder
     from recovery_research.reporting.run_finder import find_run
 
-    folder = places.reports_folder(reports, project=project)
+    folder = open_reports(reports, project)
     try:
         found = find_run(folder, run)
         order = reorder(found, read_assignments(given), project=project)
     except ValueError as error:
         fail(str(error), EXIT_BAD_INPUT)
-    deliver(order, folder, force=force)
+    deliver(order, folder, force=force, as_json=as_json)
 
 
-@click.command()
-@click.argument("run")
+@click.command(epilog=REPORT_CODES)
+@click.argument("run", shell_complete=complete_run)
 @click.option(
     "--keep",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
     help="Keep the new run in this reports folder; otherwise it is thrown away.",
 )
+@JSON_OPTION
 @REPORTS_OPTION
 @click.pass_obj
 def reproduce(
-    project: Path | None, run: str, keep: Path | None, reports: Path | None
+    project: Path | None,
+    run: str,
+    keep: Path | None,
+    as_json: bool,
+    reports: Path | None,
 ) -> None:
-    """Run RUN again and say whether every table is identical.
-
-    \b
-    Exit code: 0 if all are, 9 if not, that of the new run if it fails.
-    """  # noqa: D301 - click's mark for a paragraph that is not to be rewrapped
-    from recovery_research.reporting.progress import follow as follow_progress
+    """Run RUN again and say whether every table is identical."""
     from recovery_research.reporting.repeats import reproduce_run
     from recovery_research.reporting.run_finder import find_run
 
-    folder = places.reports_folder(reports, project=project)
+    folder = open_reports(reports, project)
     try:
         found = find_run(folder, run)
-        with follow_progress(found.name) as progress:
+        with show_progress(found.name) as progress:
             kept = keep and keep.expanduser().resolve()
             made = reproduce_run(found, project=project, keep=kept, progress=progress)
     except ValueError as error:
         fail(str(error), EXIT_BAD_INPUT)
     except OSError as error:
         fail(f"the report could not be written: {error}", EXIT_NOT_WRITTEN)
-    click.echo(_describe_reproduction(made))
-    sys.stdout.flush()
+    if as_json:
+        changed = {"original": made.original.run_id, "changes": made.differing}
+        told = tell_run(made.run) | changed
+        # Thrown away, unless it was to be kept.
+        told |= {} if keep else {"folder": None, "page": None}
+        print_json(told | {"identical": made.identical, "tables": made.tables})
+    else:
+        click.echo(_describe_reproduction(made))
+    flush_output()
     if not made.run.succeeded:
         sys.exit(made.run.exit_code)
     sys.exit(0 if made.identical else EXIT_DIFFERENT)
 
 
 def _describe_reproduction(made: Reproduction) -> str:
+    from recovery_research.reporting.comparison_texts import describe_changes
+
     name = f"{made.original.report} {made.original.run_id}"
     if not made.run.succeeded:
         head = (

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal, NamedTuple
 import pandas as pd
 from pydantic import Field
 
+from recovery_research.results import Result
+
 from .ledgers import LedgerError, LedgerRow, read_ledger
 from .near_names import did_you_mean
 from .places import data_path
@@ -45,7 +47,7 @@ LEVERS = {
 
 
 @dataclass(frozen=True, slots=True)
-class RecoveryPolicy:
+class RecoveryPolicy(Result):
     """One way of making good a service failure.
 
     Attributes
@@ -174,10 +176,6 @@ class RecoveryPolicy:
                     f"{did_you_mean(lever, known)}"
                 )
         return replace(self, name=name, **levers)
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return the policy as one row, one column per field."""
-        return pd.DataFrame([asdict(self)])
 
 
 def check_lever(policy: str, lever: str, value: object, bounds: Lever) -> None:

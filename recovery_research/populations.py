@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from recovery_research.results import Result
+
 from .coefficients import Ledger, load_ledger
 from .near_names import did_you_mean
 from .places import data_path
@@ -22,7 +24,7 @@ LARGEST_DROPOUT = 1.0 - 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class Population:
+class Population(Result):
     """A customer base after the BG/NBD model (Fader, Hardie & Lee 2005).
 
     Attributes

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .claims import Moment, Target
+from .terminal_texts import bare_stream
 from .worlds import World
 
 # A fit in which hardly anyone complains or hardly anyone is recovered would meet the
@@ -144,13 +145,13 @@ def find_best(search: Search, *, n_starts: int, n_refined: int, seed: int) -> Tr
 
     points = qmc.LatinHypercube(len(search.names), rng=seed).random(n_starts)
     starts = [search.start(), *points]
-    quiet = not sys.stderr.isatty()
+    shown = {"file": bare_stream(sys.stderr), "disable": not sys.stderr.isatty()}
     tried = [search.attempt(point) for point in
-             tqdm(starts, desc="starts", disable=quiet, leave=False)]  # fmt: skip
+             tqdm(starts, desc="starts", leave=False, **shown)]  # fmt: skip
     tried.sort(key=lambda trial: trial.loss)
     chosen = [search.attempt(starts[0]), *tried[:n_refined]]
     refined = [search.refine(trial.position) for trial in
-               tqdm(chosen, desc="refining", disable=quiet, leave=False)]  # fmt: skip
+               tqdm(chosen, desc="refining", leave=False, **shown)]  # fmt: skip
     return min([*tried, *refined], key=lambda trial: trial.loss)
 
 
@@ -177,8 +178,8 @@ def explore(search: Search, best: Trial, *, n_steps: int, seed: int) -> list[Tri
     generator = np.random.default_rng(seed)
     here, reach = best, 0.5
     stretch = find_loose_directions(search, best)
-    for _ in tqdm(range(n_steps), desc="exploring", leave=False,
-                  disable=not sys.stderr.isatty()):  # fmt: skip
+    shown = {"file": bare_stream(sys.stderr), "disable": not sys.stderr.isatty()}
+    for _ in tqdm(range(n_steps), desc="exploring", leave=False, **shown):
         step = stretch @ generator.standard_normal(len(search.names))
         position = np.clip(here.position + reach * step, 0.0, 1.0)
         trial = search.attempt(position)

@@ -17,6 +17,7 @@ from ._sums import add_by_group
 from .experiments import Experiment, check_whole
 from .justice import Reply, form_reply
 from .populations import TRAIT_BLOCK, draw_traits
+from .terminal_texts import bare_stream
 from .worlds import World
 
 Result = TypeVar("Result")
@@ -173,9 +174,9 @@ def allot_columns(experiment: Experiment) -> dict[str, NDArray]:
 
 def require_memory(size: int, what: str, remedy: str) -> None:
     """Refuse work that needs more memory than there is, before it starts."""
-    import psutil
+    from .free_memory import available_memory
 
-    there = psutil.virtual_memory().available
+    there = available_memory()
     if size > 0.9 * there:
         raise MemoryError(
             f"{what} need {size / 1e9:,.1f} GB; {there / 1e9:,.1f} GB are free. "
@@ -206,7 +207,7 @@ def work_through(
     waiting = deque(range(0, n_chunks, per_task))
     running: deque = deque()
     bar = tqdm(total=experiment.n_customers, unit=" customers", unit_scale=True,
-               desc=label, leave=False, delay=1.0,
+               desc=label, leave=False, delay=1.0, file=bare_stream(sys.stderr),
                disable=not sys.stderr.isatty())  # fmt: skip
     pool = ThreadPoolExecutor(max_workers=threads)
     try:

@@ -7,8 +7,6 @@ import hashlib
 import inspect
 import json
 import math
-import os
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +18,7 @@ from .studies import Study
 from .study_estimators import Estimator, apply_estimator, name_estimator
 from .study_samples import draw_samples
 from .study_truths import Sums, sum_effects
+from .whole_files import make_folder, write_whole
 
 MOST_IN_BATCH = 50
 CUSTOMERS_IN_BATCH = 200_000
@@ -115,31 +114,34 @@ class Shelf:
 
     def __init__(self, folder: str | Path, job: Job) -> None:
         self.folder = Path(folder) / hash_job(job)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
 
     def path_of(self, task: Task) -> Path:
         """Return where a batch is kept; one of another size is another batch."""
-        return self.folder / f"{task.kind}-{task.number:06d}-{task.size}.json"
+        return self.folder / f"{task.kind}-{task.number:06d}-{task.size}.batch"
 
     def read(self, task: Task) -> list[list[Any]] | None:
-        """Return a batch kept before, or None."""
-        path = self.path_of(task)
-        if not path.is_file():
-            return None
+        """Return a batch kept before; None if there is none, or it is damaged.
+
+        Digits that have changed would still be digits, so a batch has its hash before
+        it; one that does not fit is computed again, and written over.
+        """
         try:
-            return json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise ValueError(
-                f"{path} is no batch of a diagnosis ({error}). Delete it, and it is "
-                "computed again."
-            ) from None
+            content = self.path_of(task).read_bytes()
+        except OSError:
+            return None
+        sha256, _, rows = content.partition(b"\n")
+        return json.loads(rows) if sha256 == sign_rows(rows) else None
 
     def keep(self, task: Task, rows: list[list[Any]]) -> None:
         """Write a batch, whole or not at all."""
-        handle, name = tempfile.mkstemp(dir=self.folder, suffix=".part")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(rows, file)
-        Path(name).replace(self.path_of(task))
+        content = json.dumps(rows).encode()
+        write_whole(self.path_of(task), sign_rows(content) + b"\n" + content)
+
+
+def sign_rows(content: bytes) -> bytes:
+    """Return the line that stands before a batch's rows."""
+    return hashlib.sha256(content).hexdigest().encode()
 
 
 def hash_job(job: Job) -> str:

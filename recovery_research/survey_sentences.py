@@ -6,6 +6,7 @@ import pandas as pd
 
 from .analyses.verdicts import CANNOT_TELL, NO_PARADOX, PARADOX, Bounds
 from .analyses.wordings import ASKS_PARADOX, WORSE_OFF, word_verdict
+from .said_names import escape, say, say_name
 from .surveys import find_part
 
 DIRECTION_ALONE = Bounds(0.0, 0.0, "the direction alone")
@@ -23,9 +24,9 @@ def say_notes(table: pd.DataFrame) -> str:
                 getattr(row, "treated", ""),
             ]
             where = ", ".join(
-                say(name) for name in names if isinstance(name, str) and name
+                say_name(name) for name in names if isinstance(name, str) and name
             )
-            lines.append(f"- {where}: {note.rstrip('.')}.")
+            lines.append(f"- {where}: {escape(note.rstrip('.'))}.")
     return "\n".join(dict.fromkeys(lines))
 
 
@@ -56,11 +57,6 @@ def say_part(row: object) -> str:
     if pd.isna(row.ci_low):
         return f"{row.estimate:+.2f} (no interval)"
     return f"{row.estimate:+.2f} ({row.ci_low:+.2f} to {row.ci_high:+.2f})"
-
-
-def say(name: str) -> str:
-    """Return an identifier as it is said."""
-    return str(name).replace("_", " ")
 
 
 def say_effects(parts: pd.DataFrame) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from .analyses.contrasts import paradox_by_outcome
 from .analyses.designs import group_by_exposure
+from .analyses.paradox import paradox_by_outcome
 from .analyses.ratios import paradox_ratio
 from .analyses.verdicts import Bounds
 from .analyses.wordings import ASKS_PARADOX, word_verdict

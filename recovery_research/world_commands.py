@@ -5,9 +5,11 @@ from pathlib import Path
 
 import click
 
-from .command_ends import EXIT_BAD_INPUT, EXIT_NOT_WRITTEN, fail
-
-EXIT_MISSED = 3
+from .command_ends import EXIT_BAD_INPUT, EXIT_NOT_WRITTEN, fail, say
+from .command_json import JSON_OPTION, print_json
+from .command_names import complete_world
+from .reporting.exit_codes import EXIT_MISSED, USUAL, describe_codes
+from .whole_files import make_folder
 
 
 @click.command()
@@ -17,7 +19,8 @@ EXIT_MISSED = 3
     metavar="DIR",
     help="Folder to write to; by default the package's own data folder.",
 )
-def calibrate(into: Path | None) -> None:
+@JSON_OPTION
+def calibrate(into: Path | None, as_json: bool) -> None:
     """Fit the world of the claims to the published figures and write it down."""
     from .calibration import calibrate as fit_world
     from .calibration import write_calibration
@@ -25,22 +28,28 @@ def calibrate(into: Path | None) -> None:
 
     folder = source_root() / "data" if into is None else into
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         calibration = fit_world()
         written = write_calibration(calibration, folder)
     except OSError as error:
         fail(f"cannot write {folder}: {error.strerror}", EXIT_NOT_WRITTEN)
+    if as_json:
+        print_json({"fit": calibration.fit, "files": written})
+        return
     click.echo(calibration.fit.drop(columns="meaning").to_string(index=False))
     click.echo("\n".join(str(path) for path in written))
 
 
-@click.command()
-@click.argument("world")
-def verify(world: str) -> None:
+@click.command(
+    epilog=describe_codes(USUAL | {EXIT_MISSED: "a figure is missed, or a line fails"})
+)
+@click.argument("world", shell_complete=complete_world)
+@JSON_OPTION
+def verify(world: str, as_json: bool) -> None:
     """Put a WORLD's stored coefficients to the test.
 
-    Exits 3 if a line fails beyond its Monte Carlo error, else 0; lines that cannot be
-    told from a miss at this size are named.
+    A line fails if it does so beyond its Monte Carlo error; lines that cannot be told
+    from a miss at this size are named.
     """
     from .claims import CANNOT_TELL, MISSED
     from .verification import check_targets
@@ -51,10 +60,13 @@ def verify(world: str) -> None:
     except ValueError as error:
         fail(str(error), EXIT_BAD_INPUT)
     table = check_targets(asked)
-    click.echo(table.to_string(index=False))
+    if as_json:
+        print_json({"world": world, "lines": table})
+    else:
+        click.echo(table.to_string(index=False))
     if "verdict" not in table:
         sys.exit(0 if table["holds"].all() else EXIT_MISSED)
     open_still = table.loc[table["verdict"] == CANNOT_TELL, "moment"].tolist()
     if open_still:
-        click.echo(f"cannot tell from a miss: {', '.join(open_still)}", err=True)
+        say(f"cannot tell from a miss: {', '.join(open_still)}")
     sys.exit(EXIT_MISSED if (table["verdict"] == MISSED).any() else 0)

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from recovery_research.results import Result
+
 from .coefficients import Ledger, load_ledger
 from .near_names import did_you_mean
 from .places import data_path
@@ -14,7 +16,7 @@ MECHANISMS = ("learning", "disconfirmation", "reciprocity")
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class World(Result):
     """All coefficients that say how customers take failure and recovery.
 
     Attributes

@@ -8,6 +8,7 @@ from recovery_research import command_line
 def call(*arguments):
     """Call a command; what it did not mean to raise is raised."""
     result = CliRunner().invoke(command_line.main, [str(a) for a in arguments])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
+    fault = getattr(result.exception, "__cause__", None) or result.exception
+    if fault is not None and not isinstance(fault, SystemExit):
+        raise fault
     return result

@@ -1,5 +1,7 @@
 """Guards that hold for every test, and a few small things many tests need."""
 
+import itertools
+import shutil
 import sys
 
 import hypothesis
@@ -100,3 +102,16 @@ def typed(customer_file):
     for name in ("problem", "complained", "resolved", "active"):
         frame[name] = frame[name].map({"yes": True, "no": False}).astype("boolean")
     return frame
+
+
+@pytest.fixture
+def fresh(tmp_path):
+    """A function that returns a new copy of a folder, and the folder to fill first."""
+    first, numbers = tmp_path / "first", itertools.count()
+    first.mkdir()
+
+    def copy(source=first):
+        into = tmp_path / f"copy-{next(numbers)}"
+        return shutil.copytree(source, into, symlinks=True)
+
+    return first, copy

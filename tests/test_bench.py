@@ -85,8 +85,8 @@ def test_a_section_runs_small(section, tmp_path, capsys):
     assert (tmp_path / f"{section}-small.csv").stat().st_size > 0
 
 
-SLOW = ["loop", "memory", "start-up", "reports", "runner", "history", "customers",
-        "analyses"]  # fmt: skip
+SLOW = ["loop", "memory", "start-up", "reports", "runner", "watch", "history",
+        "customers", "analyses"]  # fmt: skip
 
 
 @pytest.mark.slow

@@ -87,7 +87,7 @@ def test_amounts_without_a_ratio_are_told_and_not_asked_for(tmp_path):
     log = few_orders(tmp_path, amount=0.0)
     assert "followup_spend" in beside.list_outcomes(log)
     assert beside.list_outcomes(log, kind="amount") == []
-    assert "No ratio of means can be had of followup_spend." in beside.tell_file(log)
+    assert "No ratio of means can be had of followup\\_spend." in beside.tell_file(log)
     assert beside.list_outcomes(few_orders(tmp_path), kind="amount") != []
 
 

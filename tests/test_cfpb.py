@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from recovery_research.analyses.contrasts import paradox
+from recovery_research.analyses.paradox import paradox
 from recovery_research.analyses.shares import tabulate_shares
 from recovery_research.customers.group_answers import adjust_groups
 from recovery_research.customers.questions import contrast_groups, list_questions

@@ -80,8 +80,8 @@ def test_a_notebook_answers_to_its_names(project, name):
     ("arguments", "said"),
     [
         (["compare-policy"], "Did you mean '02-compare-policies'?"),
-        (["../notebooks/02"], "there is no notebook"),
-        (["nowhere/x.ipynb"], "not a notebook file"),
+        (["../notebooks/02"], "there is no file"),
+        (["nowhere/x.ipynb"], "there is no file"),
         (["02", "-p", "n=10"], "command line: n: 10 is not allowed; allowed is 1 to 9"),
         (["02", "-p", "m=1"], "no parameter 'm'"),
         (["02", "-p", "n"], "write it as name=value"),
@@ -94,7 +94,7 @@ def test_a_notebook_answers_to_its_names(project, name):
         (["02", "--timeout", "-1"], "positive number of seconds"),
         (["02", "--timeout", "nan"], "positive number of seconds"),
         (["02", "--cell-timeout", "soon"], "not a valid float"),
-        ([], "Missing argument"),
+        ([], "missing argument"),
     ],
 )
 def test_bad_input_is_one_line_and_starts_nothing(project, arguments, said):
@@ -156,7 +156,7 @@ def test_init_lays_out_a_project_that_runs(project, tmp_path, monkeypatch):
     }
     lines = done.stderr.splitlines()
     assert all(line[:4].isdigit() for line in lines), "dated lines where no terminal is"
-    assert any("cell 3 of 4" in line for line in lines)
+    assert any("cell 3 of 3" in line for line in lines)
 
 
 def test_quick_commands_import_nothing_heavy(project):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from customer_files import HEADER, MAPPING, ROWS, but, write_rows
 
-from recovery_research.analyses.contrasts import paradox
+from recovery_research.analyses.paradox import paradox
 from recovery_research.customers.findings import CustomerFileError
 from recovery_research.customers.reading import check_customers, read_customers
 

@@ -45,7 +45,8 @@ def test_excel(tmp_path, typed, expected):
         pd.DataFrame({"x": [1]}).to_excel(book, sheet_name="notes", index=False)
         typed.to_excel(book, sheet_name="people", index=False)
     with pytest.raises(
-        CustomerFileError, match=r"sheets \['notes', 'people'\]; name one"
+        CustomerFileError,
+        match=r"sheets \['notes', 'people'\]; name one .*map: --sheet",
     ):
         read_customers(path, mapping=MAPPING)
     same(read_customers(path, mapping=but(source={"sheet": "people"})), expected)

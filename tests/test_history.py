@@ -37,7 +37,7 @@ def test_a_record_of_version_1_is_read(tmp_path):
     document = json.loads((folder / "run.json").read_text())
     fresh = (
         "attempts key ingredients data_as_of data_as_of_origin peak_memory plan host "
-        "rerun_of memory_limit total_seconds notebook_path sources"
+        "rerun_of memory_limit total_seconds notebook_path sources inputs"
     )
     for name in fresh.split():
         del document[name]
@@ -46,16 +46,16 @@ def test_a_record_of_version_1_is_read(tmp_path):
     document["schema_version"] = 1
     (folder / "run.json").write_text(json.dumps(document))
     record = read_record(folder)
-    assert (record.schema_version, record.key, record.attempts) == (2, None, [])
+    assert (record.schema_version, record.key, record.attempts) == (3, None, [])
     assert len(read_history(tmp_path).runs) == 1
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"schema_version": 3}, "later version of this program .*reads up to 2"),
-        ({"schema_version": "2"}, "schema_version is 1 to 2; got '2'"),
-        ({"schema_version": True}, "schema_version is 1 to 2; got True"),
+        ({"schema_version": 4}, "later version of this program .*reads up to 3"),
+        ({"schema_version": "2"}, "schema_version is 1 to 3; got '2'"),
+        ({"schema_version": True}, "schema_version is 1 to 3; got True"),
         ({"verdict": "fine"}, "run.json: verdict: "),
         ({"more": 1}, "run.json: more: Extra"),
         ({"seconds": "2.5"}, "run.json: seconds: "),
@@ -69,6 +69,10 @@ def test_other_records_are_refused(tmp_path, change, said):
         read_record(folder)
 
 
+@pytest.mark.fault(
+    event="A record cannot be written over",
+    survives="the record of before",
+)
 def test_a_record_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     folder = lay_run(tmp_path)
     before = (folder / "run.json").read_bytes()
@@ -103,6 +107,10 @@ def test_history_is_read_from_the_records(reports):
     assert read_history(reports / "nowhere").runs == ()
 
 
+@pytest.mark.fault(
+    event="Runs are changed, copied and deleted behind the history's back",
+    survives="the truth: its cache is not believed",
+)
 def test_the_cache_is_used_and_never_believed(reports, monkeypatch):
     before = read_history(reports)
     assert (reports / CACHE_FILE).is_file()
@@ -147,6 +155,10 @@ def test_the_cache_may_be_lost_or_damaged(reports, harm):
     assert len(read_history(reports).runs) == 5
 
 
+@pytest.mark.fault(
+    event="Records are cut, empty or gone",
+    survives="every other run; the damaged are named",
+)
 def test_damaged_runs_are_named_and_the_others_listed(reports):
     runs = read_history(reports).runs
     (runs[0].folder / "run.json").write_text('{"schema_version": 2,')
@@ -213,7 +225,7 @@ def test_the_history_command(reports):
     lines = call("history", "--reports", reports).stdout.splitlines()
     assert len(lines) == 4
     assert lines[1].startswith(
-        "2026-01-05 07:30  loyalty  20260105-073000-000001  cell"
+        "2026-01-05 07:30 UTC  loyalty  20260105-073000-000001  cell"
     )
     assert lines[1].endswith("2.5 s  ValueError: no, in cell 4")
     said = call("history", "--reports", reports, "--report", "churn", "--json").stdout
@@ -226,6 +238,10 @@ def test_the_history_command(reports):
         assert call("history", "--reports", reports, *wrong).exit_code == 2
 
 
+@pytest.mark.fault(
+    event="The history's folder cannot be written",
+    survives="the history, without a cache",
+)
 def test_a_folder_that_cannot_be_written_is_read_all_the_same(reports, monkeypatch):
     def refuse(*_args, **_options):
         raise sqlite3.OperationalError("unable to open database file")

@@ -269,7 +269,7 @@ def test_files_are_joined_by_a_query(tmp_path, expected):
 
 @pytest.fixture
 def little_memory(monkeypatch):
-    monkeypatch.setattr(size_limits, "free_memory", lambda: 40_000_000)
+    monkeypatch.setattr(size_limits, "available_memory", lambda: 40_000_000)
 
 
 def test_what_unpacks_to_more_than_there_is_room_for_is_told(tmp_path, little_memory):

@@ -49,7 +49,8 @@ def copied(tmp_path_factory):
     unwanted = shutil.ignore_patterns("__pycache__", "_installed", "bench")
     for folder in (PACKAGE, TESTS):
         shutil.copytree(folder, tree / folder.name, ignore=unwanted)
-    shutil.copytree(PACKAGE.parent / "data", tree / "data")
+    for folder in ("data", "notebooks"):
+        shutil.copytree(PACKAGE.parent / folder, tree / folder)
     shutil.copy(PACKAGE.parent / "pyproject.toml", tree)
     return tree
 

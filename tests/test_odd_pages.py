@@ -176,7 +176,7 @@ def test_every_sentence_of_odd_complaints_is_true(odd, tmp_path):
     lines = page.texts["cell-05"]
     assert "paradox" not in lines.partition("\n")[2]
     # What Markdown would eat stands for itself.
-    assert "re\\*fund x against none" in lines
+    assert "re\\*fund\\_x against none" in lines
 
 
 def test_a_note_stands_beside_the_sentence_it_is_about():

@@ -32,7 +32,7 @@ def test_lines_are_dated_and_failures_told_once():
     writer.end(ReportEnd("a", "a", "cell failed", "no"))
     writer.end(ReportEnd("b", "b", "not written", "full"))
     lines = out.getvalue().splitlines()
-    assert [line[20:] for line in lines] == [
+    assert [line.split(" ", 3)[3] for line in lines] == [
         "ERROR a: cell failed: no",
         "ERROR b: not written: full",
     ]

@@ -91,7 +91,7 @@ def call(*arguments):
     return result
 
 
-def await_cell(folder, name, text="cell 4", seconds=60):
+def await_cell(folder, name, text="cell 3", seconds=60):
     """Wait until a staged run's log says something."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -102,6 +102,10 @@ def await_cell(folder, name, text="cell 4", seconds=60):
     raise AssertionError(f"{name} never came to {text}")
 
 
+@pytest.mark.fault(
+    event="One report of a plan fails",
+    survives="every other report",
+)
 def test_one_failure_stops_no_other_and_the_worst_code_counts(first, home):
     verdicts = {end.name: end.verdict for end in first.reports}
     assert verdicts == {
@@ -214,7 +218,7 @@ def test_a_run_is_reproduced_or_what_differs_is_named(first, home, tmp_path):
     (kept,) = read_history(tmp_path).runs
     diff = call("diff", run_id, kept.folder, *reports)
     assert diff.exit_code == 9
-    assert "row 1, twice: 4 -> 6" in diff.stdout
+    assert "row 1: twice: 4 -> 6" in diff.stdout
 
 
 def test_a_running_report_is_followed_and_stopped(home):
@@ -226,7 +230,7 @@ def test_a_running_report_is_followed_and_stopped(home):
     out, said = process.communicate(timeout=60)
     assert process.returncode == 143, said
     assert "slow: | told 1" in said
-    assert "slow: cell 4 of 4" in said
+    assert "slow: cell 3 of 3" in said
     assert "interrupted: stopped by SIGTERM" in out
     heard = follower.stdout.read()
     follower.communicate(timeout=60)
@@ -235,12 +239,16 @@ def test_a_running_report_is_followed_and_stopped(home):
     assert "| told 1" in heard
     assert "stopped by SIGTERM" in heard
     (run,) = read_history(home / "slow").runs
-    assert (run.verdict, run.cell) == ("interrupted", 4)
+    assert (run.verdict, run.cell) == ("interrupted", 3)
     assert marked() == []
     assert call("follow", "slow", "--reports", home / "slow").exit_code == 2
     assert call("follow", "slw", "--reports", home / "slow").exit_code == 2
 
 
+@pytest.mark.fault(
+    event="A worker of a plan dies",
+    survives="every other report; a record that says so",
+)
 def test_a_worker_that_dies_costs_its_report_only(home):
     text = (home / "slow.toml").read_text().replace('"slow"', '"dead"')
     text += '[reports.zgood]\nnotebook = "./good.ipynb"\n'
@@ -264,6 +272,10 @@ def test_a_worker_that_dies_costs_its_report_only(home):
     assert Shelf(home / "dead", "zgood").latest() is not None
 
 
+@pytest.mark.fault(
+    event="A file that a report is made of cannot be read",
+    survives="every other report of the plan",
+)
 def test_a_report_whose_parts_cannot_be_read_costs_itself_only(home, monkeypatch):
     text = '[plan]\nreports = "unread"\n[reports.good]\nnotebook = "./good.ipynb"\n'
     text += '[reports.other]\nnotebook = "./good.ipynb"\n'
@@ -295,6 +307,10 @@ def test_a_file_beside_the_notebook_that_leads_nowhere_does_no_harm(tmp_path):
     assert set(provenance.modules_sha256) == {"own.py"}
 
 
+@pytest.mark.fault(
+    event="A plan's leader is killed",
+    survives="no worker and no kernel; the next plan is good",
+)
 def test_workers_and_kernels_do_not_outlive_a_killed_plan(home):
     text = (home / "slow.toml").read_text().replace('"slow"', '"gone"')
     (home / "gone.toml").write_text(text)

@@ -130,7 +130,7 @@ HEAD = '[reports.a]\nnotebook = "./loyalty.ipynb"\n'
             HEAD + "limits = { run_seconds = -1 }",
             "run_seconds: .*greater than 0.*got -1",
         ),
-        (HEAD + "limits = { run_seconds = inf }", "run_seconds: .*finite"),
+        (HEAD + "limits = { cell_seconds = inf }", "cell_seconds: .*finite"),
         (HEAD + 'limits = "long"', r"\[reports.a\] limits: .*got 'long'"),
         (
             HEAD + "retries = { times = 99 }",
@@ -141,7 +141,7 @@ HEAD = '[reports.a]\nnotebook = "./loyalty.ipynb"\n'
         (HEAD + "[plan]\njobs = 0", r"\[plan\] jobs: .*got 0"),
         ('[reports.a]\nprofile = "quick"', r"\[reports.a\] needs the key 'notebook'"),
         ('[reports.a]\nnotebook = "loyaltea"', r"\[reports.a\] there is no notebook"),
-        ('[reports.a]\nnotebook = "./x.ipynb"', "x.ipynb is not a notebook file"),
+        ('[reports.a]\nnotebook = "./x.ipynb"', "there is no file .*x.ipynb"),
         ('[reports."a b"]\nnotebook = "./loyalty.ipynb"', "letters, digits, hyphens"),
         ('[reports.latest]\nnotebook = "./loyalty.ipynb"', "no report can be called"),
         (HEAD + 'profile = "quik"', "no profile 'quik'.*Did you mean 'quick'"),

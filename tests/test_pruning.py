@@ -60,6 +60,10 @@ def test_prune_by_age_needs_both_conditions(tmp_path):
             choose_doomed(tmp_path, **wrong)
 
 
+@pytest.mark.fault(
+    event="A run becomes the last good one while a prune is under way",
+    survives="that run",
+)
 def test_prune_spares_what_has_become_the_last_good_since(tmp_path):
     lay_run(tmp_path, 0)
     lay_run(tmp_path, 1)
@@ -83,6 +87,10 @@ def test_prune_spares_the_last_good_with_and_without_a_pointer(tmp_path):
     assert spared.isdisjoint(one.run.folder for one in choose_doomed(tmp_path, keep=0))
 
 
+@pytest.mark.fault(
+    event="A prune meets damaged runs",
+    survives="them, for somebody to look at",
+)
 def test_prune_leaves_damaged_runs_alone(tmp_path):
     for number in range(3):
         lay_run(tmp_path, number)

@@ -8,7 +8,7 @@ import pytest
 from customer_files import MAPPING, ROWS, but, write_rows
 
 from recovery_research.analyses.adjustment import adjust
-from recovery_research.analyses.contrasts import paradox
+from recovery_research.analyses.paradox import paradox
 from recovery_research.analyses.verdicts import Bounds, place_interval
 from recovery_research.customers import group_answers, questions, sentences
 from recovery_research.customers.drawn_answers import contrast_over_draws
@@ -174,6 +174,28 @@ def test_staying_needs_to_know_who_left(example, orders):
     (row,) = group_answers.compare_stays(example, horizon=500.0).itertuples()
     assert row.horizon < 105.0
     assert any("Who left" in line for line in sentences.list_limits(orders))
+
+
+def test_what_a_log_knows_beforehand_may_be_the_same_for_all(tmp_path):
+    # Nobody chose these covariates, so nobody can leave the constant one out.
+    rows = [
+        f"c{c},2024-{1 + (c + 3 * k) % 12:02d}-{1 + c % 28:02d},10,{said}"
+        for c in range(300)
+        for k, said in enumerate((("no,", "yes,yes", "yes,no")[c % 3], "no,"))
+    ]
+    path = write_rows(
+        tmp_path / "log.csv", rows, "customer,time,amount,failed,resolved"
+    )
+    columns = dict.fromkeys(("customer", "time", "amount", "failed", "resolved"))
+    mapping = {
+        "shape": "orders", "columns": {name: name for name in columns},
+        "orders": {"design": "order-based", "index": "first", "followup_weeks": 8.0},
+    }  # fmt: skip
+    adjusted = group_answers.adjust_groups(read_customers(path, mapping=mapping))
+    made = adjusted[adjusted["view"] != "as they come"]
+    assert made["ci_low"].notna().all()
+    assert not made["covariates"].str.contains("index_amount").any()
+    assert made["covariates"].str.contains("index_week").all()
 
 
 def test_a_file_without_covariates_says_so(tmp_path):

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
-from recovery_research.analyses.contrasts import paradox
+from recovery_research.analyses.paradox import paradox
 from recovery_research.analyses.ratios import paradox_ratio, ratio_of_means
 
 TREATED = np.array([22.0, 31.0, 4.5, 18.0, 55.0, 27.5])

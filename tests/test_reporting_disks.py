@@ -32,6 +32,10 @@ def limit_files(size):
     return limit
 
 
+@pytest.mark.fault(
+    event="The disk is full in the middle of a run",
+    survives="the last good report; a record that says so",
+)
 def test_a_full_disk_in_the_middle_is_recorded(tmp_path):
     path = notebook(tmp_path, TABLE, "print('x' * 400_000)", "1")
     good = run_report(notebook(tmp_path, TABLE), reports=tmp_path / "reports")
@@ -49,6 +53,10 @@ def test_a_full_disk_in_the_middle_is_recorded(tmp_path):
     assert marked() == []
 
 
+@pytest.mark.fault(
+    event="The disk is full at the start of a run",
+    survives="all that was there; nothing half is left",
+)
 def test_a_full_disk_at_the_start_leaves_nothing(tmp_path):
     process = start(tmp_path, notebook(tmp_path, TABLE), preexec_fn=limit_files(100))
     _, said = process.communicate(timeout=60)
@@ -59,6 +67,10 @@ def test_a_full_disk_at_the_start_leaves_nothing(tmp_path):
     assert run_report(tmp_path / "fault.ipynb", reports=tmp_path / "reports").succeeded
 
 
+@pytest.mark.fault(
+    event="The disk is full when a finished run is put in place",
+    survives="the last good report; a record that says so",
+)
 def test_a_disk_full_at_the_move_is_recorded(tmp_path, monkeypatch):
     path = notebook(tmp_path, TABLE)
     good = run_report(path, reports=tmp_path / "reports")
@@ -83,6 +95,10 @@ def test_a_disk_full_at_the_move_is_recorded(tmp_path, monkeypatch):
     assert Shelf(tmp_path / "reports", "fault").latest() == good.folder
 
 
+@pytest.mark.fault(
+    event="A run fills a real disk to the last byte",
+    survives="a record that says so; the room is free again",
+)
 def test_the_record_has_room_on_a_really_full_disk(tmp_path):
     small = tmp_path / "small"
     small.mkdir()
@@ -102,6 +118,10 @@ def test_the_record_has_room_on_a_really_full_disk(tmp_path):
         subprocess.run(["umount", str(small)], check=True)
 
 
+@pytest.mark.fault(
+    event="Others fill the disk to the last byte during a run",
+    survives="a record that says so",
+)
 def test_the_record_has_room_though_others_have_filled_the_disk(tmp_path):
     small = tmp_path / "small"
     small.mkdir()
@@ -123,6 +143,10 @@ def test_the_record_has_room_though_others_have_filled_the_disk(tmp_path):
         subprocess.run(["umount", str(small)], check=True)
 
 
+@pytest.mark.fault(
+    event="The data change while the report runs",
+    survives="the report, with a warning; it is never taken for unchanged",
+)
 def test_data_that_change_meanwhile_are_said_and_never_skipped(tmp_path):
     (tmp_path / "orders.csv").write_text("1")
     cells = [
@@ -136,6 +160,10 @@ def test_data_that_change_meanwhile_are_said_and_never_skipped(tmp_path):
     assert run.record.data_as_of_origin == "file times"
 
 
+@pytest.mark.fault(
+    event="The reports folder is on a read-only disk",
+    survives="all that was there; the run is refused",
+)
 def test_a_reports_folder_that_is_read_only(tmp_path):
     reports = tmp_path / "reports"
     reports.mkdir(mode=0o555)
@@ -153,6 +181,10 @@ def test_a_reports_folder_that_is_read_only(tmp_path):
             subprocess.run(["umount", str(reports)], check=True)
 
 
+@pytest.mark.fault(
+    event="The reports folder is deleted during a run",
+    survives="the next run; no process is left",
+)
 def test_a_reports_folder_that_goes_away(tmp_path):
     # The runner may write in there at that moment.
     away = (
@@ -166,6 +198,10 @@ def test_a_reports_folder_that_goes_away(tmp_path):
     assert run_report(notebook(tmp_path, "1"), reports=tmp_path / "reports").succeeded
 
 
+@pytest.mark.fault(
+    event="The clock jumps back by a month and by a year",
+    survives="the order of the runs and the latest",
+)
 def test_a_clock_that_jumps_back(tmp_path):
     shelf = Shelf(tmp_path, "fault")
     now = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -179,6 +215,10 @@ def test_a_clock_that_jumps_back(tmp_path):
     assert len({name[:15] for name in names}) == 4
 
 
+@pytest.mark.fault(
+    event="The clock stands before the last run",
+    survives="the order of the runs; the record says so",
+)
 def test_a_clock_that_jumps_back_is_said_in_the_record(tmp_path):
     path = notebook(tmp_path, TABLE)
     future = tmp_path / "reports/fault/20990101-000000-abcdef"
@@ -190,6 +230,10 @@ def test_a_clock_that_jumps_back_is_said_in_the_record(tmp_path):
     assert abs(run.record.started - datetime.now(UTC)) < timedelta(minutes=5)
 
 
+@pytest.mark.fault(
+    event="The runner is killed between moving its run and pointing at it",
+    survives="the run; the next run points at it",
+)
 def test_a_good_run_that_was_not_pointed_at_becomes_the_latest(tmp_path):
     """The runner was killed between moving its run and pointing at it."""
     path = notebook(tmp_path, TABLE)

@@ -141,9 +141,8 @@ def test_a_thousand_parameter_sets(hostile, values):
     [
         ("not json", "broken.ipynb"),
         ("[]", "format 4"),
-        ('{"nbformat": 3, "worksheets": []}', "format 4"),
+        ('{"nbformat": 3, "worksheets": []}', "is in format 3"),
         ('{"nbformat": 4, "cells": 3, "metadata": {}}', "format 4"),
-        ('{"nbformat": 4, "cells": [], "metadata": {}}', "it has 0"),
         (
             '{"nbformat": 4, "cells": [], "metadata": '
             '{"kernelspec": {"language": "R"}}}',
@@ -159,10 +158,9 @@ def test_files_that_are_no_notebooks_are_refused(tmp_path, content, said):
 
 
 def test_parameters_cells_are_counted(tmp_path):
-    for cells, count in ((["1"], 0), ([SHORT, SHORT], 2)):
-        notebook = write_notebook(tmp_path / "count.ipynb", cells)
-        with pytest.raises(NotebookError, match=f"it has {count}"):
-            run_report(notebook, reports=tmp_path)
+    notebook = write_notebook(tmp_path / "count.ipynb", [SHORT, SHORT])
+    with pytest.raises(NotebookError, match="and no other"):
+        run_report(notebook, reports=tmp_path)
     for name in ("a b.ipynb", "{x}.ipynb", "..ipynb", "-x.ipynb"):
         notebook = write_notebook(tmp_path / name, [SHORT])
         with pytest.raises(NotebookError, match="letters, digits, hyphens"):

@@ -128,6 +128,7 @@ def test_groups_by_parameters_with_failures_first(reports):
     assert "1 succeeded, 2 failed" in group.standings[0].endings
 
 
+@pytest.mark.fault(event="The index meets damaged records", survives="all others")
 def test_damaged_records_are_named_and_unfinished_runs_too(soup, tmp_path):
     damaged = text_of(soup.find(id="damaged"))
     assert "01-y/20261120-060000-abcdef" in damaged
@@ -140,6 +141,7 @@ def test_damaged_records_are_named_and_unfinished_runs_too(soup, tmp_path):
     assert "its runner is dead" in text_of(page.find(id="failing"))
 
 
+@pytest.mark.fault(event="The index cannot be written", survives="the run")
 def test_an_empty_folder_and_one_that_cannot_be_written(tmp_path, caplog):
     page = write_index(tmp_path / "none").read_text()
     assert "No report has run yet" in page

@@ -108,6 +108,10 @@ KILLS = {
 
 
 @pytest.mark.parametrize("whom", KILLS)
+@pytest.mark.fault(
+    event="The runner or its kernel is killed at any moment of a run",
+    survives="the last good report; an honest record of the run; the next run is good",
+)
 def test_killed_at_random_moments(tmp_path, whom):
     kill, allowed = KILLS[whom]
     assert set(survive(tmp_path, kill, 3)) <= allowed
@@ -115,6 +119,10 @@ def test_killed_at_random_moments(tmp_path, whom):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("whom", KILLS)
+@pytest.mark.fault(
+    event="The runner or its kernel is killed, fifty times in a row",
+    survives="the last good report; an honest record of each run",
+)
 def test_fifty_kills_at_random_moments(tmp_path, whom):
     kill, allowed = KILLS[whom]
     verdicts = Counter(survive(tmp_path, kill, 50))
@@ -125,6 +133,10 @@ def test_fifty_kills_at_random_moments(tmp_path, whom):
     assert verdicts.total() - verdicts["succeeded"] >= 10
 
 
+@pytest.mark.fault(
+    event="The runner is killed and its kernel's children live on",
+    survives="nothing of theirs; the next run ends them",
+)
 def test_orphans_of_a_killed_runner_are_cleared_by_the_next(tmp_path):
     # A child that has left the kernel's group and ignores everything it can.
     daemon = (

@@ -46,6 +46,10 @@ def list_locks(reports):
 @pytest.mark.parametrize(
     ("holder", "age"), [(DEAD, 0), (AWAY, BELIEVED_SECONDS + 5), (AWAY, -86_400)]
 )
+@pytest.mark.fault(
+    event="Locks of dead processes and of silent machines are left",
+    survives="every new run, at once",
+)
 def test_stale_locks_of_the_dead_and_of_another_host_stop_nobody(tmp_path, holder, age):
     reports = tmp_path / "reports"
     order = prepare_order(notebook(tmp_path, TABLE))
@@ -58,6 +62,10 @@ def test_stale_locks_of_the_dead_and_of_another_host_stop_nobody(tmp_path, holde
     assert (reports / "index.html").is_file()
 
 
+@pytest.mark.fault(
+    event="Another machine runs the report",
+    survives="both runs; who is waited for is said",
+)
 def test_a_living_lock_of_another_host_is_waited_for_and_its_holder_named(tmp_path):
     reports = tmp_path / "reports"
     order = prepare_order(notebook(tmp_path, TABLE))
@@ -84,6 +92,10 @@ def leave_stage(reports, name, good):
     return stage
 
 
+@pytest.mark.fault(
+    event="A run whose runner is dead is left in staging",
+    survives="its honest record; the last good report",
+)
 def test_a_run_of_the_dead_is_shown_for_what_it_is_and_put_away(tmp_path):
     reports = tmp_path / "reports"
     good = run_report(notebook(tmp_path, TABLE), reports=reports)
@@ -98,6 +110,10 @@ def test_a_run_of_the_dead_is_shown_for_what_it_is_and_put_away(tmp_path):
     assert (good.folder / "report.html").is_file()
 
 
+@pytest.mark.fault(
+    event="What a dead runner has left cannot be put away",
+    survives="every new run",
+)
 def test_what_cannot_be_put_away_stops_no_new_run(tmp_path):
     reports = tmp_path / "reports"
     good = run_report(notebook(tmp_path, TABLE), reports=reports)
@@ -125,6 +141,10 @@ def short_folder():
         yield Path(folder)
 
 
+@pytest.mark.fault(
+    event="Runners die before their kernel's folder has its name",
+    survives="nothing of theirs after an hour",
+)
 def test_unnamed_private_folders_of_the_dead_are_removed_in_time(
     short_folder, monkeypatch
 ):
@@ -141,6 +161,10 @@ def test_unnamed_private_folders_of_the_dead_are_removed_in_time(
         assert young.exists()
 
 
+@pytest.mark.fault(
+    event="A report is read while hundreds of runs replace it",
+    survives="a whole report at every moment",
+)
 def test_the_last_good_report_is_read_while_hundreds_of_runs_replace_it(tmp_path):
     """A reader polls `latest`; it never finds half a report or none."""
     shelf = Shelf(tmp_path, "fault")

@@ -11,16 +11,10 @@ from nbformat import from_dict
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 from report_pages import html_output, page_of, soup_of
 
-from recovery_research.reporting import pages
-from recovery_research.reporting.cleaning import clean_html
-from recovery_research.reporting.pages import (
-    NO_DESCRIPTION,
-    format_moment,
-    format_seconds,
-)
-from recovery_research.reporting.records import (
-    FailureRecord,
-)
+from recovery_research.reporting.cleaning import Cleaner, clean_html
+from recovery_research.reporting.displays import NO_DESCRIPTION
+from recovery_research.reporting.records import FailureRecord
+from recovery_research.reporting.wording import format_moment, format_seconds
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 RUNS = "document.documentElement.setAttribute('data-ran', 'yes')"
@@ -100,12 +94,12 @@ def test_nothing_of_the_page_is_fetched_from_elsewhere():
 
 def test_cleaning_keeps_what_a_report_needs():
     kept = (
-        '<table style="color:red"><tr><th scope="row">a</th><td colspan="2">b</td></tr>'
-        '</table><img alt="x" src="data:image/png;base64,AA=="/><sup>2</sup>'
+        '<table style="color:red"><tbody><tr><th scope="row">a</th><td colspan="2">b</td>'
+        '</tr></tbody></table><img alt="x" src="data:image/png;base64,AA=="><sup>2</sup>'
         '<a href="https://example.org/">there</a>'
     )
     assert clean_html(kept) == kept
-    assert clean_html('<img src="data:text/html;base64,AA==">') == "<img/>"
+    assert clean_html('<img src="data:text/html;base64,AA==">') == ""
     assert clean_html('<a href=" javascript:x">y</a>') == "<a>y</a>"
     assert clean_html("<!-- a --><b>x") == "<b>x</b>"
     assert clean_html("</div></main>x") == "x"
@@ -130,10 +124,7 @@ def test_nothing_runs_in_a_real_browser(tmp_path, monkeypatch):
     both = hostile_page()
     policy = re.search(r"<meta http-equiv=\"Content-Security-Policy\"[^>]*>", both)[0]
     cleaned_only = both.replace(policy, "")
-    monkeypatch.setattr(pages, "clean_html", lambda html: html)
-    monkeypatch.setattr(
-        "recovery_research.reporting.prose.clean_html", lambda html: html
-    )
+    monkeypatch.setattr(Cleaner, "clean", lambda self, html, pictures=None: html)
     neither = hostile_page().replace(policy, "")
     refresh = re.escape(HOSTILE[9])
     policy_only = re.sub(refresh, "", hostile_page())
@@ -178,13 +169,31 @@ def test_code_is_hidden_and_one_click_away():
     first = switches[0].find_next_sibling("pre")
     assert first.get_text() == "import numpy\n\nn = 1\n"
     style = soup.style.get_text()
-    assert ".source { display: none" in style
-    assert (
-        ".code[open] + .source, body:has(#show-code:checked) .columns .source" in style
-    )
+    assert ".cell > .source { display: none" in style
+    shown = "body:has(#show-code:checked) .columns .cell > .source { display: block"
+    assert f".cell > .code[open] + .source, {shown}" in style
     switch = soup.find(id="show-code")
     assert switch["type"] == "checkbox"
     assert switch.find_parent("header") is not None
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "/tmp/ipykernel_7/1.py:3",
+        "/home/a b/c:d/x.py:207",
+        "C:\\Users\\x\\y.py:1",
+        "\\\\n\\y.py:2",
+    ],
+)
+def test_a_warning_tells_no_place_on_the_computer(place):
+    text = f"before\n{place}: UserWarning: low: 3\n  warn()\nsee /a/b.py:3: it is there"
+    shown = soup_of(
+        new_code_cell("x", outputs=[new_output("stream", name="stderr", text=text)])
+    ).find("details", class_="messages")
+    assert shown.get_text() == (
+        "Messagesbefore\nUserWarning: low: 3\n  warn()\nsee /a/b.py:3: it is there"
+    )
 
 
 def test_outputs_of_every_kind_are_shown():
@@ -252,6 +261,7 @@ def test_contents_lead_to_every_heading():
     soup = soup_of(
         new_markdown_cell("# Title\n\n## One $x$\n\n### Two"),
         new_markdown_cell("## One $x$\n\n#### Deep\n\n## <i>Drei</i> & vier"),
+        title="Title",
     )
     links = soup.nav.find_all("a")
     assert [link.get_text() for link in links] == [

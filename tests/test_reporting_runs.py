@@ -106,7 +106,7 @@ def test_record_holds_every_parameter_and_all_it_depends_on(good):
         "figures/trust-by-week.svg",
     }
     raw = json.loads((good.folder / "run.json").read_text())
-    assert raw["schema_version"] == 2
+    assert raw["schema_version"] == 3
     with pytest.raises(ValueError, match="extra"):
         type(record).model_validate({**record.model_dump(), "more": 1})
 
@@ -143,11 +143,12 @@ def test_the_same_again_is_the_same_to_the_byte(good, folder):
 # ----------------------------------------------------------------- failed runs
 
 
+@pytest.mark.fault(event="A cell raises an error", survives="the last good report")
 def test_failed_cell_is_named_and_the_last_good_report_stays(failed, good, folder):
     assert failed.verdict == "cell failed"
     assert failed.exit_code == 3
     assert failed.message == (
-        "ValueError: a `claim` <b>failed</b>, in cell 4: "
+        "ValueError: a `claim` <b>failed</b>, in cell 3: "
         "raise ValueError('a `claim` <b>failed</b>')"
     )
     assert failed.folder.parent == folder / "reports" / "02-example" / "failed"
@@ -169,7 +170,7 @@ def test_failed_run_says_so_everywhere(failed):
     assert 'class="failure"' in page
     assert "<b>failed</b>" not in page
     failure = read_record(failed.folder).failure
-    assert failure.cell == 4
+    assert failure.cell == 3
     assert "ValueError" in failure.traceback
     assert "\x1b" not in failure.traceback
     assert "Traceback" in (failed.folder / "run.log").read_text()
@@ -184,7 +185,7 @@ def test_failed_run_says_so_everywhere(failed):
             "kernel died",
             4,
             ["completed", "failed", "pending"],
-            "the kernel died, in cell 4: import os",
+            "the kernel died, in cell 3: import os",
         ),
         (
             "left",
@@ -192,7 +193,7 @@ def test_failed_run_says_so_everywhere(failed):
             "incomplete",
             6,
             ["completed", "failed", "pending"],
-            "the notebook left, in cell 4: import sys",
+            "the notebook left, in cell 3: import sys",
         ),
         (
             "repeated",
@@ -206,7 +207,7 @@ def test_failed_run_says_so_everywhere(failed):
             "cell failed",
             3,
             ["completed", "failed", "completed"],
-            "the table name 'x' is used twice, again in cell 4",
+            "the table name 'x' is used twice, again in cell 3",
         ),
     ],
 )
@@ -229,6 +230,7 @@ def test_other_ends_are_told_truly(
     assert not Path(private[0]).exists()
 
 
+@pytest.mark.fault(event="A cell hangs for good", survives="an honest record")
 def test_a_cell_over_its_limit_is_stopped_even_if_it_will_not(tmp_path):
     stubborn = (
         "import time\nwhile True:\n    try:\n        time.sleep(60)\n"
@@ -240,12 +242,13 @@ def test_a_cell_over_its_limit_is_stopped_even_if_it_will_not(tmp_path):
     run = run_report(notebook, reports=tmp_path, limits=limits)
     assert run.verdict == "timed out"
     assert run.exit_code == 5
-    assert run.message.startswith("the cell took more than 1 s, in cell 4: import time")
+    assert run.message.startswith("the cell took more than 1 s, in cell 3: import time")
     assert statuses(run)[-3:] == ["completed", "failed", "pending"]
     assert time.monotonic() - started < 30
     assert kernels() == set()
 
 
+@pytest.mark.fault(event="A run is over its time limit", survives="an honest record")
 def test_a_run_over_its_limit_is_stopped(tmp_path):
     cells = [SHORT, *["import time; time.sleep(1)"] * 9]
     notebook = write_notebook(tmp_path / "slow.ipynb", cells)
@@ -262,11 +265,12 @@ def test_limits_are_checked():
             Limits(cell_seconds=wrong)
 
 
+@pytest.mark.fault(event="The page cannot be written", survives="the last good report")
 def test_a_page_that_cannot_be_written_is_recorded(tmp_path, monkeypatch):
     def refuse(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("recovery_research.reporting.runner.write_page", refuse)
+    monkeypatch.setattr("recovery_research.reporting.runner.compose_page", refuse)
     notebook = write_notebook(tmp_path / "short.ipynb", [SHORT, "1"])
     with pytest.raises(OSError, match="No space"):
         run_report(notebook, reports=tmp_path / "reports")
@@ -313,8 +317,8 @@ def test_kernel_is_this_interpreter_in_the_notebooks_folder(tmp_path, monkeypatc
         "recovery_research.__file__, str(sorted({'a', 'b'}))]})\n"
         "show_table(frame, name='where', caption='Where.')",
     ]
-    other = {"kernelspec": {"name": "no-such-kernel", "display_name": "?"}}
-    notebook = write_notebook(tmp_path / "where.ipynb", cells, **other)
+    own = {"kernelspec": {"name": "python3", "display_name": "?"}}
+    notebook = write_notebook(tmp_path / "where.ipynb", cells, **own)
     run = run_report(notebook, reports=tmp_path / "reports")
     assert run.succeeded, run.message
     executable, cwd, package, _ = run.read_table("where")["where"]

@@ -134,7 +134,9 @@ def test_a_wrong_plan_or_time_writes_nothing(project, tmp_path):
     assert "'fax' is not one of" in call(plan, "--as", "fax")
     assert "cannot read the plan" in call(str(tmp_path / "none.toml"), "--as", "cron")
     project.write_text(project.read_text().replace("at = ", "when = "))
-    assert "[schedule] has no key 'when'; allowed is at" in call(plan, "--as", "cron")
+    assert "[schedule] has no key 'when'; got '30 5 * * mon'; allowed are at" in call(
+        plan, "--as", "cron"
+    )
     project.write_text(
         project.read_text().replace("when = ", "at = ")
         + '[notify]\nurls_from = ["json://secret-address"]\n'

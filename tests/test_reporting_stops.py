@@ -44,13 +44,17 @@ def start_slow_run(tmp_path):
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     for line in process.stderr:
-        if "cell 4 of" in line:
+        if "cell 3 of" in line:
             break
     return process
 
 
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+)
+@pytest.mark.fault(
+    event="Ctrl-C or SIGTERM stops a run",
+    survives="the last good report; an honest record",
 )
 def test_a_stopped_run_leaves_an_honest_record(tmp_path, number, code):
     process = start_slow_run(tmp_path)
@@ -59,7 +63,7 @@ def test_a_stopped_run_leaves_an_honest_record(tmp_path, number, code):
     said = process.stderr.read()
     process.stderr.close()
     assert process.wait(timeout=30) == code
-    assert f"slow: interrupted: stopped by {number.name}, in cell 4" in said
+    assert f"slow: interrupted: stopped by {number.name}, in cell 3" in said
     assert "Task" not in said
     assert "site-packages" not in said
     (folder,) = (tmp_path / "reports/slow/failed").iterdir()
@@ -68,6 +72,10 @@ def test_a_stopped_run_leaves_an_honest_record(tmp_path, number, code):
     assert not list((tmp_path / "reports/slow/.staging").iterdir())
 
 
+@pytest.mark.fault(
+    event="A runner is killed outright",
+    survives="the last good report; the next run records the dead one",
+)
 def test_a_killed_run_is_put_away_by_the_next(tmp_path):
     process = start_slow_run(tmp_path)
     process.kill()
@@ -86,6 +94,10 @@ def test_a_killed_run_is_put_away_by_the_next(tmp_path):
     assert not list((shelf.folder / ".staging").iterdir())
 
 
+@pytest.mark.fault(
+    event="The file system has no links",
+    survives="latest, as a text and a page",
+)
 def test_latest_falls_back_to_a_page_where_links_do_not_work(tmp_path, monkeypatch):
     def refuse(*_args, **_options):
         raise OSError("no links here")

@@ -17,6 +17,10 @@ def _tag(monkeypatch):
     monkeypatch.setenv(TAG, str(os.getpid()))
 
 
+@pytest.mark.fault(
+    event="A notebook starts daemons and children that ignore signals",
+    survives="the report; none of them",
+)
 def test_children_and_daemons_end_with_the_kernel(tmp_path):
     fork = (
         "import os, subprocess, sys, time\n"
@@ -58,7 +62,7 @@ def flood(tmp_path, text, megabytes):
     _, said = process.communicate(timeout=300)
     assert process.returncode == 0, said
     (run,) = (r for r in read_history(tmp_path / "reports").runs if r.report == "fault")
-    cut = "cell 3 printed more than 1,000,000 characters; cut"
+    cut = "cell 2 printed more than 1,000,000 characters; cut"
     assert run.read().warnings == [cut]
     assert "[cut here" in (run.folder / "report.ipynb").read_text()
     assert sum(p.stat().st_size for p in run.folder.rglob("*.*")) < 1e7
@@ -67,6 +71,10 @@ def flood(tmp_path, text, megabytes):
 
 
 @pytest.mark.parametrize("text", FLOODS.values(), ids=FLOODS)
+@pytest.mark.fault(
+    event="A notebook prints a flood",
+    survives="the report, with what was cut told",
+)
 def test_a_flood_of_output_is_cut_and_said(tmp_path, text):
     # Were it sent whole, the runner would hold much of the 150 MB.
     assert flood(tmp_path, text, 150) < 60
@@ -84,10 +92,18 @@ def test_only_the_end_of_what_the_kernels_process_says_is_kept():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("text", FLOODS.values(), ids=FLOODS)
+@pytest.mark.fault(
+    event="A notebook prints a gigabyte",
+    survives="the report; the runner's memory",
+)
 def test_a_gigabyte_of_output(tmp_path, text):
     assert flood(tmp_path, text, 1000) < 60
 
 
+@pytest.mark.fault(
+    event="A kernel takes more memory than it may",
+    survives="the machine; an honest record",
+)
 def test_a_kernel_over_its_memory_is_stopped(tmp_path):
     hungry = "held = []\nwhile True:\n    held.append(bytearray(20_000_000))"
     limits = Limits(memory_bytes=400_000_000, run_seconds=60)
@@ -99,6 +115,10 @@ def test_a_kernel_over_its_memory_is_stopped(tmp_path):
     assert marked() == []
 
 
+@pytest.mark.fault(
+    event="A kernel dies of memory",
+    survives="the last good report; an honest record",
+)
 def test_a_kernel_that_dies_of_memory(tmp_path):
     dying = (
         "import resource\n"
@@ -107,5 +127,5 @@ def test_a_kernel_that_dies_of_memory(tmp_path):
     )
     run = run_report(notebook(tmp_path, dying), reports=tmp_path / "reports")
     assert run.verdict in ("cell failed", "kernel died")
-    assert run.record.failure.cell == 3
+    assert run.record.failure.cell == 2
     assert marked() == []

@@ -3,8 +3,9 @@
 import pytest
 from fault_runs import TABLE, notebook
 
+from recovery_research.reporting.deadlines import Deadline
 from recovery_research.reporting.ends import Outcome, Verdict
-from recovery_research.reporting.orders import Limits, prepare_order
+from recovery_research.reporting.orders import prepare_order
 from recovery_research.reporting.records import read_record
 from recovery_research.reporting.retries import Retries
 from recovery_research.reporting.runner import fulfil_order
@@ -59,6 +60,10 @@ def test_what_has_run_runs_once_unless_asked():
     assert Retries(times=1, wait_seconds=3).wait_after(AWAY, 2) is None
 
 
+@pytest.mark.fault(
+    event="A kernel does not start",
+    survives="the report: it is started again",
+)
 def test_a_kernel_that_ran_nothing_is_started_again():
     waits = [Retries(wait_seconds=2).wait_after(NOT_STARTED, n) for n in (1, 2, 3)]
     assert waits == [2, 4, None]
@@ -66,11 +71,10 @@ def test_a_kernel_that_ran_nothing_is_started_again():
 
 
 def test_the_limit_of_a_run_holds_for_all_its_attempts():
-    limits = Limits(cell_seconds=4.0, run_seconds=10.0)
-    assert limits.after(0.0) == limits
-    assert limits.after(7.5) == Limits(cell_seconds=4.0, run_seconds=2.5)
-    assert limits.after(10.0) is None
-    assert Limits().after(1e9) == Limits()
+    assert Deadline(10.0, spent=7.5).allows(2.0)
+    assert not Deadline(10.0, spent=7.5).allows(3.0)
+    assert not Deadline(10.0, spent=10.0).allows(0.0)
+    assert Deadline(None).allows(1e9)
 
 
 def test_retries_are_checked():

@@ -8,7 +8,7 @@ import pytest
 import statsmodels.formula.api as smf
 from numpy.testing import assert_allclose
 
-from recovery_research.analyses.contrasts import paradox
+from recovery_research.analyses.paradox import paradox
 from recovery_research.analyses.spending import divide_spending
 
 

@@ -32,6 +32,10 @@ def wait_until(true, seconds):
 
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.fault(
+    event="The process that leads a diagnosis is killed",
+    survives="none of its workers",
+)
 def test_workers_end_with_the_process_that_started_them(sent, tmp_path):
     (tmp_path / "mine.py").write_text(SCRIPT)
     parent = subprocess.Popen(
@@ -54,5 +58,29 @@ def test_workers_end_with_the_process_that_started_them(sent, tmp_path):
         parent.wait(30)
         gone, alive = psutil.wait_procs(started, timeout=30)
         assert len(gone) == 2, alive
+    finally:
+        parent.kill()
+
+
+def test_ctrl_c_ends_all_at_once_and_only_the_first_speaks(tmp_path):
+    (tmp_path / "mine.py").write_text(SCRIPT.replace("5_000, truth", "500_000, truth"))
+    parent = subprocess.Popen(
+        [sys.executable, str(tmp_path / "mine.py")],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[1])},
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    try:
+        children = psutil.Process(parent.pid).children
+        assert wait_until(lambda: len(children(recursive=True)) >= 2, 60)
+        time.sleep(2.0)
+        started = children(recursive=True)
+        os.killpg(parent.pid, signal.SIGINT)
+        _, said = parent.communicate(timeout=60)
+        assert parent.returncode == -signal.SIGINT
+        assert said.rstrip().endswith("KeyboardInterrupt")
+        assert "SpawnProcess" not in said, "a child told its own"
+        _, alive = psutil.wait_procs(started, timeout=30)
+        assert alive == []
     finally:
         parent.kill()

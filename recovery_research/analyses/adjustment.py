@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -22,10 +22,11 @@ from recovery_research.analyses.overlap import (
 )
 from recovery_research.analyses.verdicts import decide, set_bounds
 from recovery_research.analyses.weighting import METHODS, Adjusted, Sample, adjust_mean
+from recovery_research.results import Result
 
 
 @dataclass(frozen=True, slots=True)
-class AdjustedEstimate:
+class AdjustedEstimate(Result):
     """The contrast of two groups after adjustment for covariates.
 
     Attributes
@@ -126,10 +127,6 @@ class AdjustedEstimate:
             f"adjustment; {self.verdict}"
         )
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return the estimate as one row, one column per field."""
-        return pd.DataFrame([asdict(self)])
-
 
 def adjust(
     customers: pd.DataFrame,
@@ -154,7 +151,7 @@ def adjust(
     Parameters
     ----------
     customers, outcome, policy, treated, control, bounds, confidence
-        As in `contrasts.paradox`.
+        As in `paradox.paradox`.
     covariates : sequence of str
         Columns known before the index order. Customers with an unknown one are left
         out and counted.
@@ -178,7 +175,7 @@ def adjust(
     Raises
     ------
     ValueError
-        As `contrasts.paradox`; also if a covariate comes after the failure, none
+        As `paradox.paradox`; also if a covariate comes after the failure, none
         varies, or the covariates tell the groups apart exactly.
 
     Notes

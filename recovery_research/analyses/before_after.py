@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import pandas as pd
 
@@ -19,6 +19,7 @@ from recovery_research.analyses.pairs import (
     outer_limits,
     read_pairs,
 )
+from recovery_research.results import Result
 
 # Standardised differences up to this are called balance elsewhere too.
 ALIKE = 0.1
@@ -28,7 +29,7 @@ PARTS = {"": "estimate", "_low": "ci_low", "_high": "ci_high"}
 
 
 @dataclass(frozen=True, slots=True)
-class BeforeAfter:
+class BeforeAfter(Result):
     """How one group changed, and how much of it would have happened anyway.
 
     Attributes
@@ -116,10 +117,6 @@ class BeforeAfter:
             f"({self.confidence:.0%} CI {self.ci_low:+.4g} to {self.ci_high:+.4g})"
         )
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return the contrast as one row, one column per field."""
-        return pd.DataFrame([asdict(self)])
-
 
 def compare_before_after(
     customers: pd.DataFrame,
@@ -144,7 +141,7 @@ def compare_before_after(
         The same thing measured twice, such as ``satisfaction_before`` and
         ``satisfaction_after``. Customers who lack one are left out and counted.
     policy, confidence
-        As in `contrasts.paradox`.
+        As in `paradox.paradox`.
     group, control : str, optional
         Whose change, and who shows what would have happened anyway.
     reliability : float, optional
@@ -177,7 +174,7 @@ def compare_before_after(
     and the control group's line is not steeper than 1, the truth lies between the two
     (Ding and Li, 2019); so the interval is the outer one of both. Where noise is known
     by its reliability, the slope is divided by it, as in a regression with errors in
-    the variable. Limits are those of `contrasts.paradox`.
+    the variable. Limits are those of `paradox.paradox`.
 
     References
     ----------

@@ -18,6 +18,14 @@ from scipy.optimize import brentq
 FURTHEST_SCORE = 64.0
 
 
+def critical_value(confidence: float, freedom: float = math.inf) -> float:
+    """Return how many standard errors a two-sided interval reaches, normal or t."""
+    at = 0.5 + confidence / 2.0
+    return float(
+        stats.norm.ppf(at) if math.isinf(freedom) else stats.t.ppf(at, freedom)
+    )
+
+
 class Curve(Protocol):
     """Confidence limits at every level, and the p-values that belong to them."""
 
@@ -42,9 +50,7 @@ class StudentCurve:
 
     def limits(self, confidence: float) -> tuple[float, float]:
         """Return the two-sided limits at a level between 0 and 1."""
-        reach = self.std_error * float(
-            stats.t.ppf(0.5 + confidence / 2.0, self.freedom)
-        )
+        reach = self.std_error * critical_value(confidence, self.freedom)
         return self.estimate - reach, self.estimate + reach
 
     def tail(self, delta: float) -> float:
@@ -70,7 +76,7 @@ class ScoreCurve:
 
     def limits(self, confidence: float) -> tuple[float, float]:
         """Return the two-sided limits at a level between 0 and 1."""
-        return self._limits_at(float(stats.norm.ppf(0.5 + confidence / 2.0)))
+        return self._limits_at(critical_value(confidence))
 
     def tail(self, delta: float) -> float:
         """Return the one-sided p-value of "the difference is at most `delta`"."""
@@ -111,7 +117,7 @@ class HybridCurve:
 
     def limits(self, confidence: float) -> tuple[float, float]:
         """Return the two-sided limits at a level between 0 and 1."""
-        return self._limits_at(float(stats.norm.ppf(0.5 + confidence / 2.0)))
+        return self._limits_at(critical_value(confidence))
 
     def tail(self, delta: float) -> float:
         """Return the one-sided p-value of "the difference is at most `delta`"."""

@@ -17,6 +17,7 @@ from recovery_research.analyses.cohort_changes import (
 from recovery_research.analyses.groups import observed_levels, require_column
 from recovery_research.analyses.intervals import check_level
 from recovery_research.analyses.pretrends import measure_pretrend
+from recovery_research.results import Result
 
 # With fewer customers the limits rest on what the other group looks like.
 FEW = 30
@@ -27,7 +28,7 @@ ALMOST_ALL = 0.99
 
 
 @dataclass(frozen=True, slots=True)
-class EventStudy:
+class EventStudy(Result):
     """Differences from the never failed in each period around the failure.
 
     Attributes
@@ -107,7 +108,7 @@ def study_event(
     never failed in the same periods, and a never-failed customer's changes averaged
     over the cohorts. Its spread holds what the cohorts' sizes owe to chance, and a
     customer's periods may depend on one another in any way. Limits are those of
-    `contrasts.paradox`, the pre-trend test is that of `pretrends`.
+    `paradox.paradox`, the pre-trend test is that of `pretrends`.
 
     In an order log only who orders can be failed. Where that decides who is in which
     group, `note` says so: then differences arise from period 0 on though failures do

@@ -61,7 +61,7 @@ def study_index(
     -------
     EventStudy
         Differences in spend per period, treated minus control, both less their own
-        period -1, with the limits of `contrasts.paradox`. Its pre-trend test (the
+        period -1, with the limits of `paradox.paradox`. Its pre-trend test (the
         statistic is a T-squared) asks whether the groups were drifting apart before
         anything happened; NaN, and `note` says so, if too little varies.
 

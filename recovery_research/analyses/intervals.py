@@ -29,13 +29,14 @@ from recovery_research.analyses.interval_notes import (
 from recovery_research.analyses.margins import ExactShare, few_events
 from recovery_research.analyses.resampled_laws import find_laws
 from recovery_research.analyses.rounding import difference_of_averages
+from recovery_research.results import Result
 
 METHODS_FOR_MEANS = ("welch", "bootstrap_t", "bca")
 METHODS_FOR_SHARES = ("newcombe", "clopper_pearson")
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
+class Interval(Result):
     """A difference with its confidence interval.
 
     Attributes

@@ -14,6 +14,7 @@ from recovery_research.analyses.groups import customer_clusters, require_column
 from recovery_research.analyses.intervals import check_level
 from recovery_research.analyses.spells import tabulate_spells
 from recovery_research.analyses.state_risks import Spells, StateFit, fit_states
+from recovery_research.results import Result
 
 # The spells and what is fitted to them belong together.
 __all__ = ["STATES", "LeavingModel", "fit_leaving", "tabulate_spells"]
@@ -22,7 +23,7 @@ STATES = ("silent", "recovered", "not_recovered", "repeat_failure")
 
 
 @dataclass(frozen=True, slots=True)
-class LeavingModel:
+class LeavingModel(Result):
     """Hazard ratios of leaving, by the state a customer's last failure ended in.
 
     Attributes

@@ -18,6 +18,7 @@ from recovery_research.analyses.groups import (
 )
 from recovery_research.analyses.intervals import check_level
 from recovery_research.analyses.mediation_steps import Steps, fit_steps
+from recovery_research.results import Result
 
 ASSUMPTION = (
     "Among customers with the same covariates, who was recovered, and then how "
@@ -29,7 +30,7 @@ CORRELATIONS = tuple(round(0.1 * step, 1) for step in range(-9, 10))
 
 
 @dataclass(frozen=True, slots=True)
-class Mediation:
+class Mediation(Result):
     """A contrast divided into what goes through a mediator and what does not.
 
     Attributes
@@ -111,7 +112,7 @@ def mediate(
     Parameters
     ----------
     customers, outcome, policy, treated, control, confidence
-        As in `contrasts.paradox`.
+        As in `paradox.paradox`.
     mediator : str, optional
         A numeric column the recovery changed and that may change the outcome, such
         as ``satisfaction_after`` or ``trust``.
@@ -139,7 +140,7 @@ def mediate(
     All errors are HC3, those of leaving out one customer (with all rows of the
     customer, where some have several): of the kinds that allow for unequal spreads it
     is the one that does not fall short in small groups. Limits of total and direct part
-    are those of `contrasts.paradox`, widened to that error. The indirect part is a
+    are those of `paradox.paradox`, widened to that error. The indirect part is a
     product, which is skewed and, if either step may be nothing, peaked: its limits are
     the quantiles of the product of the two steps' own laws (the distribution of the
     product, computed on a grid).

@@ -47,7 +47,7 @@ def probe_missing(
     Parameters
     ----------
     customers, outcome, policy, treated, control, bounds, method, confidence
-        As in `contrasts.paradox`.
+        As in `paradox.paradox`.
     lowest, highest : float, optional
         The least and the most an unknown outcome can be, in the outcome's unit.
         Without them 0 and 1 for yes/no, and else the least and the most seen in the
@@ -60,7 +60,7 @@ def probe_missing(
     Raises
     ------
     ValueError
-        As `contrasts.paradox`; also if a known outcome lies outside the range.
+        As `paradox.paradox`; also if a known outcome lies outside the range.
 
     Notes
     -----

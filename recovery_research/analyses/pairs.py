@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
+from recovery_research.analyses.curves import critical_value
 from recovery_research.analyses.groups import (
     GROUP_COLUMN,
     check_outcome,
@@ -269,5 +269,5 @@ def limit_gain(pairs: Pairs, confidence: float) -> tuple[float, float]:
     if rest.size < 2:
         return math.nan, math.nan
     error = math.sqrt(float(rest @ rest) * rest.size / (rest.size - 1)) / gains.size
-    reach = error * float(stats.t.ppf(0.5 + confidence / 2.0, rest.size - 1))
+    reach = error * critical_value(confidence, rest.size - 1)
     return float(gains.mean()) - reach, float(gains.mean()) + reach

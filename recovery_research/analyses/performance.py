@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from recovery_research.analyses.intervals import check_level
+from recovery_research.results import Result
 
 MEASURES = (
     "bias", "rmse", "empirical_sd", "coverage", "power", "announced_above",
@@ -18,7 +18,7 @@ MEASURES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Measure:
+class Measure(Result):
     """One measure of performance with its Monte Carlo error.
 
     Attributes
@@ -46,10 +46,6 @@ class Measure:
     confidence: float
     n_used: int
     note: str = ""
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return the measure as one row, one column per field."""
-        return pd.DataFrame([asdict(self)])
 
 
 @dataclass(frozen=True, slots=True)

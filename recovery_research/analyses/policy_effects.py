@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -25,10 +25,11 @@ from recovery_research.analyses.groups import (
 from recovery_research.analyses.intervals import Interval, check_level, without_interval
 from recovery_research.analyses.paired_intervals import paired_difference
 from recovery_research.analyses.paired_shares import paired_shares
+from recovery_research.results import Result
 
 
 @dataclass(frozen=True, slots=True)
-class PolicyContrast:
+class PolicyContrast(Result):
     """How much one policy moves one outcome against another policy.
 
     Attributes
@@ -91,10 +92,6 @@ class PolicyContrast:
             f"{head}{self.estimate:+.4g} ({self.confidence:.0%} CI {self.ci_low:+.4g} "
             f"to {self.ci_high:+.4g})"
         )
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return the contrast as one row, one column per field."""
-        return pd.DataFrame([asdict(self)])
 
 
 def policy_contrast(

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
 from recovery_research.analyses.bootstrap import skewness_of_estimate
 from recovery_research.analyses.bootstrap_t import welch_freedom
 from recovery_research.analyses.comparisons import choose_method
+from recovery_research.analyses.curves import critical_value
 from recovery_research.analyses.groups import TwoGroups, select_groups
 from recovery_research.analyses.interval_notes import note_on_skewness
 from recovery_research.analyses.intervals import check_level
@@ -21,10 +21,11 @@ from recovery_research.analyses.likeness import tell_unlike
 from recovery_research.analyses.repeated_rows import gather_rows
 from recovery_research.analyses.resampled_laws import find_laws
 from recovery_research.analyses.rounding import varies
+from recovery_research.results import Result
 
 
 @dataclass(frozen=True, slots=True)
-class RatioEstimate:
+class RatioEstimate(Result):
     """One group's mean as a multiple of another's.
 
     Attributes
@@ -77,10 +78,6 @@ class RatioEstimate:
             f"{head} ({self.confidence:.0%} CI {self.ci_low:.4g} to {self.ci_high:.4g})"
         )
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return the estimate as one row, one column per field."""
-        return pd.DataFrame([asdict(self)])
-
 
 def paradox_ratio(
     customers: pd.DataFrame,
@@ -96,7 +93,7 @@ def paradox_ratio(
     Parameters
     ----------
     customers, policy, treated, control, confidence
-        As in `contrasts.paradox`.
+        As in `paradox.paradox`.
     outcome : str
         A column of amounts or counts, nowhere negative; for shares of yes the
         difference is what `paradox` gives.
@@ -108,7 +105,7 @@ def paradox_ratio(
     Raises
     ------
     ValueError
-        As `contrasts.paradox`; also if the outcome is negative somewhere or yes/no.
+        As `paradox.paradox`; also if the outcome is negative somewhere or yes/no.
 
     Examples
     --------
@@ -251,7 +248,7 @@ def _invert(
     sizes = (pair.treated.size, pair.control.size)
     if choose_method(groups) == "welch":
         shares = [parts[0], ratio**2 * parts[1]]
-        t = float(stats.t.ppf(0.5 + confidence / 2.0, welch_freedom(shares, sizes)))
+        t = critical_value(confidence, welch_freedom(shares, sizes))
         low, high = _fieller(means, parts, (-t, t), pair.covariance)
         skewness = skewness_of_estimate(pair.treated, ratio * pair.control)
         return low, high, note_on_skewness(skewness, min(sizes))
@@ -261,11 +258,11 @@ def _invert(
         reaches = laws.resampled.reaches(confidence)
         found = _fieller(means, parts, reaches, pair.covariance)
         if not math.isfinite(sum(found)):
-            t = float(stats.t.ppf(0.5 + confidence / 2.0, sizes[1] - 1))
+            t = critical_value(confidence, sizes[1] - 1)
             found = _fieller_apart(means, parts, reaches, (-t, t))
         limits.append(found)
     if laws.margins is not None:
-        z = float(stats.norm.ppf(0.5 + confidence / 2.0))
+        z = critical_value(confidence)
         own, other = (margin.reach(z) for margin in laws.margins)
         limits.append(
             (_root(means, own[0], other[1], -1.0), _root(means, own[1], other[0], 1.0))

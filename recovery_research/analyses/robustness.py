@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from scipy import stats
+from recovery_research.analyses.curves import critical_value
 
 
 def robustness_value(
@@ -50,7 +50,7 @@ def robustness_value(
     f = abs(statistic) / math.sqrt(freedom)
     critical = 0.0
     if confidence > 0.0:
-        critical = float(stats.t.ppf(0.5 + confidence / 2.0, freedom - 1.0))
+        critical = critical_value(confidence, freedom - 1.0)
         critical /= math.sqrt(freedom - 1.0)
     if f <= critical:
         return 0.0

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from scipy import stats
 from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
 
 from recovery_research.analyses.intervals import check_level
+from recovery_research.results import Result
 
 # Below it the normal approximation is off by more than a customer in ten.
 FEW_CUSTOMERS = 30
@@ -20,7 +20,7 @@ NODES = 200
 
 
 @dataclass(frozen=True, slots=True)
-class SampleSize:
+class SampleSize(Result):
     """Customers needed to see a difference between two groups.
 
     Attributes
@@ -46,10 +46,6 @@ class SampleSize:
     confidence: float
     ratio: float
     note: str = ""
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return the numbers as one row, one column per field."""
-        return pd.DataFrame([asdict(self)])
 
 
 def sample_size_for_means(

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
 from recovery_research.analyses.adjustment import adjust
 from recovery_research.analyses.covariates import Comparison, compare_with_covariates
+from recovery_research.analyses.curves import critical_value
 from recovery_research.analyses.intervals import check_level
 from recovery_research.analyses.least_squares import fit_least_squares
 from recovery_research.analyses.regressors import take_residuals
 from recovery_research.analyses.robustness import e_value, robustness_value
+from recovery_research.results import Result
 
 # Standardised differences beyond it are of no risk ratio that a computer can write.
 LARGEST_POWER = 700.0
@@ -25,7 +26,7 @@ FAR_LARGER = 1.2
 
 
 @dataclass(frozen=True, slots=True)
-class ConfoundingProbe:
+class ConfoundingProbe(Result):
     """How strong something unseen must be to explain a contrast away.
 
     Attributes
@@ -79,10 +80,6 @@ class ConfoundingProbe:
     e_value: float
     e_value_ci: float
     note: str
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return the probe as one row, one column per field."""
-        return pd.DataFrame([asdict(self)])
 
 
 def probe_confounding(
@@ -150,7 +147,7 @@ def probe_confounding(
     )
     group = data.treated.astype(float)
     estimate, error, freedom = _coefficient(data, group, outcome)
-    reach = error * float(stats.t.ppf(0.5 + confidence / 2.0, freedom))
+    reach = error * critical_value(confidence, freedom)
     statistic = estimate / error
     doubt = _doubt_errors(data, group, (estimate, error, reach), confidence)
     name, r2_treated, r2_outcome = _strongest(data, group)
@@ -262,7 +259,7 @@ def _doubt_errors(
     if data.clusters is not None:
         rows = (data.treated, ~data.treated)
         smaller = min(np.unique(data.clusters[each]).size for each in rows)
-    far = careful * float(stats.t.ppf(0.5 + confidence / 2.0, max(smaller - 1, 1)))
+    far = careful * critical_value(confidence, max(smaller - 1, 1))
     if careful <= FAR_LARGER * error and (abs(estimate) > far) == (
         abs(estimate) > reach
     ):

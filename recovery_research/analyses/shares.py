@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from recovery_research.analyses.curves import ScoreCurve, wilson_limits
+from recovery_research.analyses.curves import ScoreCurve, critical_value, wilson_limits
 from recovery_research.analyses.groups import (
     GROUP_COLUMN,
     check_outcome,
@@ -225,7 +225,7 @@ def describe_share(group: Share, confidence: float) -> dict[str, object]:
             f"several rows of one customer: {group.n:,} rows of {group.n_customers:,} "
             f"customers say as much as {group.n_effective:,.0f} of different ones"
         )
-    z = float(stats.norm.ppf(0.5 + confidence / 2.0))
+    z = critical_value(confidence)
     low, high = wilson_limits(group.share, group.n_effective * group.sureness, z)
     error = math.sqrt(group.variance)
     return row | {"std_error": error, "ci_low": low, "ci_high": high}

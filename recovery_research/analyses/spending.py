@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
 from recovery_research.analyses.comparisons import compare, compare_means
+from recovery_research.analyses.curves import critical_value
 from recovery_research.analyses.groups import (
     GROUP_COLUMN,
     TwoGroups,
@@ -20,12 +20,13 @@ from recovery_research.analyses.groups import (
 )
 from recovery_research.analyses.intervals import check_level
 from recovery_research.analyses.likeness import tell_unlike
+from recovery_research.results import Result
 
 FEW_CLUSTERS = 40
 
 
 @dataclass(frozen=True, slots=True)
-class SpendingParts:
+class SpendingParts(Result):
     """The difference in mean spend, divided into buying at all and buying more.
 
     Attributes
@@ -81,10 +82,6 @@ class SpendingParts:
     n_clusters: int
     note: str
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return the parts as one row, one column per field."""
-        return pd.DataFrame([asdict(self)])
-
 
 def divide_spending(
     customers: pd.DataFrame,
@@ -101,7 +98,7 @@ def divide_spending(
     Parameters
     ----------
     customers, policy, treated, control, confidence
-        As in `contrasts.paradox`.
+        As in `paradox.paradox`.
     outcome : str, optional
         A column of amounts, nowhere negative.
     clusters : str, optional
@@ -116,7 +113,7 @@ def divide_spending(
     Raises
     ------
     ValueError
-        As `contrasts.paradox`; also if an amount is negative or a cluster unknown.
+        As `paradox.paradox`; also if an amount is negative or a cluster unknown.
 
     Notes
     -----
@@ -284,7 +281,7 @@ def _clustered_error(
     sums = np.bincount(codes, weights=scores)
     n, g = values.size, len(names)
     error = math.sqrt(float(sums @ sums) * g / (g - 1) * (n - 1) / (n - 2))
-    reach = error * float(stats.t.ppf(0.5 + confidence / 2.0, g - 1))
+    reach = error * critical_value(confidence, g - 1)
     doubt = ""
     if g < FEW_CLUSTERS:
         doubt = f"only {g} clusters: clustered errors tend to be too small below 40"

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from recovery_research.analyses.curves import critical_value
 from recovery_research.analyses.few_departures import (
     ExactRatio,
     count_state,
@@ -181,7 +182,7 @@ def _fit_rest(
         sets = _form_sets(spells, values, ties=spells.ties, offset=offset)
         covariance = cluster_covariance(fit, sets, spells.cluster)
     error = np.sqrt(np.diag(covariance))
-    z = float(stats.norm.ppf(0.5 + confidence / 2.0))
+    z = critical_value(confidence)
     found.estimate[fitted], found.std_error[fitted] = fit.coefficient, error
     found.low[fitted] = fit.coefficient - z * error
     found.high[fitted] = fit.coefficient + z * error

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
+from recovery_research.analyses.curves import critical_value
 from recovery_research.analyses.intervals import check_level
 from recovery_research.analyses.staying_limits import (
     limit_mean_difference,
@@ -30,10 +30,11 @@ from recovery_research.analyses.survival import (
     share_errors,
 )
 from recovery_research.analyses.times import at_most, tie_times
+from recovery_research.results import Result
 
 
 @dataclass(frozen=True, slots=True)
-class StayingContrast:
+class StayingContrast(Result):
     """Two groups' staying compared.
 
     Attributes
@@ -94,10 +95,6 @@ class StayingContrast:
             f"{self.ci_high:+.4g}); log-rank p = {self.p_value:.3g}"
         )
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return the contrast as one row, one column per field."""
-        return pd.DataFrame([asdict(self)])
-
 
 def compare_staying(
     customers: pd.DataFrame,
@@ -122,7 +119,7 @@ def compare_staying(
         Weeks since the index order over which time is averaged. Somebody of each
         group must have been followed that long, or the last one followed have left.
     policy, treated, control, confidence
-        As in `contrasts.paradox`.
+        As in `paradox.paradox`.
 
     Returns
     -------
@@ -236,7 +233,7 @@ def tabulate_staying(
     [1.0, 0.667, 0.333]
     """
     check_level(confidence)
-    z = float(stats.norm.ppf(0.5 + confidence / 2.0))
+    z = critical_value(confidence)
     frames = []
     for name in groups:
         times = staying_times(customers, group=name, policy=policy, end_week=end_week)

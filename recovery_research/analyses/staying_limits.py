@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
+from recovery_research.analyses.curves import critical_value
 from recovery_research.analyses.survival import (
     StayingCurve,
     estimate_curve,
@@ -60,7 +60,7 @@ def limit_mean_difference(
     ]
     gap = means[0][0] - means[1][0]
     error = math.hypot(means[0][1], means[1][1])
-    z = float(stats.norm.ppf(0.5 + confidence / 2.0))
+    z = critical_value(confidence)
     sizes = treated[0].size, control[0].size
     if error == 0.0:
         # Of n customers n / (n + z * z) are taken to be like those seen.
@@ -180,7 +180,7 @@ def limit_share_difference(
     Newcombe, R. G. (1998). Interval estimation for the difference between independent
     proportions: comparison of eleven methods. Statistics in Medicine 17, 873-890.
     """
-    z = float(stats.norm.ppf(0.5 + confidence / 2.0))
+    z = critical_value(confidence)
     (one, _), (other, _) = (
         share_at(estimate_curve(*each), week) for each in (treated, control)
     )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
+from recovery_research.analyses.curves import critical_value
 from recovery_research.analyses.groups import (
     GROUP_COLUMN,
     check_outcome,
@@ -28,6 +28,7 @@ from recovery_research.analyses.quality_curves import (
     fit_gap,
     measure_fit,
 )
+from recovery_research.results import Result
 
 SHAPES = ("spline", "linear", "quadratic")
 NAMES = {"spline": "spline", "linear": "straight line", "quadratic": "parabola"}
@@ -36,7 +37,7 @@ POOR_FIT = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class ParityPoint:
+class ParityPoint(Result):
     """The quality of recovery at which the outcome reaches that of the never failed.
 
     Attributes
@@ -93,10 +94,6 @@ class ParityPoint:
             f"({self.confidence:.0%} CI {self.ci_low:.4g} to {self.ci_high:.4g})"
         )
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return the point as one row, one column per field."""
-        return pd.DataFrame([asdict(self)])
-
 
 def find_parity(
     customers: pd.DataFrame,
@@ -123,7 +120,7 @@ def find_parity(
     among : sequence of str, optional
         Groups of failed customers whose quality is known.
     control, policy, confidence
-        As in `contrasts.paradox`.
+        As in `paradox.paradox`.
     shape : {"spline", "linear", "quadratic"}, optional
         The curve fitted to outcome against quality: a natural cubic spline with three
         knots to twelve, the more customers the more (a knot at each value where there
@@ -176,7 +173,7 @@ def find_parity(
     limits, doubts = _limits(curve, find_compatible(curve, confidence))
     at = estimate if math.isfinite(estimate) else float(level.mean())
     slope, slope_error = curve.slope_at(at)
-    reach = slope_error * float(stats.t.ppf(0.5 + confidence / 2.0, curve.freedom))
+    reach = slope_error * critical_value(confidence, curve.freedom)
     error = math.nan
     if math.isfinite(estimate) and slope != 0.0:
         error = curve.at(estimate)[1] / abs(slope)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
@@ -22,12 +21,14 @@ from recovery_research.analyses.tilts import (
     find_turn,
 )
 from recovery_research.analyses.verdicts import CANNOT_TELL, Bounds, place_interval
+from recovery_research.results import Result
+from recovery_research.said_names import say
 
 NOWHERE = (math.nan, math.nan)
 
 
 @dataclass(frozen=True, slots=True)
-class MissingProbe:
+class MissingProbe(Result):
     """What is found of those whose outcome is known, and where the others turn it.
 
     Attributes
@@ -112,10 +113,6 @@ class MissingProbe:
 
     def __str__(self) -> str:
         return f"{self.outcome}: {self.place}; {say_tipping(self)}"
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return the probe as one row, one column per field."""
-        return pd.DataFrame([asdict(self)])
 
 
 def tip(
@@ -251,7 +248,7 @@ def say_tipping(row: object, *, unit: str = "") -> str:
         What the outcome is counted in.
     """
     groups = [
-        (str(getattr(row, side)).replace("_", " "), *(
+        (say(getattr(row, side)), *(
             getattr(row, f"{field}_{side}")
             for field in ("n", "n_missing", "mean", "tipping_mean")
         ))

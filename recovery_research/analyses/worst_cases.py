@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -17,10 +17,11 @@ from recovery_research.analyses.groups import (
     rows_of_policy,
 )
 from recovery_research.analyses.intervals import check_level
+from recovery_research.results import Result
 
 
 @dataclass(frozen=True, slots=True)
-class WorstCase:
+class WorstCase(Result):
     """What the contrast can be, whatever the unknown outcomes are.
 
     Attributes
@@ -65,10 +66,6 @@ class WorstCase:
     n_missing_control: int
     note: str
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return the bounds as one row, one column per field."""
-        return pd.DataFrame([asdict(self)])
-
 
 def bound_worst_case(
     customers: pd.DataFrame,
@@ -87,7 +84,7 @@ def bound_worst_case(
     Parameters
     ----------
     customers, outcome, policy, treated, control, method, confidence
-        As in `contrasts.paradox`.
+        As in `paradox.paradox`.
     lowest, highest : float
         The least and the most an unknown outcome can be, in the outcome's unit (0
         and 1 for yes/no). The bounds are as wide as this range is.
@@ -99,11 +96,11 @@ def bound_worst_case(
     Raises
     ------
     ValueError
-        As `contrasts.paradox`; also if a known outcome lies outside the range.
+        As `paradox.paradox`; also if a known outcome lies outside the range.
 
     Notes
     -----
-    The limits are those of `contrasts.paradox` on the two tables filled in: Newcombe's
+    The limits are those of `paradox.paradox` on the two tables filled in: Newcombe's
     for yes/no. What Imbens and Manski propose for the difference rather than its
     bounds is narrower; these limits decide verdicts, each end by itself, as an
     interval's do.

@@ -17,6 +17,7 @@ from recovery_research.customers.questions import (
 from recovery_research.customers.reading import Customers
 from recovery_research.customers.sentences import find_untold
 from recovery_research.customers.unknown_outcomes import probe_unknown, say_unknown
+from recovery_research.said_names import escape, quote_code
 
 NO_FAILURE = "no_failure"
 EXPOSURE = ("n_orders", "n_failures", "n_recovered", "spend")
@@ -141,14 +142,15 @@ def tell_file(read: Customers | None) -> str:
         return "No file was given: all customers here are simulated."
     unit = "complaints" if read.shape == "complaints" else "customers"
     said = (
-        f"The file is `{read.name}`: {len(read.customers):,} {unit}; "
+        f"The file is {quote_code(read.name)}: {len(read.customers):,} {unit}; "
         f"{len(read.excluded):,} rows of it were set aside."
     )
     if list_outcomes(read):
         amounts = {each.name for each in read.outcomes if each.kind == "amount"}
         left_out = sorted(amounts - set(list_outcomes(read, kind="amount")))
         if left_out:
-            said += f" No ratio of means can be had of {', '.join(left_out)}."
+            names = ", ".join(map(escape, left_out))
+            said += f" No ratio of means can be had of {names}."
         return said
     why = list_questions(read)["note"].iloc[0]
-    return f"{said} **The paradox cannot be asked of it:** {why}."
+    return f"{said} **The paradox cannot be asked of it:** {escape(why)}."

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
+from recovery_research.analyses.curves import critical_value
 from recovery_research.analyses.intervals import check_level
 from recovery_research.customers.index_draws import draw_orders, read_log
 from recovery_research.customers.order_customers import (
     FOLLOWUP_WEEKS,
     count_by_customer,
 )
+from recovery_research.results import Result
 
 
 @dataclass(frozen=True, slots=True)
-class DrawAverage:
+class DrawAverage(Result):
     """An analysis averaged over many draws of index orders.
 
     Attributes
@@ -53,10 +55,6 @@ class DrawAverage:
     error_of_one_draw: float
     spread_of_draws: float
     note: str
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return the average as one row, one column per field."""
-        return pd.DataFrame([asdict(self)])
 
 
 def average_draws(
@@ -113,7 +111,7 @@ def average_draws(
 
     Examples
     --------
-    >>> from recovery_research.analyses.contrasts import paradox
+    >>> from recovery_research.analyses.paradox import paradox
     >>> orders = pd.DataFrame({
     ...     "customer": [1, 2, 3, 4, 5, 6] * 2, "week": [2.0] * 6 + [6.0] * 6,
     ...     "amount": [10.0, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21],
@@ -161,7 +159,7 @@ def combine(found: Sequence[object], n_failed: int, confidence: float) -> DrawAv
     ]
     freedom = max(float(np.mean(sizes)) - 1.0, 1.0) if sizes else math.inf
     estimate, error = float(estimates.mean()), math.sqrt(variance)
-    reach = float(stats.t.ppf(0.5 + confidence / 2.0, freedom)) * error
+    reach = critical_value(confidence, freedom) * error
     p_value = 1.0 if estimate == 0.0 else 0.0
     if error > 0.0:
         p_value = float(2.0 * stats.t.sf(abs(estimate) / error, freedom))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,7 @@ from recovery_research.customers.index_draws import (
 )
 from recovery_research.customers.index_orders import IndexOrders
 from recovery_research.customers.order_customers import FOLLOWUP_WEEKS
+from recovery_research.results import Result
 
 RESAMPLING = "within-cluster resampling"
 # Under so many, Student's t leans on the outcome being roughly bell-shaped.
@@ -29,7 +30,7 @@ FEW_CUSTOMERS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class DrawnParadox:
+class DrawnParadox(Result):
     """One outcome in two groups of customers, over many draws of index orders.
 
     Attributes
@@ -91,10 +92,6 @@ class DrawnParadox:
     error_of_one_draw: float
     spread_of_draws: float
     note: str
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return the estimate as one row, one column per field."""
-        return pd.DataFrame([asdict(self)])
 
     def __str__(self) -> str:
         head = f"{self.outcome}: {self.treated} minus {self.control} = "

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from recovery_research.results import Result
+
 if TYPE_CHECKING:
     from recovery_research.customers.reading import Customers
 
@@ -64,7 +66,7 @@ class CustomerFileError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class CustomerCheck:
+class CustomerCheck(Result):
     """The outcome of checking a file against its mapping.
 
     Attributes

@@ -27,7 +27,8 @@ from recovery_research.customers.questions import (
     main_questions,
 )
 from recovery_research.customers.reading import Customers
-from recovery_research.customers.sentences import say_found, say_name
+from recovery_research.customers.sentences import say_compared, say_found
+from recovery_research.said_names import escape
 
 AS_THEY_COME, ONCE_ALIKE = "as they come", "once alike"
 
@@ -136,22 +137,21 @@ def say_in_short(read: Customers, adjusted: pd.DataFrame) -> list[str]:
     """
     units = {each.name: each.unit for each in read.outcomes}
     lines = [
-        f"- **Whether there is a recovery paradox cannot be asked:** {row.note}."
+        f"- **Whether there is a recovery paradox cannot be asked:** "
+        f"{escape(row.note)}."
         for row in list_questions(read).head(1).itertuples()
         if not row.asked
     ]
-    for (treated, control, outcome), rows in adjusted.groupby(
-        ["treated", "control", "outcome"], sort=False
-    ):
-        unit = units.get(outcome, "")
+    for _, rows in adjusted.groupby(["treated", "control", "outcome"], sort=False):
+        first = next(rows.itertuples())
+        unit = units.get(first.outcome, "")
         naive = rows[rows["view"] == AS_THEY_COME].head(1)
         parts = [
             say_found(row, name_view(row, naive), unit) for row in rows.itertuples()
         ]
         said, notes = zip(*parts, strict=True)
-        what, one, other = map(say_name, (outcome, treated, control))
         lines.append(
-            f"- **{what}**, {one} against {other}: {'; '.join(said)}."
+            f"- {say_compared(first)}: {'; '.join(said)}."
             + "".join(f" *{note}.*" for note in notes if note)
         )
     return lines

@@ -19,6 +19,8 @@ from recovery_research.customers.questions import (
     why_not_before,
 )
 from recovery_research.customers.reading import Customers
+from recovery_research.customers.sentences import say_group, show_term
+from recovery_research.said_names import escape, say_name
 
 # No name that a mapping may give has capital letters.
 EVERYBODY = "EVERYBODY"
@@ -120,14 +122,14 @@ def probe_groups(read: Customers, *, confidence: float = 0.95) -> pd.DataFrame:
 
 
 def say_probes(probes: pd.DataFrame) -> list[str]:
-    """Return in sentences the strongest covariates of `probe_groups`, and its notes."""
+    """Return in Markdown the strongest covariates of `probe_groups`, and its notes."""
     said = []
     for row in probes.itertuples():
-        name = f"{row.outcome}, {row.treated}".replace("_", " ")
+        name = f"{say_name(row.outcome)}, {say_group(row.treated)}"
         if row.note:
-            said.append(f"{name}: {row.note}")
+            said.append(f"{name}: {escape(row.note)}")
         if isinstance(getattr(row, "strongest_covariate", None), str):
-            strongest = row.strongest_covariate.replace("_", " ")
+            strongest = escape(show_term(row.strongest_covariate))
             said.append(
                 f"{name}: of what is on record {strongest} explains most "
                 f"of who is treated, {row.strongest_r2_treated:.2%}, and "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -34,6 +35,7 @@ from recovery_research.customers.order_customers import (
 from recovery_research.customers.sources import find_file
 from recovery_research.near_names import did_you_mean
 
+_LOG = logging.getLogger(__name__)
 PARTS = (
     "shape", "columns", "outcomes", "covariates", "groups", "answers", "values", "time",
     "source", "orders", "unreadable",
@@ -102,6 +104,7 @@ def read_mapping(mapping: str | Path | Mapping | FileMapping) -> FileMapping:
     if isinstance(mapping, Mapping):
         return check_mapping("the mapping", mapping)
     path = find_mapping(mapping)
+    _LOG.debug("mapping %s", path)
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from recovery_research.analyses.contrasts import paradox_by_outcome
 from recovery_research.analyses.groups import read_outcome
+from recovery_research.analyses.paradox import paradox_by_outcome
 from recovery_research.analyses.verdicts import Bounds
 from recovery_research.analyses.wordings import (
     ASKS_ANSWER,
@@ -222,7 +222,7 @@ def contrast_groups(
     questions : DataFrame, optional
         Rows of `list_questions`; by default all of them.
     bounds : mapping, optional
-        As in `contrasts.paradox_by_outcome`.
+        As in `paradox.paradox_by_outcome`.
     confidence : float, optional
         Level of the intervals.
 

@@ -23,10 +23,11 @@ from recovery_research.customers.mapping_rules import Field, FileMapping
 from recovery_research.customers.mappings import read_mapping
 from recovery_research.customers.tables import count_flow, list_fields, make_table
 from recovery_research.customers.value_doubts import doubt_values
+from recovery_research.results import Result
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Customers:
+class Customers(Result):
     """A file as a table of customers, with an account of every row.
 
     Attributes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -15,7 +14,10 @@ from recovery_research.customers.questions import (
     main_questions,
 )
 from recovery_research.customers.reading import Customers
+from recovery_research.said_names import escape, isolate, say, say_name
 
+# Groups that are named by us; all others are words of the file.
+OWN_GROUPS = (*OUTCOMES_OF_ORDERS, "no_order")
 # How a note begins that says under which unknown outcomes a verdict turns.
 UNKNOWN_FOR = "the outcome is unknown for"
 NOTHING_BEFORE = (
@@ -33,10 +35,8 @@ def say_verdicts(
     """
     lines = []
     for row in table.itertuples():
-        names = map(say_name, (row.outcome, row.treated, row.control))
-        what, one, other = names
         said, note = say_found(row, "", (units or {}).get(row.outcome, ""))
-        line = f"- **{what}**, {one} against {other}: {said.strip()}."
+        line = f"- {say_compared(row)}: {said.strip()}."
         lines.append(f"{line} *{note}.*" if note else line)
     return lines
 
@@ -63,7 +63,7 @@ def say_found(row: object, view: str, unit: str) -> tuple[str, str]:
         why = note or "the data allow none"
         found = "" if pd.isna(row.estimate) else f"{say_number(row.estimate)}, "
         return f"{view} **{row.answer}** ({found}no interval: {escape(why)})", ""
-    said = f"{view} **{row.answer}** ({say_interval(row, unit)})"
+    said = f"{view} **{row.answer}** ({escape(say_interval(row, unit))})"
     # The view says in passing how many it is of; the note need not.
     start = view.partition(",")[0]
     note = f"{start}: {note}" if start and note else note
@@ -108,9 +108,8 @@ def say_notes(table: pd.DataFrame, *names: str) -> list[str]:
         return []
     told = table[table["note"].fillna("") != ""]
     lines = [
-        f"- {', '.join(say_name(row[name]) for name in names)}: "
-        f"{escape(str(row['note']).rstrip('.'))}."
-        for _, row in told.iterrows()
+        f"- {escape(name)}: {escape(str(note).rstrip('.'))}."
+        for name, note in zip(name_rows(told, *names), told["note"], strict=True)
     ]
     return list(dict.fromkeys(lines))
 
@@ -139,7 +138,7 @@ def say_absent(
     empty = [name for name in of if name not in here]
     if empty:
         return (
-            f"Nobody is {' or '.join(map(say_name, empty))}: nothing to compare with."
+            f"Nobody is {' or '.join(map(say_group, empty))}: nothing to compare with."
         )
     if not of and not len(main_questions(read)):
         first = list_questions(read).iloc[0]
@@ -149,14 +148,35 @@ def say_absent(
     return "; ".join(map(escape, reasons)) + "." if reasons else why
 
 
-def say_name(name: object) -> str:
-    """Return a name as it is said, with nothing that Markdown takes for its own."""
-    return escape(str(name).replace("_", " "))
+def say_compared(row: object) -> str:
+    """Return in Markdown which outcome of which groups a row compares."""
+    one, other = map(say_group, (row.treated, row.control))
+    return f"**{say_name(row.outcome)}**, {one} against {other}"
 
 
-def escape(text: str) -> str:
-    """Return a text in which Markdown's own characters stand for themselves."""
-    return re.sub(r"([\\`*_\[\]<>|~$#])", r"\\\1", text)
+def show_group(name: object) -> str:
+    """Return a group as it is said, one in a file's own words as the file has it."""
+    return say(name) if name in OWN_GROUPS else str(name)
+
+
+def say_group(name: object) -> str:
+    """Return a group as it is said, with nothing that Markdown takes for its own."""
+    return escape(isolate(show_group(name)))
+
+
+def name_rows(table: pd.DataFrame, *columns: str) -> list[str]:
+    """Return what each row of a figure is called, by columns such as its outcome."""
+    shown = [
+        table[each].map(show_group if each in ("treated", "group") else show_term)
+        for each in columns
+    ]
+    return [", ".join(map(isolate, row)) for row in zip(*shown, strict=True)]
+
+
+def show_term(name: object) -> str:
+    """Return a covariate as it is said, the level of a category as the file has it."""
+    head, mark, level = str(name).partition("=")
+    return f"{say(head)}{mark}{isolate(level)}"
 
 
 def say_interval(row: object, unit: str = "") -> str:

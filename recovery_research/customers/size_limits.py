@@ -2,39 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import psutil
-
 from recovery_research.customers.findings import CustomerFileError
+from recovery_research.free_memory import available_memory
 
 # Of the memory that is free; a table is copied while it is read.
 SHARE_OF_MEMORY = 0.5
-# Where a container's limit stands: version 2, then version 1.
-CONTAINERS = (
-    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-    (
-        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
-        "/sys/fs/cgroup/memory/memory.usage_in_bytes",
-    ),
-)
-
-
-def free_memory() -> int:
-    """Return how many bytes of memory are free, a container's limit heeded."""
-    free = int(psutil.virtual_memory().available)
-    for limit, used in CONTAINERS:
-        try:
-            allowed = int(Path(limit).read_text()) - int(Path(used).read_text())
-        except (OSError, ValueError):
-            continue
-        free = min(free, max(allowed, 0))
-    return free
 
 
 def largest_table() -> int:
     """Return how many bytes a table may take."""
-    return int(SHARE_OF_MEMORY * free_memory())
+    return int(SHARE_OF_MEMORY * available_memory())
 
 
 def refuse_size(name: str, what: str, n_bytes: float) -> None:

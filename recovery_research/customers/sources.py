@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from recovery_research.near_names import did_you_mean
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_LOG = logging.getLogger(__name__)
 # Shipped, synthetic, each with a mapping of its name.
 EXAMPLES = ("example", "example-orders", "example-complaints")
 _URL = re.compile(r"[a-zA-Z][\w+.-]*://")
@@ -116,6 +118,10 @@ def read_source(
     from recovery_research.customers.files import read_path
 
     raw = read_path(path, rule, columns=columns, limit=limit)
+    n = raw.table.num_rows
+    _LOG.debug(
+        "read %s: %s, %s rows of %s", path, raw.kind, f"{n:,}", raw.table.column_names
+    )
     if raw.marks is not None:
         return raw
 
@@ -164,7 +170,8 @@ def find_file(name: str | Path) -> Path | None:
         If two different files answer to the name.
     """
     path = Path(name).expanduser()
-    if path.is_absolute():
+    # As in a shell, a name that begins with a dot is looked for here and nowhere else.
+    if path.is_absolute() or str(name).startswith(("./", "../")):
         return path if path.is_file() else None
     there = {
         (folder / path).resolve(): None

@@ -18,6 +18,8 @@ from recovery_research.experiments import Experiment
 from recovery_research.orders import tabulate_orders
 from recovery_research.policies import choose_policies
 from recovery_research.populations import load_population
+from recovery_research.table_cells import write_csv
+from recovery_research.whole_files import making_whole
 from recovery_research.worlds import load_world
 
 START = pd.Timestamp("2023-01-01")
@@ -46,7 +48,8 @@ def write_examples(folder: Path) -> list[Path]:
     }
     paths = []
     for name, frame in made.items():
-        frame.to_csv(folder / name, index=False, lineterminator="\n")
+        with making_whole(folder / name) as fresh:
+            write_csv(frame, fresh)
         paths.append(folder / name)
     return paths
 

@@ -14,7 +14,8 @@ from recovery_research.analyses.tipping_points import MissingProbe, say_tipping,
 from recovery_research.customers.mapping_rules import Field
 from recovery_research.customers.questions import count_whole
 from recovery_research.customers.reading import Customers
-from recovery_research.customers.sentences import escape, say_name
+from recovery_research.customers.sentences import say_compared
+from recovery_research.said_names import escape
 
 AS_THEY_COME = "as they come"
 OF_THE_GROUPS = "the shares unknown are those of the groups as they come"
@@ -107,8 +108,6 @@ def say_unknown(read: Customers, probes: pd.DataFrame) -> list[str]:
     lines = []
     for row in probes.itertuples():
         if row.turns:
-            names = map(say_name, (row.outcome, row.treated, row.control))
-            what, one, other = names
             said = escape(say_tipping(row, unit=units.get(row.outcome, "")))
-            lines.append(f"- **{what}**, {one} against {other}, {row.view}: {said}.")
+            lines.append(f"- {say_compared(row)}, {row.view}: {said}.")
     return lines

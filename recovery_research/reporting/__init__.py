@@ -11,26 +11,33 @@ from the records alone (`history`). A plan (`plans`) does this for many orders
 how they ended.
 
 Asking
-    catalogue, descriptions, parameters, ranges, vocabularies, values, choices,
-    parameter_files, customer_files, orders, projects, environments
+    catalogue, descriptions, parameters, literals, type_hints, ranges, vocabularies,
+    values, choices, cell_checks, parameter_files, given_paths, customer_files, orders,
+    previews, projects, environments
 Executing
-    runner, attempts, retries, execution, kernels, kernel_streams, last_words, outputs,
-    watch, memory, signals, orphans, progress
+    runner, attempts, deadlines, retries, execution, cell_numbers, kernels,
+    kernel_streams, last_words, observations, outputs, watch, memory, signals, orphans,
+    progress
+Watching what a kernel reads
+    kernel_ears, kernel_wraps, kernel_loads, kernel_luck, kernel_names, kernel_callers,
+    kernel_notes, input_states, inputs, input_changes
 Judging and recording
-    ends, verdicts, runs, harvest, bookkeeping, records, record_versions, run_logs,
-    fingerprints, provenance, ingredients, masks
+    exit_codes, ends, verdicts, runs, harvest, bookkeeping, records, record_versions,
+    run_logs, fingerprints, provenance, ingredients, masks, secret_forms
 Keeping
     shelf, locks, delivery, checks, history, history_cache, history_filters, run_finder,
-    pruning, repeats, comparisons, changes, publication, manifests, stores
+    pruning, repeats, comparisons, table_comparisons, table_keys, changes, publication,
+    manifests, stores
 Looking
-    pages, prose, equations, cleaning, failures, prints, index, board, details,
-    key_figures, sparklines, comparison_pages, wording
+    pages, displays, stills, prose, equations, cleaning, sieve, markup, allow_lists,
+    stylesheets, drawings, failures, prints, index, board, details, key_figures,
+    sparklines, comparison_texts, comparison_pages, wording
 Plans
     plans, plan_tables, grids, plan_runs, plan_workers, plan_results, plan_progress,
     stopping, following
 Telling and scheduling
     notices, notice_files, notify_settings, channels, tellers, schedules,
-    schedule_settings, timetables, quoting
+    schedule_settings, timetables, quoting, formats
 """
 
 import lazy_loader

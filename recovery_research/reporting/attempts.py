@@ -7,15 +7,15 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from recovery_research.reporting.catalogue import write_runnable
+from recovery_research.reporting.cell_numbers import number_cell
+from recovery_research.reporting.deadlines import Deadline
 from recovery_research.reporting.ends import Outcome, Verdict
 from recovery_research.reporting.execution import Execution, execute_notebook
-from recovery_research.reporting.fingerprints import (
-    mask_secrets,
-    mask_text,
-    settle_notebook,
-)
+from recovery_research.reporting.fingerprints import settle_notebook
 from recovery_research.reporting.harvest import Found, find_exhibits, find_repeat
-from recovery_research.reporting.orders import Limits, Order
+from recovery_research.reporting.masks import mask_secrets, mask_text
+from recovery_research.reporting.orders import Order
 from recovery_research.reporting.progress import Progress
 from recovery_research.reporting.records import AttemptRecord
 from recovery_research.reporting.verdicts import judge
@@ -47,6 +47,7 @@ def attempt_order(
     order: Order,
     output: Path,
     *,
+    deadline: Deadline,
     log: logging.Logger,
     progress: Progress | None = None,
 ) -> Attempt:
@@ -58,6 +59,8 @@ def attempt_order(
         Checked order.
     output : Path
         Where the executed notebook is written while it runs.
+    deadline : Deadline
+        End of all attempts, and of the waits between.
     log : Logger
         Told of attempts.
     progress : callable, optional
@@ -73,9 +76,8 @@ def attempt_order(
         If `output` cannot be written.
     """
     records: list[AttemptRecord] = []
-    clock, limits = time.monotonic(), order.limits
     while True:
-        execution = _execute(order, output, limits, log, progress)
+        execution = _execute(order, output, deadline, log, progress)
         exhibits = find_exhibits(execution.notebook) if execution.notebook else []
         outcome = _judge_all(execution, exhibits)
         said = mask_text(outcome.message, order.secrets())
@@ -85,10 +87,7 @@ def attempt_order(
             )
         )
         wait = order.retries.wait_after(outcome, len(records))
-        # The limit of the run is that of all its attempts, and of the waits between.
-        spent = time.monotonic() - clock + (wait or 0.0)
-        limits = None if wait is None else order.limits.after(spent)
-        if limits is None:
+        if wait is None or not deadline.allows(wait):
             return Attempt(execution, exhibits, outcome, records)
         log.warning("%s; trying again in %g s", said, wait)
         time.sleep(wait)
@@ -97,18 +96,20 @@ def attempt_order(
 def _execute(
     order: Order,
     output: Path,
-    limits: Limits,
+    deadline: Deadline,
     log: logging.Logger,
     progress: Progress | None,
 ) -> Execution:
     source = output.with_name("input.ipynb")
-    source.write_bytes(order.notebook.content)
+    source.write_text(write_runnable(order.notebook), encoding="utf-8")
     execution = execute_notebook(
         source,
         output,
-        order.values(),
+        order.written_values(),
         cwd=order.notebook.path.parent,
-        limits=limits,
+        kernel=order.notebook.kernel,
+        limits=order.limits,
+        deadline=deadline,
         log=log,
         progress=progress,
     )
@@ -126,8 +127,9 @@ def _judge_all(execution: Execution, exhibits: list[Found]) -> Outcome:
     repeat = find_repeat(exhibits)
     if outcome.verdict is not Verdict.SUCCEEDED or repeat is None:
         return outcome
+    number = number_cell(execution.notebook.cells, repeat.cell)
     message = (
         f"the {repeat.kind} name {repeat.name!r} is used twice, again in cell "
-        f"{repeat.cell + 1}; every {repeat.kind} needs a name of its own"
+        f"{number}; every {repeat.kind} needs a name of its own"
     )
     return Outcome(Verdict.CELL_FAILED, message, repeat.cell)

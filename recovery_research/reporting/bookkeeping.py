@@ -10,15 +10,19 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from recovery_research.places import project_root
+from recovery_research.reporting.cell_numbers import is_added, number_cell
+from recovery_research.reporting.deadlines import Deadline
 from recovery_research.reporting.ends import Outcome, Verdict
 from recovery_research.reporting.execution import Execution
-from recovery_research.reporting.fingerprints import mask_text
 from recovery_research.reporting.ingredients import (
+    add_inputs,
     date_sources,
     hash_sources,
     list_ingredients,
     make_key,
 )
+from recovery_research.reporting.inputs import gather_inputs
+from recovery_research.reporting.masks import mask_text
 from recovery_research.reporting.orders import Order
 from recovery_research.reporting.outputs import LONGEST_TEXT
 from recovery_research.reporting.pages import write_record_page
@@ -75,11 +79,10 @@ def begin_record(
         run_seconds_limit=limits.run_seconds,
         memory_limit=limits.memory_bytes,
         started=started,
-        key=make_key(ingredients),
         ingredients=ingredients,
         data_as_of=order.data_as_of or written,
         data_as_of_origin=origin,
-        warnings=_find_odd_clock(run_id, started),
+        warnings=[*_find_odd_clock(run_id, started), *_find_untagged(order)],
         host=platform.node(),
         provenance=provenance,
     )
@@ -116,12 +119,14 @@ def end_record(
     if outcome.verdict is not Verdict.SUCCEEDED:
         failure = FailureRecord(
             message=mask_text(outcome.message, secrets),
-            cell=None if outcome.cell is None else outcome.cell + 1,
+            cell=_number(execution, outcome.cell),
             source=_read_source(execution, outcome.cell),
             traceback=mask_text(outcome.traceback, secrets),
             error=outcome.error,
         )
     moved = hash_sources(order) != record.provenance.sources_sha256
+    inputs = gather_inputs(execution.notes, order.notebook.path.parent, secrets)
+    ingredients = add_inputs(record.ingredients, inputs)
     return record.model_copy(
         update={
             "verdict": outcome.verdict,
@@ -130,14 +135,41 @@ def end_record(
             "cell_seconds": _list_durations(execution),
             "attempts": attempts,
             "peak_memory": execution.peak_memory,
-            "key": None if moved else record.key,
+            "key": None if moved else make_key(ingredients),
+            "ingredients": ingredients,
+            "inputs": inputs,
             "warnings": [
                 *record.warnings,
-                *(_describe_cut(cell) for cell in execution.cut_cells),
+                *_list_remarks(execution),
                 *(["the data changed while the report ran"] if moved else []),
             ],
         }
     )
+
+
+def note_late_page(record: RunRecord, deadline: Deadline) -> RunRecord:
+    """Return the record of a run whose page was not finished in time.
+
+    Parameters
+    ----------
+    record : RunRecord
+        Record of the run, its notebook ended.
+    deadline : Deadline
+        The run's.
+
+    Returns
+    -------
+    RunRecord
+        Timed out, though the notebook and its tables are whole; a run that had failed
+        before keeps its own word.
+    """
+    said = f"{deadline.describe()}, while its page was written"
+    if record.failure is not None:
+        return record.model_copy(update={"warnings": [*record.warnings, said]})
+    message = f"{said}; the notebook and its tables are whole"
+    failure = FailureRecord(message=message, cell=None, source="", traceback="")
+    update = {"verdict": Verdict.TIMED_OUT, "failure": failure, "key": None}
+    return record.model_copy(update=update)
 
 
 def close_record(record: RunRecord, total_seconds: float) -> RunRecord:
@@ -197,7 +229,7 @@ def bury_run(
 def _drop_broken_json(path: Path) -> None:
     try:
         json.loads(path.read_bytes())
-    except ValueError:
+    except (ValueError, RecursionError):
         path.unlink()
 
 
@@ -216,8 +248,25 @@ def _find_odd_clock(run_id: str, started: datetime) -> list[str]:
     return [f"the clock stood at {stamp}, not after the run before; the id follows it"]
 
 
-def _describe_cut(cell: int) -> str:
-    return f"cell {cell + 1} printed more than {LONGEST_TEXT:,} characters; cut"
+def _find_untagged(order: Order) -> list[str]:
+    if order.notebook.tagged:
+        return []
+    return ["no cell is tagged 'parameters', so the notebook ran as it is"]
+
+
+def _list_remarks(execution: Execution) -> list[str]:
+    cut = f"printed more than {LONGEST_TEXT:,} characters; cut"
+    remarks = [(cell, cut) for cell in execution.cut_cells]
+    # Once each, also where a loop shows the same a thousand times.
+    for remark in dict.fromkeys(execution.left_out):
+        remarks.append(remark)
+    return [f"cell {_number(execution, cell)} {said}" for cell, said in remarks]
+
+
+def _number(execution: Execution, cell: int | None) -> int | None:
+    if execution.notebook is None or cell is None:
+        return None
+    return number_cell(execution.notebook.cells, cell)
 
 
 def _list_parameters(order: Order) -> list[ParameterRecord]:
@@ -241,6 +290,7 @@ def _list_durations(execution: Execution) -> list[float | None]:
         if cell.cell_type == "code"
         else None
         for cell in cells
+        if not is_added(cell)
     ]
 
 

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import json
+import logging
+import os
 import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
+from recovery_research.near_names import did_you_mean
 from recovery_research.reporting.parameters import (
     Parameter,
     read_declarations,
 )
 
+INJECTED_TAG = "injected-parameters"
+# What Python's own kernel is called wherever it is installed.
+OWN_KERNELS = ("", "python3")
+
+_LOG = logging.getLogger(__name__)
 _NUMBERED = re.compile(r"(\d+)-(.+)")
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_CELL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _HEADING = re.compile(r"^#\s+(.+?)\s*#*\s*$", re.MULTILINE)
 
 
@@ -38,6 +47,10 @@ class Notebook:
         Declarations of its parameters cell.
     content : bytes
         The file as it was read; this, and not the file, is what runs.
+    tagged : bool
+        Whether it has a cell tagged ``parameters``; without one it runs as it is.
+    kernel : str
+        Name of the kernel that it asks for; empty for the running interpreter.
     """
 
     path: Path
@@ -45,6 +58,8 @@ class Notebook:
     title: str
     parameters: dict[str, Parameter]
     content: bytes
+    tagged: bool = True
+    kernel: str = ""
 
 
 def list_notebooks(folder: Path) -> list[Path]:
@@ -71,7 +86,8 @@ def find_notebook(name: str | Path, folder: Path) -> Path:
     ----------
     name : str or Path
         ``02-compare-policies``, ``compare-policies`` or ``02``, with or without
-        ``.ipynb``; or the path of any notebook.
+        ``.ipynb``; or the path of any notebook, also just the name of a file in the
+        working directory.
     folder : Path
         Folder of notebooks.
 
@@ -84,7 +100,9 @@ def find_notebook(name: str | Path, folder: Path) -> Path:
     NotebookError
         If no notebook or more than one answers to the name.
     """
-    if isinstance(name, Path) or (name.endswith(".ipynb") and "/" in name):
+    if isinstance(name, Path) or "/" in name or os.sep in name:
+        return _find_file(Path(name))
+    if name.endswith(".ipynb") and Path(name).is_file():
         return _find_file(Path(name))
     wanted = name.removesuffix(".ipynb")
     answers: dict[str, list[Path]] = {}
@@ -120,7 +138,7 @@ def read_notebook(path: Path) -> Notebook:
     Raises
     ------
     NotebookError
-        If the file is no notebook in format 4 for Python, has not exactly one cell
+        If the file is no notebook in format 4 for Python, has more than one cell
         tagged ``parameters``, or declares them in a way that cannot be read.
     """
     if not _SAFE_NAME.fullmatch(path.stem):
@@ -130,14 +148,56 @@ def read_notebook(path: Path) -> Notebook:
         )
     try:
         content = path.read_bytes()
+        _LOG.debug("read %s", path)
         document = json.loads(content)
         cells = _read_cells(document)
-        parameters = read_declarations(_find_parameters(cells))
+        title = _read_title(cells, path)
+        source = _find_parameters(cells)
+        parameters = read_declarations(source or "")
+        kernel = _read_kernel(document)
     except (AttributeError, KeyError, TypeError, RecursionError):
         raise NotebookError(f"{path.name}: is not a notebook in format 4.") from None
     except (OSError, ValueError) as error:
         raise NotebookError(f"{path.name}: {error}") from None
-    return Notebook(path, path.stem, _read_title(cells, path), parameters, content)
+    return Notebook(
+        path=path,
+        name=path.stem,
+        title=title,
+        parameters=parameters,
+        content=content,
+        tagged=source is not None,
+        kernel=kernel,
+    )
+
+
+def write_runnable(notebook: Notebook) -> str:
+    """Return a notebook as it is run: its outputs gone, its cells told apart by ids.
+
+    Cells of older formats have no ids, and those that copying made twice are refused;
+    ids drawn by chance would make equal runs unequal.
+
+    Parameters
+    ----------
+    notebook : Notebook
+        The notebook.
+
+    Returns
+    -------
+    str
+        JSON.
+    """
+    document = json.loads(notebook.content)
+    document["nbformat_minor"] = max(5, document.get("nbformat_minor", 0))
+    taken: set[str] = set()
+    for number, cell in enumerate(document["cells"], start=1):
+        name = cell.get("id")
+        sound = isinstance(name, str) and _CELL_ID.fullmatch(name)
+        if not sound or name in taken:
+            cell["id"] = f"cell-{number}-{len(taken)}"
+        taken.add(cell["id"])
+        if cell.get("cell_type") == "code":
+            cell |= {"outputs": [], "execution_count": None}
+    return json.dumps(document)
 
 
 def is_safe_name(name: str) -> bool:
@@ -156,9 +216,16 @@ def is_safe_name(name: str) -> bool:
 
 
 def _find_file(path: Path) -> Path:
-    if not path.is_file() or path.suffix != ".ipynb":
-        raise NotebookError(f"{path} is not a notebook file.")
-    return path.resolve()
+    if path.suffix != ".ipynb" and not path.exists():
+        path = path.with_name(f"{path.name}.ipynb")
+    if path.is_file() and path.suffix == ".ipynb":
+        return path.resolve()
+    if path.exists():
+        raise NotebookError(
+            f"{path} is not a notebook file, whose name ends in .ipynb."
+        )
+    there = [each.stem for each in list_notebooks(path.parent)]
+    raise NotebookError(f"there is no file {path}.{did_you_mean(path.stem, there)}")
 
 
 def _list_aliases(stem: str) -> list[str]:
@@ -167,27 +234,65 @@ def _list_aliases(stem: str) -> list[str]:
 
 
 def _read_cells(document: object) -> list[dict]:
-    if not isinstance(document, dict) or document.get("nbformat") != 4:
+    if not isinstance(document, dict) or "nbformat" not in document:
         raise NotebookError("is not a notebook in format 4.")
-    metadata = document.get("metadata", {})
-    language = metadata.get("kernelspec", {}).get("language", "python")
-    language = metadata.get("language_info", {}).get("name", language)
-    if language != "python":
-        raise NotebookError(f"is written in {language!r}; only Python is run.")
-    return document.get("cells", [])
-
-
-def _find_parameters(cells: list[dict]) -> str:
-    tagged = [
-        cell
-        for cell in cells
-        if "parameters" in cell.get("metadata", {}).get("tags", [])
-    ]
-    if len(tagged) != 1 or tagged[0].get("cell_type") != "code":
+    if document["nbformat"] != 4:
         raise NotebookError(
-            f"needs exactly one code cell tagged 'parameters'; it has {len(tagged)}."
+            f"is in format {document['nbformat']} of notebooks, not 4; JupyterLab "
+            "opens an older one and saves it as that."
         )
-    return _read_source(tagged[0])
+    if not {"metadata", "cells"} <= document.keys():
+        raise NotebookError("is not a whole notebook; it has no metadata or no cells.")
+    for number, cell in enumerate(document["cells"], start=1):
+        if not isinstance(cell.get("metadata"), dict):
+            raise NotebookError(f"is not a whole notebook: cell {number}, no metadata.")
+        try:
+            _read_source(cell).encode()
+        except UnicodeEncodeError:
+            raise NotebookError(
+                f"cell {number} holds half a character (a lone surrogate), which no "
+                "file can keep."
+            ) from None
+    metadata = document.get("metadata", {})
+    language = (metadata.get("kernelspec") or {}).get("language", "python")
+    language = (metadata.get("language_info") or {}).get("name", language)
+    if language.lower() != "python":
+        raise NotebookError(f"is written in {language!r}; only Python is run.")
+    return document["cells"]
+
+
+def _read_kernel(document: dict) -> str:
+    """Return the kernel that a notebook asks for; empty for Python's usual one."""
+    name = (document.get("metadata", {}).get("kernelspec") or {}).get("name", "")
+    return "" if name in OWN_KERNELS else str(name)
+
+
+def _find_parameters(cells: list[dict]) -> str | None:
+    """Return the source of the cell that declares parameters; None if there is none."""
+    if _find_tagged(cells, INJECTED_TAG):
+        raise NotebookError(
+            "is what papermill made of another notebook, for it has a cell tagged "
+            f"{INJECTED_TAG!r}; run that notebook (`recovery-research rerun RUN` for "
+            "a report's), or delete the cell."
+        )
+    tagged = _find_tagged(cells, "parameters")
+    if not tagged:
+        return None
+    if len(tagged) > 1 or cells[tagged[0]].get("cell_type") != "code":
+        numbers = " and ".join(str(index + 1) for index in tagged)
+        raise NotebookError(
+            f"cell {numbers}: one code cell is tagged 'parameters', and no other; "
+            "values for a second one would silently win over what is given."
+        )
+    return _read_source(cells[tagged[0]])
+
+
+def _find_tagged(cells: list[dict], tag: str) -> list[int]:
+    return [
+        index
+        for index, cell in enumerate(cells)
+        if tag in cell.get("metadata", {}).get("tags", [])
+    ]
 
 
 def _read_source(cell: dict) -> str:

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 NOT_INSTALLED = (
     "the package apprise is not installed; install recovery-research[notify]"
@@ -83,6 +84,7 @@ def run_command(
     environment: Mapping[str, str],
     *,
     seconds: float,
+    cwd: Path | None = None,
 ) -> str:
     """Run a command that tells somebody; no shell reads it.
 
@@ -99,6 +101,8 @@ def run_command(
         Environment of the command.
     seconds : float
         How long it may take.
+    cwd : Path, optional
+        Where relative paths in it start from.
 
     Returns
     -------
@@ -119,6 +123,7 @@ def run_command(
             errors="replace",
             timeout=seconds,
             check=False,
+            cwd=cwd,
             env={**environment, **{k: v.replace("\0", "") for k, v in told.items()}},
         )
     except subprocess.TimeoutExpired:

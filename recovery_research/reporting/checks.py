@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import secrets
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+
+from recovery_research.whole_files import write_whole
 
 CHECK_FILE = "checked.json"
 
@@ -25,13 +25,8 @@ def note_check(folder: Path, *, moment: datetime | None = None) -> None:
         When that was seen; by default now.
     """
     said = {"checked": (moment or datetime.now(UTC)).isoformat(timespec="seconds")}
-    fresh = folder / f".{CHECK_FILE}-{secrets.token_hex(3)}"
     with suppress(OSError):
-        try:
-            fresh.write_text(json.dumps(said) + "\n", encoding="utf-8")
-            os.replace(fresh, folder / CHECK_FILE)
-        finally:
-            fresh.unlink(missing_ok=True)
+        write_whole(folder / CHECK_FILE, json.dumps(said) + "\n")
 
 
 def read_check(folder: Path) -> datetime | None:
@@ -47,7 +42,8 @@ def read_check(folder: Path) -> datetime | None:
     datetime or None
         In UTC.
     """
-    with suppress(OSError, ValueError, KeyError, TypeError):
+    odd = (ValueError, KeyError, TypeError, OverflowError, RecursionError)
+    with suppress(OSError, *odd):
         said = json.loads((folder / CHECK_FILE).read_bytes())["checked"]
         return datetime.fromisoformat(said).astimezone(UTC)
     return None

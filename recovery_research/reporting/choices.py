@@ -5,6 +5,7 @@ from __future__ import annotations
 import keyword
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from recovery_research.near_names import did_you_mean
 from recovery_research.reporting.masks import holds_password
@@ -24,11 +25,14 @@ class Layer:
         Parameter names and values.
     as_text : bool
         Whether texts are converted to the declared type.
+    folder : Path or None
+        Where relative paths among them start from; None if they stay as they are.
     """
 
     origin: str
     values: Mapping[str, object]
     as_text: bool = False
+    folder: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ class Choice:
     ----------
     parameter : Parameter
         Declaration.
-    value : bool, int, float, str or list
+    value : bool, int, float, str, dict, list or None
         Value, checked.
     origin : str
         ``default`` or the origin of the layer that chose it.
@@ -93,15 +97,22 @@ def _check(parameter: Parameter, value: object, layer: Layer) -> object:
             return check_value(parameter, value)
         if isinstance(value, str):
             return read_text(parameter, value)
-        if parameter.many and isinstance(value, list):
+        if isinstance(value, list | dict):
             return _read_texts(parameter, value)
         return check_value(parameter, value)
     except ParameterError as error:
         raise type(error)(f"{layer.origin}: {error}") from None
 
 
-def _read_texts(parameter: Parameter, texts: list) -> object:
+def _read_texts(parameter: Parameter, texts: list | dict) -> object:
     """Convert the elements of a list one by one, each as a list of one."""
+    if parameter.type in (dict, object):
+        raise ParameterError(
+            f"{parameter.name}: which of its values are numbers and which are texts, "
+            "this file does not tell; write it in TOML or JSON."
+        )
+    if not parameter.many or isinstance(texts, dict):
+        return check_value(parameter, texts)
     elements: list = []
     for text in texts:
         if isinstance(text, str) and parameter.type is not str:
@@ -119,7 +130,7 @@ def _find_declared(
     if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name):
         shown = "what stands there" if holds_password(str(name)) else repr(name)
         raise ParameterError(f"{origin}: {shown} cannot be the name of a parameter.")
-    there = ", ".join(declared) or "none"
+    there = ", ".join(declared) or "none in a cell tagged 'parameters'"
     raise ParameterError(
         f"{origin}: there is no parameter {name!r}; there are {there}."
         f"{did_you_mean(name, declared)}"

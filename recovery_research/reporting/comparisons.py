@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from itertools import zip_longest
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recovery_research.reporting.history_filters import write_value
-from recovery_research.reporting.records import RunRecord, read_record
+from recovery_research.reporting.records import InputsRecord, RunRecord, read_record
+from recovery_research.reporting.table_comparisons import (
+    AFTER,
+    BEFORE,
+    NOISE,
+    CellChange,
+    TableDifference,
+    compare_tables,
+)
+from recovery_research.table_cells import bare_cell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,29 +45,6 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class CellChange:
-    """One cell that differs; rows count from 1, the heading apart.
-
-    Attributes
-    ----------
-    table : str
-        Name of the table.
-    row : int or None
-        None if the table itself is in one run only, or the heading differs.
-    column : str
-        Name of the column.
-    before, after : str or None
-        Full precision, as kept; None where there is no such cell.
-    """
-
-    table: str
-    row: int | None
-    column: str
-    before: str | None
-    after: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class RunDifference:
     """How two runs differ.
 
@@ -69,22 +54,29 @@ class RunDifference:
         The two.
     changes : tuple of Change
         What they were made of.
-    cells : tuple of CellChange
-        Cells of tables that differ by more than the tolerance.
-    tables : dict of str to bool
-        Whether each table is the same within the tolerance.
+    compared : tuple of TableDifference
+        Every table that either run has.
     """
 
     before: RunRecord
     after: RunRecord
     changes: tuple[Change, ...]
-    cells: tuple[CellChange, ...]
-    tables: dict[str, bool]
+    compared: tuple[TableDifference, ...]
+
+    @property
+    def tables(self) -> dict[str, bool]:
+        """Whether each table is the same within the tolerance."""
+        return {table.name: table.same for table in self.compared}
 
     @property
     def same_tables(self) -> bool:
         """Whether all tables are the same."""
-        return all(self.tables.values())
+        return all(table.same for table in self.compared)
+
+    @property
+    def cells(self) -> tuple[CellChange, ...]:
+        """All cells that differ by more than the tolerance."""
+        return tuple(cell for table in self.compared for cell in table.cells)
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row for each cell that differs.
@@ -95,12 +87,12 @@ class RunDifference:
         """
         import pandas as pd
 
-        columns = ["table", "row", "column", "before", "after"]
-        return pd.DataFrame([asdict(cell) for cell in self.cells], columns=columns)
+        names = [field.name for field in fields(CellChange)]
+        return pd.DataFrame([asdict(cell) for cell in self.cells], columns=names)
 
 
 def compare_runs(
-    before: Path, after: Path, *, rtol: float = 0.0, atol: float = 0.0
+    before: Path, after: Path, *, rtol: float = NOISE, atol: float = 0.0
 ) -> RunDifference:
     """Compare two runs.
 
@@ -109,7 +101,7 @@ def compare_runs(
     before, after : Path
         Their folders.
     rtol, atol : float, optional
-        Numbers are the same if they differ by no more than ``atol + rtol * |before|``.
+        See `compare_tables`.
 
     Returns
     -------
@@ -123,17 +115,19 @@ def compare_runs(
     if not (0 <= rtol < float("inf") and 0 <= atol < float("inf")):
         raise ValueError(f"tolerances are 0 or more; got rtol={rtol}, atol={atol}.")
     records = read_record(before), read_record(after)
-    tables, cells = {}, []
+    compared = []
     for name in sorted({n for record in records for n in _list_tables(record)}):
-        found = [
+        old, new = (
             _read_table(folder, record, name)
             for folder, record in zip((before, after), records, strict=True)
-        ]
-        changed = _compare_tables(name, *found, rtol=rtol, atol=atol)
-        tables[name] = not changed
-        cells += changed
+        )
+        if old is None or new is None:
+            only = BEFORE if new is None else AFTER
+            compared.append(TableDifference(name, only_in=only))
+        else:
+            compared.append(compare_tables(name, old, new, rtol=rtol, atol=atol))
     changes = compare_records(*records)
-    return RunDifference(*records, tuple(changes), tuple(cells), tables)
+    return RunDifference(*records, tuple(changes), tuple(compared))
 
 
 def compare_records(before: RunRecord, after: RunRecord) -> list[Change]:
@@ -159,15 +153,24 @@ def compare_records(before: RunRecord, after: RunRecord) -> list[Change]:
 
 def _list_parts(record: RunRecord) -> list[tuple[str, dict[str, str | None]]]:
     traced, git = record.provenance, record.provenance.git
+    inputs = record.inputs or InputsRecord()
     code = {
         "notebook": traced.notebook_sha256,
         "package": traced.package_sha256,
         "git commit": git.commit if git else None,
         "files differ from the commit": str(git.dirty).lower() if git else None,
         **traced.modules_sha256,
+        **inputs.modules,
     }
     as_of = record.data_as_of
     data = {**traced.data_sha256, **traced.sources_sha256}
+    # What is told under its label already is not told again.
+    told = set(data.values())
+    data |= {path: h for path, h in inputs.files.items() if h not in told}
+    data |= {**inputs.folders, **inputs.listings}
+    data |= {f"is there: {path}": there for path, there in inputs.presence.items()}
+    data |= {f"time of {path}": time for path, time in inputs.times.items()}
+    data |= {f"variable {name}": h for name, h in inputs.environment.items()}
     data["data as of"] = as_of.isoformat() if as_of else None
     versions = {"python": traced.python, "platform": traced.platform}
     return [
@@ -188,47 +191,6 @@ def _read_table(folder: Path, record: RunRecord, name: str) -> list[list[str]] |
         return None
     try:
         with (folder / file).open(encoding="utf-8", newline="") as lines:
-            return list(csv.reader(lines))
+            return [[bare_cell(cell) for cell in row] for row in csv.reader(lines)]
     except OSError as error:
         raise ValueError(f"{record.run_id}: table {name!r}: {error}") from None
-
-
-def _compare_tables(
-    name: str,
-    before: list[list[str]] | None,
-    after: list[list[str]] | None,
-    **tolerance: float,
-) -> list[CellChange]:
-    if before is None or after is None:
-        there = [None if table is None else "present" for table in (before, after)]
-        return [CellChange(name, None, "", *there)]
-    heads = [table[0] if table else [] for table in (before, after)]
-    # A dict, for it keeps the order of the columns and drops repeats.
-    columns = list(dict.fromkeys([*heads[0], *heads[1]]))
-    changed = []
-    for row, (old, new) in enumerate(zip_longest(before[1:], after[1:]), start=1):
-        cells = [
-            {} if line is None else dict(zip(head, line, strict=False))
-            for head, line in zip(heads, (old, new), strict=True)
-        ]
-        for column in columns:
-            pair = cells[0].get(column), cells[1].get(column)
-            if not _is_same(*pair, **tolerance):
-                changed.append(CellChange(name, row, column, *pair))
-    if not changed and heads[0] != heads[1]:
-        changed.append(CellChange(name, None, "", *(",".join(h) for h in heads)))
-    return changed
-
-
-def _is_same(
-    before: str | None, after: str | None, *, rtol: float, atol: float
-) -> bool:
-    if before == after:
-        return True
-    if before is None or after is None or (rtol == 0 and atol == 0):
-        return False
-    try:
-        old, new = float(before), float(after)
-    except ValueError:
-        return False
-    return abs(new - old) <= atol + rtol * abs(old)

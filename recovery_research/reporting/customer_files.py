@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 
 from recovery_research.reporting.catalogue import Notebook
 from recovery_research.reporting.choices import Choice
+from recovery_research.reporting.given_paths import (
+    CUSTOMER_FILES,
+    NO_FILE,
+    reads_customers,
+)
 from recovery_research.reporting.parameters import ParameterError
 
 if TYPE_CHECKING:
     from recovery_research.customers.mapping_rules import FileMapping
-
-NO_FILE = "simulated"
-READS = b"read_customers("
 
 
 def check_customer_file(notebook: Notebook, choices: Mapping[str, Choice]) -> None:
@@ -37,9 +39,9 @@ def check_customer_file(notebook: Notebook, choices: Mapping[str, Choice]) -> No
     ParameterError
         If the mapping or the file cannot be used.
     """
-    if not {"source", "mapping"} <= set(choices) or READS not in notebook.content:
+    if not reads_customers(notebook):
         return
-    source, mapping = (str(choices[name].value) for name in ("source", "mapping"))
+    source, mapping = (str(choices[name].value) for name in CUSTOMER_FILES)
     if source == NO_FILE:
         return
     # Reading files takes libraries that other reports do without.

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from recovery_research.reporting.checks import note_check
+from recovery_research.reporting.deadlines import Deadline
 from recovery_research.reporting.index import refresh_index
 from recovery_research.reporting.ingredients import (
+    INPUTS,
+    UNKNOWN,
+    hash_sources,
     list_ingredients,
-    make_key,
     trace_order,
 )
+from recovery_research.reporting.input_changes import find_change
 from recovery_research.reporting.locks import Holder
 from recovery_research.reporting.orders import Order
 from recovery_research.reporting.progress import Progress
@@ -26,6 +31,10 @@ from recovery_research.reporting.records import (
 from recovery_research.reporting.runs import ReportRun, hand_back
 from recovery_research.reporting.shelf import Shelf
 
+# Ingredients by which a record that does not match is told apart quickly.
+_TELLING = ("notebook", "parameters", "package")
+_LOG = logging.getLogger(__name__)
+
 
 def deliver_order(
     order: Order,
@@ -34,6 +43,7 @@ def deliver_order(
     force: bool = False,
     progress: Progress | None = None,
     on_wait: Callable[[Holder | None], None] | None = None,
+    on_change: Callable[[str], None] | None = None,
 ) -> ReportRun:
     """Give the stored report if nothing has changed; run the order otherwise.
 
@@ -52,6 +62,8 @@ def deliver_order(
         Called before each cell with its position and the number of cells.
     on_wait : callable, optional
         Told once who runs the report already.
+    on_change : callable, optional
+        Told why the report of before is not the answer, if there is one.
 
     Returns
     -------
@@ -66,16 +78,30 @@ def deliver_order(
 
     shelf = Shelf(reports, order.report)
     with shelf.run_lock().hold(on_wait):
+        deadline = Deadline(order.limits.run_seconds)
         provenance = trace_order(order)
-        stored = None if force else find_stored(order, shelf, provenance)
+        stored = None
+        if not force:
+            stored = find_stored(order, shelf, provenance, tell=on_change)
         if stored is not None:
             refresh_index(reports)
             return stored
-        return fulfil_order(order, reports, progress=progress, provenance=provenance)
+        return fulfil_order(
+            order, reports, progress=progress, provenance=provenance, deadline=deadline
+        )
 
 
-def find_stored(order: Order, shelf: Shelf, provenance: Provenance) -> ReportRun | None:
-    """Find the newest good run with the same ingredients whose files are whole.
+def find_stored(
+    order: Order,
+    shelf: Shelf,
+    provenance: Provenance,
+    *,
+    tell: Callable[[str], None] | None = None,
+    note: bool = True,
+) -> ReportRun | None:
+    """Find the newest good run that would be the same now, and whose files are whole.
+
+    It was made of the same, and all that it was seen to read is as it was.
 
     Parameters
     ----------
@@ -85,29 +111,54 @@ def find_stored(order: Order, shelf: Shelf, provenance: Provenance) -> ReportRun
         Place of its report.
     provenance : Provenance
         What its numbers depend on now.
+    tell : callable, optional
+        Told why the newest run of the same order is not the answer, if there is one.
+    note : bool, optional
+        Whether it is noted beside the run that it was asked for again.
 
     Returns
     -------
     ReportRun or None
     """
-    key = make_key(list_ingredients(order, provenance))
-    if key is None:
-        return None
+    ingredients = list_ingredients(order, provenance)
+    _LOG.debug("%s: looking in %s for a run of the same", order.report, shelf.folder)
+    why = None
     for folder in reversed(shelf.list_runs()):
-        record = _read_matching(folder, key)
-        if record is not None and _is_whole(record, folder):
-            note_check(folder)
+        record = _read_matching(folder, ingredients)
+        if record is None:
+            continue
+        change = _find_change(record, order, ingredients)
+        if change is None and _is_whole(record, folder):
+            if note:
+                note_check(folder)
             return hand_back(record, folder, stored=True)
+        why = why or change or "files of the report were changed"
+    if why is not None and tell is not None:
+        tell(why)
     return None
 
 
-def _read_matching(folder: Path, key: str) -> RunRecord | None:
+def _read_matching(folder: Path, ingredients: dict[str, str]) -> RunRecord | None:
+    """Read the record of a run if it was made of the same, before it read anything."""
     with suppress(OSError, ValueError):
         # Reading a record in full takes far longer than seeing that it is another's.
-        if key.encode() in (folder / RECORD_FILE).read_bytes():
+        content = (folder / RECORD_FILE).read_bytes()
+        if all(ingredients[name].encode() in content for name in _TELLING):
             record = read_record(folder)
-            return record if record.key == key else None
+            known = {n: h for n, h in record.ingredients.items() if n != INPUTS}
+            return record if known == ingredients else None
     return None
+
+
+def _find_change(
+    record: RunRecord, order: Order, ingredients: dict[str, str]
+) -> str | None:
+    if UNKNOWN in ingredients.values():
+        unknown = [n for n, h in hash_sources(order).items() if h == UNKNOWN]
+        return f"cannot be known: what {' and '.join(unknown)} holds"
+    if record.key is None and record.inputs is not None and not record.inputs.unknown:
+        return "the data changed while it ran"
+    return find_change(record.inputs, order.notebook.path.parent)
 
 
 def _is_whole(record: RunRecord, folder: Path) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 
 from recovery_research.reporting.catalogue import Notebook
+from recovery_research.reporting.history_filters import write_value
 from recovery_research.reporting.parameter_files import read_profiles
 from recovery_research.reporting.parameters import Parameter
 
@@ -24,17 +25,51 @@ def describe_notebook(notebook: Notebook) -> str:
     str
     """
     lines = [notebook.name, notebook.title, "", "Parameters"]
+    if not notebook.parameters:
+        lines.append("  none" + ("" if notebook.tagged else "; no cell is tagged so"))
     for parameter in notebook.parameters.values():
         lines += _describe_parameter(parameter)
     lines += ["", "Profiles"]
     for profile, values in read_profiles(notebook.path).items():
-        said = ", ".join(f"{name}={_show(value)}" for name, value in values.items())
+        said = ", ".join(
+            f"{name}={write_value(value)}" for name, value in values.items()
+        )
         lines += _wrap(f"{profile}: {said or 'the defaults'}", 2)
     return "\n".join(lines)
 
 
+def list_notebook(notebook: Notebook) -> dict[str, object]:
+    """Return the same for programs.
+
+    Parameters
+    ----------
+    notebook : Notebook
+        The notebook.
+
+    Returns
+    -------
+    dict
+    """
+    told = ("name", "kind", "default", "help", "secret")
+    return {
+        "name": notebook.name,
+        "title": notebook.title,
+        "path": notebook.path,
+        "parameters": [
+            {each: getattr(parameter, each) for each in told}
+            | {"choices": parameter.allowed(), "range": _show_range(parameter)}
+            for parameter in notebook.parameters.values()
+        ],
+        "profiles": read_profiles(notebook.path),
+    }
+
+
+def _show_range(parameter: Parameter) -> str | None:
+    return None if parameter.range is None else str(parameter.range)
+
+
 def _describe_parameter(parameter: Parameter) -> list[str]:
-    default = _show(parameter.default)
+    default = write_value(parameter.default)
     lines = _wrap(f"{parameter.name} ({parameter.kind}, default {default})", 2)
     if parameter.help:
         lines += _wrap(parameter.help, 6)
@@ -44,14 +79,6 @@ def _describe_parameter(parameter: Parameter) -> list[str]:
     if allowed:
         lines += _wrap(f"allowed: {allowed}", 6)
     return lines
-
-
-def _show(value: object) -> str:
-    if isinstance(value, list):
-        return ",".join(_show(element) for element in value)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
 
 
 def _wrap(text: str, indent: int) -> list[str]:

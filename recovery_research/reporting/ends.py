@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from recovery_research.reporting import exit_codes
+from recovery_research.reporting.exit_codes import EXIT_TERMINATED
+
 
 class Verdict(StrEnum):
     """How a run ended."""
@@ -21,16 +24,15 @@ class Verdict(StrEnum):
 
 
 EXIT_CODES = {
-    Verdict.SUCCEEDED: 0,
-    Verdict.CELL_FAILED: 3,
-    Verdict.KERNEL_DIED: 4,
-    Verdict.TIMED_OUT: 5,
-    Verdict.INCOMPLETE: 6,
-    Verdict.NOT_STARTED: 7,
-    Verdict.NOT_WRITTEN: 8,
-    Verdict.INTERRUPTED: 130,
+    Verdict.SUCCEEDED: exit_codes.EXIT_DONE,
+    Verdict.CELL_FAILED: exit_codes.EXIT_CELL_FAILED,
+    Verdict.KERNEL_DIED: exit_codes.EXIT_KERNEL_DIED,
+    Verdict.TIMED_OUT: exit_codes.EXIT_TIMED_OUT,
+    Verdict.INCOMPLETE: exit_codes.EXIT_INCOMPLETE,
+    Verdict.NOT_STARTED: exit_codes.EXIT_NOT_STARTED,
+    Verdict.NOT_WRITTEN: exit_codes.EXIT_NOT_WRITTEN,
+    Verdict.INTERRUPTED: exit_codes.EXIT_INTERRUPTED,
 }
-EXIT_TERMINATED = 143
 
 
 @dataclass(frozen=True, slots=True)

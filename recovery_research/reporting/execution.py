@@ -10,13 +10,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import papermill
+from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 from papermill.execute import remove_error_markers
+from papermill.translators import PythonTranslator, papermill_translators
 
+from recovery_research.reporting.cell_numbers import number_cell
+from recovery_research.reporting.deadlines import Deadline
+from recovery_research.reporting.inputs import NoteReader
+from recovery_research.reporting.kernel_notes import NOTES_FILE
 from recovery_research.reporting.kernels import (
     create_manager,
     end_kernel,
@@ -28,6 +34,7 @@ from recovery_research.reporting.kernels import (
 )
 from recovery_research.reporting.last_words import LastWords
 from recovery_research.reporting.memory import MemoryGauge
+from recovery_research.reporting.observations import Execution
 from recovery_research.reporting.orders import Limits
 from recovery_research.reporting.orphans import private_folder
 from recovery_research.reporting.outputs import OutputGuard, join_streams
@@ -38,40 +45,6 @@ ENGINE = "recovery_research"
 STARTUP_SECONDS = 60
 
 
-@dataclass
-class Execution:
-    """What was seen of one execution, whatever papermill says about it.
-
-    Attributes
-    ----------
-    notebook : NotebookNode or None
-        The notebook with its outputs so far; None if no kernel ever started.
-    finished : list of int
-        Positions of the cells that ran to their end.
-    running : int or None
-        Position of the cell that had begun and not ended.
-    error : Exception or None
-        What papermill or its kernel raised.
-    watch : Watch or None
-        The watch kept, with the reason of a stop.
-    seconds : float
-        How long it took, kernel start included.
-    peak_memory : int or None
-        Most memory the kernel and its children held, in bytes.
-    cut_cells : list of int
-        Positions of the cells whose printed text was cut.
-    """
-
-    notebook: NotebookNode | None = None
-    finished: list[int] = field(default_factory=list)
-    running: int | None = None
-    error: Exception | None = None
-    watch: Watch | None = None
-    seconds: float = 0.0
-    peak_memory: int | None = None
-    cut_cells: list[int] = field(default_factory=list)
-
-
 class ReportClient(PapermillNotebookClient):
     """Papermill's client with a kernel of our own, under a watch."""
 
@@ -80,6 +53,7 @@ class ReportClient(PapermillNotebookClient):
         self.session = session
         session.client = self
         session.seen.notebook = self.nb
+        self.on_cell_executed = self._hear_reply
 
     @contextmanager
     def setup_kernel(self, **options) -> Iterator[None]:
@@ -96,10 +70,15 @@ class ReportClient(PapermillNotebookClient):
     def _start_over_some_transport(self, options: dict) -> None:
         transports = list_transports(self.session.folder)
         for transport in transports:
-            self.km = create_manager(self.session.folder, transport)
+            self.km = create_manager(
+                self.session.folder, transport, self.session.kernel
+            )
             try:
                 self.start_new_kernel(**options)
                 self.start_new_kernel_client()
+            except OSError as error:
+                # Its interpreter is not there, or may not be executed.
+                raise KernelStartError(_describe_start(self.km, error)) from error
             except RuntimeError:
                 kill_kernel(self.km)
                 if self.session.watch.reason or transport is transports[-1]:
@@ -111,31 +90,48 @@ class ReportClient(PapermillNotebookClient):
         """Execute the cells in turn, and remember which of them ended."""
         seen, watch = self.session.seen, self.session.watch
         for index, cell in enumerate(self.nb.cells):
-            if watch.reason is not None:
-                break
             seen.running = index
-            self.session.report_progress(index, len(self.nb.cells))
+            self.session.report_progress(self.nb.cells, index)
             watch.begin_cell()
             try:
                 self.nb_man.cell_start(cell, index)
                 self.execute_cell(cell, index)
             except CellExecutionError as error:
+                seen.cell_error = error
                 self.nb_man.cell_exception(cell, cell_index=index, exception=error)
                 break
             finally:
                 watch.end_cell()
                 self.session.guard.end_cell()
+                self.session.notes.end_cell(number_cell(self.nb.cells, index))
                 if cell.cell_type == "code":
                     cell.outputs = join_streams(cell.outputs)
                 self.nb_man.cell_complete(self.nb.cells[index], cell_index=index)
+            if seen.left or watch.reason is not None:
+                break
             seen.finished.append(index)
             seen.running = None
+
+    def _hear_reply(self, *, execute_reply: dict | None, **_) -> None:
+        """Hear whether the cell has asked to leave, of which it shows nothing."""
+        content = execute_reply["content"] if execute_reply else {}
+        asked = [part.get("source") for part in content.get("payload") or []]
+        self.session.seen.left |= "ask_exit" in asked
 
     def process_message(self, msg: dict, cell: NotebookNode, cell_index: int):
         """Take one message of the kernel, if the guard lets it pass."""
         if not self.session.guard.admit(msg, cell_index):
             return None
         return super().process_message(msg, cell, cell_index)
+
+
+class KernelStartError(RuntimeError):
+    """A kernel whose program could not be started at all."""
+
+
+def _describe_start(manager: AsyncKernelManager, error: OSError) -> str:
+    program = manager.kernel_spec.argv[0]
+    return f"its program {program} could not be started: {error.strerror or error}"
 
 
 class ReportEngine(Engine):
@@ -159,13 +155,27 @@ class ReportEngine(Engine):
         with session.words.hear() as words:
             client.execute(
                 cwd=str(session.cwd),
-                env=kernel_environment(session.folder),
+                env=kernel_environment(session.folder, session.kernel),
                 stdout=words,
                 stderr=words,
             )
 
 
 papermill_engines.register(ENGINE, ReportEngine)
+
+
+class TupleTranslator(PythonTranslator):
+    """Writes parameters as papermill does, and tuples, which it makes texts of."""
+
+    @classmethod
+    def translate(cls, value: object) -> str:
+        """Write a value as Python."""
+        if not isinstance(value, tuple):
+            return super().translate(value)
+        return f"({''.join(f'{cls.translate(each)}, ' for each in value)})"
+
+
+papermill_translators.register("python", TupleTranslator)
 
 
 @dataclass
@@ -177,13 +187,16 @@ class _Session:
     seen: Execution
     log: logging.Logger
     progress: Callable[[int, int], None] | None = None
+    kernel: str = ""
     watch: Watch | None = None
     client: ReportClient | None = None
     words: LastWords = field(default_factory=LastWords)
+    notes: NoteReader = field(init=False)
     gauge: MemoryGauge = field(init=False)
     guard: OutputGuard = field(init=False)
 
     def __post_init__(self) -> None:
+        self.notes = NoteReader(self.folder / NOTES_FILE)
         self.gauge = MemoryGauge(lambda: find_kernel(self.manager()))
         self.guard = OutputGuard(self._hear, self._refuse)
 
@@ -193,11 +206,13 @@ class _Session:
     def _refuse(self, why: str) -> None:
         self.watch.stop(OVER_OUTPUT, why, at_once=True)
 
-    def report_progress(self, index: int, n_cells: int) -> None:
+    def report_progress(self, cells: list[NotebookNode], index: int) -> None:
+        number = number_cell(cells, index)
+        n_cells = number_cell(cells, len(cells))
         said = "cell %d of %d"
-        self.log.info(said, index + 1, n_cells, extra={STEP_MARK: True})
+        self.log.info(said, number, n_cells, extra={STEP_MARK: True})
         if self.progress is not None:
-            self.progress(index, n_cells)
+            self.progress(number - 1, n_cells)
 
     def papermill_log(self) -> logging.Logger:
         """Return a log for papermill, whose steps are told in other words already."""
@@ -216,8 +231,10 @@ def execute_notebook(
     *,
     cwd: Path,
     limits: Limits,
+    deadline: Deadline,
     log: logging.Logger,
     progress: Callable[[int, int], None] | None = None,
+    kernel: str = "",
 ) -> Execution:
     """Execute a notebook with papermill and say what was seen.
 
@@ -232,11 +249,15 @@ def execute_notebook(
     cwd : Path
         Working directory of the kernel; that of this process stays.
     limits : Limits
-        How long things may take.
+        How long a cell may take, and how much memory all of them.
+    deadline : Deadline
+        End of the run.
     log : Logger
         Told of progress and of errors.
     progress : callable, optional
         Called before each cell with its position and the number of cells.
+    kernel : str, optional
+        Name of an installed kernel; by default this very interpreter.
 
     Returns
     -------
@@ -250,22 +271,24 @@ def execute_notebook(
     seen = Execution()
     started = time.monotonic()
     with private_folder() as folder, _quiet_papermill():
-        session = _Session(folder, cwd, seen, log, progress)
+        session = _Session(folder, cwd, seen, log, progress, kernel)
         seen.watch = session.watch = Watch(
             interrupt=lambda: interrupt_kernel(session.manager()),
             kill=lambda: kill_kernel(session.manager()),
             cell_seconds=limits.cell_seconds,
-            run_seconds=limits.run_seconds,
+            deadline=deadline,
             gauge=session.gauge,
             memory_bytes=limits.memory_bytes,
         )
         with seen.watch.keep():
             seen.error = _run_papermill(source, output, parameters, session)
+        seen.notes = session.notes.read()
     if seen.notebook is not None:
         # Papermill's own banners shift the cells that were counted.
         remove_error_markers(seen.notebook)
     seen.peak_memory = session.gauge.peak
     seen.cut_cells = session.guard.cut_cells
+    seen.left_out = session.guard.left_out
     seen.seconds = time.monotonic() - started
     return seen
 
@@ -279,7 +302,7 @@ def _run_papermill(
             _escape_braces(output),
             parameters=parameters,
             engine_name=ENGINE,
-            kernel_name="python3",
+            kernel_name=session.kernel or "python3",
             language="python",
             progress_bar=False,
             session=session,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +10,13 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from recovery_research.places import project_root
+from recovery_research.reporting.cell_numbers import is_added
+from recovery_research.reporting.orders import DEFAULT_RUN_SECONDS
 from recovery_research.reporting.records import ParameterRecord, RunRecord
-from recovery_research.reporting.verdicts import BANNER_TAG
+from recovery_research.terminal_texts import strip_sequences
 
 LAST_LINES = 30
 LONGEST_LINE = 400
-_COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +95,9 @@ def write_command(record: RunRecord, reports: Path | None = None) -> str:
             words += ["-p", f"{parameter.name}={_write_value(parameter)}"]
     if record.cell_seconds_limit is not None:
         words += ["--cell-timeout", repr(record.cell_seconds_limit)]
-    if record.run_seconds_limit is not None:
-        words += ["--timeout", repr(record.run_seconds_limit)]
+    if record.run_seconds_limit != DEFAULT_RUN_SECONDS:
+        limit = record.run_seconds_limit
+        words += ["--timeout", "inf" if limit is None else repr(limit)]
     if reports is not None:
         words += ["--reports", str(reports)]
     # A name that begins with a hyphen is no option.
@@ -116,11 +117,11 @@ def _find_notebook(record: RunRecord, reports: Path | None) -> str:
 
 def _write_value(parameter: ParameterRecord) -> str:
     value = parameter.value
-    if isinstance(value, list):
+    if isinstance(value, list | dict):
         return json.dumps(value)
     if isinstance(value, bool):
         return "true" if value else "false"
-    return repr(value) if isinstance(value, int | float) else value
+    return value if isinstance(value, str) else repr(value)
 
 
 def _find_reports(folder: Path) -> Path:
@@ -134,7 +135,7 @@ def _find_reports(folder: Path) -> Path:
 def _find_last_output(record: RunRecord, notebook: NotebookNode | None) -> str:
     if notebook is None:
         return ""
-    cells = [c for c in notebook.cells if BANNER_TAG not in c.metadata.get("tags", [])]
+    cells = [cell for cell in notebook.cells if not is_added(cell)]
     end = record.failure.cell if record.failure and record.failure.cell else len(cells)
     for cell in reversed(cells[:end]):
         texts = [_read_text(output) for output in cell.get("outputs", [])]
@@ -155,6 +156,6 @@ def _read_text(output: NotebookNode) -> str:
 
 def _keep_last_lines(text: str) -> str:
     # What a progress bar wrote over is not shown.
-    lines = [line.split("\r")[-1] for line in _COLOURS.sub("", text).split("\n")]
+    lines = [line.split("\r")[-1] for line in strip_sequences(text).split("\n")]
     lines = "\n".join(lines).strip("\n").split("\n")[-LAST_LINES:]
     return "\n".join(line[:LONGEST_LINE] for line in lines)

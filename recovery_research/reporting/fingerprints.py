@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import copy
-import json
 import re
-from html import escape
 
 import nbformat
 from nbformat import NotebookNode
 
+from recovery_research.reporting.catalogue import INJECTED_TAG
 from recovery_research.reporting.provenance import hash_bytes
 
-MASK = "***"
-INJECTED_TAG = "injected-parameters"
 _TIMINGS = ("start_time", "end_time", "duration")
 # Bounded, for an unbounded start would try every place of a long line in full.
 _KERNEL_FILE = re.compile(r"[^\s\"']{0,300}ipykernel_\d+[/\\]+")
@@ -83,48 +80,3 @@ def hash_notebook(notebook: NotebookNode) -> str:
     str
     """
     return hash_bytes(nbformat.writes(drop_timings(notebook)).encode())
-
-
-def mask_text(text: str, secrets: list[str]) -> str:
-    """Return a text in which secrets are replaced by stars.
-
-    Parameters
-    ----------
-    text : str
-        Any text.
-    secrets : list of str
-        What must not be seen, as it is or as Python, JSON or HTML write it.
-
-    Returns
-    -------
-    str
-    """
-    for secret in secrets:
-        written = {secret, repr(secret)[1:-1], json.dumps(secret)[1:-1], escape(secret)}
-        for form in sorted(written, key=len, reverse=True):
-            text = text.replace(form, MASK)
-    return text
-
-
-def mask_secrets(part: object, secrets: list[str]) -> object:
-    """Mask secrets in every text of a notebook or of a part of one.
-
-    Parameters
-    ----------
-    part : NotebookNode, list, str or other
-        Changed in place if it can be.
-    secrets : list of str
-        What must not be seen.
-
-    Returns
-    -------
-    NotebookNode, list, str or other
-    """
-    if isinstance(part, str):
-        return mask_text(part, secrets)
-    if isinstance(part, list):
-        part[:] = [mask_secrets(element, secrets) for element in part]
-    elif isinstance(part, dict):
-        for key in part:
-            part[key] = mask_secrets(part[key], secrets)
-    return part

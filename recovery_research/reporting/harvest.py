@@ -8,8 +8,14 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from recovery_research.exhibits import METADATA_KEY, is_exhibit_name
+from recovery_research.reporting.drawings import (
+    UNREADABLE,
+    DrawingError,
+    clean_svg,
+)
 from recovery_research.reporting.provenance import hash_bytes
 from recovery_research.reporting.records import ExhibitRecord
+from recovery_research.table_cells import guard_csv
 
 _PLACES = {"table": ("tables", "csv"), "figure": ("figures", "svg")}
 _MIME_TYPES = {"table": "text/csv", "figure": "image/svg+xml"}
@@ -116,12 +122,24 @@ def write_exhibits(exhibits: list[Found], folder: Path) -> list[ExhibitRecord]:
 
 def _read_output(index: int, output: NotebookNode) -> Found | None:
     marks = output.get("metadata", {}).get(METADATA_KEY)
-    if not isinstance(marks, dict) or marks.get("kind") not in _PLACES:
+    if not isinstance(marks, dict) or str(marks.get("kind")) not in _PLACES:
         return None
     content = output.get("data", {}).get(_MIME_TYPES[marks["kind"]])
+    if marks["kind"] == "table" and isinstance(content, str):
+        content = guard_csv(content)
     # Any cell can claim these marks, so the name is checked once more before it
     # becomes a path.
     if not isinstance(content, str) or not is_exhibit_name(marks.get("name")):
         return None
     caption = str(marks.get("caption", ""))
+    if marks["kind"] == "figure":
+        content = _clean_figure(content)
     return Found(index, marks["kind"], marks["name"], caption, content)
+
+
+def _clean_figure(svg: str) -> str:
+    """Return a drawing that may be opened by itself; the page tells what is missing."""
+    try:
+        return clean_svg(svg, notes=[])
+    except DrawingError:
+        return UNREADABLE

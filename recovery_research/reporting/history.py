@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recovery_research.reporting.ends import Verdict
-from recovery_research.reporting.history_cache import State, read_cache, write_cache
+from recovery_research.reporting.history_cache import (
+    CACHE_FILE,
+    State,
+    read_cache,
+    write_cache,
+)
 from recovery_research.reporting.locks import is_held
 from recovery_research.reporting.shelf import (
     FAILED,
@@ -26,6 +32,7 @@ if TYPE_CHECKING:
 
     from recovery_research.reporting.records import RunRecord
 
+_LOG = logging.getLogger(__name__)
 RECORD_FILE = "run.json"
 ABANDONED = "its runner is dead; the next run puts it away"
 
@@ -99,6 +106,10 @@ class PastRun:
         return read_record(self.folder)
 
 
+_SUMMARY = {each.name for each in fields(PastRun)} - {"folder"}
+_TEXTS = ("report", "run_id", "title", "profile", "verdict", "message", "damaged")
+
+
 @dataclass(frozen=True, slots=True)
 class DamagedRun:
     """A run whose record cannot be read.
@@ -170,12 +181,14 @@ def read_history(reports: Path) -> RunHistory:
         known = kept.get(place)
         if state is None:
             here[place] = {"damaged": f"there is no {RECORD_FILE}"}
-        elif known is not None and known[0] == state:
+        elif known is not None and known[0] == state and _is_summary(known[1]):
             here[place] = known[1]
         else:
             here[place] = _summarise(reports / place)
             fresh[place] = (state, here[place])
     gone = kept.keys() - here.keys()
+    _LOG.debug("%s runs: %s in %s, %s records opened", len(here),
+               len(here) - len(fresh), CACHE_FILE, len(fresh))  # fmt: skip
     if fresh or gone:
         write_cache(reports, fresh, gone)
     here |= _read_staged(reports)
@@ -276,6 +289,18 @@ def _summarise(folder: Path) -> dict:
         "key": record.key,
         "entry": record.plan.entry if record.plan else None,
     }
+
+
+def _is_summary(said: object) -> bool:
+    """Return whether what the cache says is what this version says of a run."""
+    if not isinstance(said, dict) or said.keys() not in (_SUMMARY, {"damaged"}):
+        return False
+    try:
+        for name in ("started", "data_as_of"):
+            said.get(name) and datetime.fromisoformat(said[name])
+    except (TypeError, ValueError):
+        return False
+    return all(isinstance(said.get(name, ""), str) for name in _TEXTS)
 
 
 def _read_staged(reports: Path) -> dict[str, dict]:

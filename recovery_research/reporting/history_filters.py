@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -82,7 +83,7 @@ def read_moment(text: str, *, now: datetime | None = None) -> datetime:
     Returns
     -------
     datetime
-        In UTC; so is a date without a zone.
+        In UTC. Without a zone it is taken on this machine's clock, as times are shown.
 
     Raises
     ------
@@ -91,21 +92,20 @@ def read_moment(text: str, *, now: datetime | None = None) -> datetime:
 
     Examples
     --------
-    >>> read_moment("2026-01-31").isoformat()
-    '2026-01-31T00:00:00+00:00'
+    >>> read_moment("2026-01-31T06:30+01:00").isoformat()
+    '2026-01-31T05:30:00+00:00'
     """
     try:
         ago = _AGO.fullmatch(text)
         if ago:
             span = timedelta(**{_UNITS[ago[2]]: int(ago[1])})
             return (now or datetime.now(UTC)) - span
-        moment = datetime.fromisoformat(text)
+        return datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError):
         raise ValueError(
             f"write a date such as 2026-01-31, a time such as 2026-01-31T06:30, or "
             f"how long ago, such as 7d; got {text!r}."
         ) from None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def write_value(value: object) -> str:
@@ -125,6 +125,10 @@ def write_value(value: object) -> str:
     >>> write_value([True, 0.25]), write_value("claims")
     ('true,0.25', 'claims')
     """
+    if isinstance(value, dict) or (
+        isinstance(value, list) and any(isinstance(each, list | dict) for each in value)
+    ):
+        return json.dumps(value, ensure_ascii=False)
     if isinstance(value, list):
         return ",".join(write_value(element) for element in value)
     if isinstance(value, bool):

@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import logging
-import os
-import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -31,6 +29,7 @@ from recovery_research.reporting.history import (
 )
 from recovery_research.reporting.locks import Lock
 from recovery_research.reporting.wording import format_moment, format_seconds
+from recovery_research.whole_files import make_folder, write_whole
 
 _log = logging.getLogger("recovery_research.reporting.index")
 INDEX_FILE = "index.html"
@@ -66,18 +65,11 @@ def write_index(reports: Path) -> Path:
     OSError
         If it cannot be written.
     """
-    reports.mkdir(parents=True, exist_ok=True)
-    page = reports / INDEX_FILE
-    fresh = page.with_name(f".{INDEX_FILE}-{secrets.token_hex(3)}")
+    make_folder(reports)
     # Under a lock, so that of two runs that end together the later list stays.
     with Lock(reports / LOCK_FILE).hold():
-        try:
-            text = render_index(reports, read_history(reports))
-            fresh.write_text(text, encoding="utf-8")
-            os.replace(fresh, page)
-        finally:
-            fresh.unlink(missing_ok=True)
-    return page
+        text = render_index(reports, read_history(reports))
+        return write_whole(reports / INDEX_FILE, text)
 
 
 def refresh_index(reports: Path) -> None:

@@ -10,11 +10,13 @@ from functools import lru_cache
 from pathlib import Path
 
 from recovery_research.places import PACKAGE, project_root
+from recovery_research.reporting.given_paths import is_file_source
 from recovery_research.reporting.orders import Order
 from recovery_research.reporting.provenance import gather_provenance, hash_bytes
-from recovery_research.reporting.records import Provenance
+from recovery_research.reporting.records import InputsRecord, Provenance
 
 UNKNOWN = ""
+INPUTS = "inputs"
 
 
 def trace_order(order: Order) -> Provenance:
@@ -63,9 +65,28 @@ def list_ingredients(order: Order, provenance: Provenance) -> dict[str, str]:
         "package": provenance.package_sha256 or UNKNOWN,
         "data": _hash_table(provenance.data_sha256),
         "sources": _hash_table(sources) if known else UNKNOWN,
-        "python": provenance.python,
+        # What another interpreter holds is not known here.
+        "python": UNKNOWN if order.notebook.kernel else provenance.python,
         "distributions": _hash_table(provenance.distributions),
     }
+
+
+def add_inputs(ingredients: dict[str, str], inputs: InputsRecord) -> dict[str, str]:
+    """Add what a run was seen to read to the ingredients known before it.
+
+    Parameters
+    ----------
+    ingredients : dict of str to str
+        As `list_ingredients` gives them.
+    inputs : InputsRecord
+        What was read.
+
+    Returns
+    -------
+    dict of str to str
+    """
+    read = UNKNOWN if inputs.unknown else _hash_table(inputs.model_dump())
+    return {**ingredients, INPUTS: read}
 
 
 def make_key(ingredients: dict[str, str]) -> str | None:
@@ -119,21 +140,6 @@ def date_sources(order: Order) -> datetime | None:
     return datetime.fromtimestamp(max(times), UTC) if times else None
 
 
-def is_file_source(place: str) -> bool:
-    """Return whether a data source is a file, and no address or reference.
-
-    Parameters
-    ----------
-    place : str
-        Path, address, or ``env:NAME``.
-
-    Returns
-    -------
-    bool
-    """
-    return "://" not in place and not place.startswith("env:")
-
-
 def hash_package() -> str:
     """Hash the code and templates of this package.
 
@@ -150,9 +156,29 @@ def hash_package() -> str:
     return _hash_files(state)
 
 
+def hash_content(path: Path) -> str:
+    """Hash a file; once, as long as its time and size stay.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    """
+    return _hash_file(str(path), *_read_state(path))
+
+
 def _hash_source(path: Path | None) -> str:
     try:
-        return _hash_file(str(path), *_read_state(path)) if path else UNKNOWN
+        return hash_content(path) if path else UNKNOWN
     except OSError:
         return UNKNOWN
 
@@ -204,19 +230,20 @@ def _hash_table(table: dict) -> str:
     return hash_bytes(json.dumps(table, sort_keys=True).encode())
 
 
-def _read_state(path: Path) -> tuple[int, int]:
+def _read_state(path: Path) -> tuple[int, int, int]:
+    """Return what differs if a file was written, also by who set its time back."""
     state = path.stat()
-    return state.st_mtime_ns, state.st_size
+    return state.st_mtime_ns, state.st_ctime_ns, state.st_size
 
 
-@lru_cache(maxsize=64)
-def _hash_file(path: str, _mtime: int, _size: int) -> str:
+@lru_cache(maxsize=20_000)
+def _hash_file(path: str, *_state: int) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @lru_cache(maxsize=4)
-def _hash_files(state: tuple[tuple[str, int, int], ...]) -> str:
+def _hash_files(state: tuple[tuple, ...]) -> str:
     table = {
         Path(path).relative_to(PACKAGE).as_posix(): _hash_file(path, *rest)
         for path, *rest in state

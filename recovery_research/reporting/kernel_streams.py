@@ -9,6 +9,7 @@ from collections import Counter
 
 from ipykernel.iostream import OutStream
 
+from recovery_research.reporting.kernel_ears import listen
 from recovery_research.reporting.outputs import LONGEST_TEXT
 
 STREAM_CLASS = f"{__name__}.CutStream"
@@ -25,6 +26,8 @@ class CutStream(OutStream):
     def __init__(self, *arguments, **options) -> None:
         # Before the stream itself, whose threads may write at once.
         self._said: Counter[str] = Counter()
+        # The first thing of ours that a kernel makes, before the shell itself.
+        listen()
         super().__init__(*arguments, **options)
 
     def write(self, string: str) -> int | None:

@@ -8,10 +8,12 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 
+from recovery_research.near_names import did_you_mean
 from recovery_research.reporting.environments import package_environment
+from recovery_research.reporting.kernel_notes import NOTES_FILE, NOTES_VARIABLE
 from recovery_research.reporting.kernel_streams import STREAM_CLASS
 from recovery_research.reporting.orphans import (
     LONGEST_FOLDER,
@@ -27,6 +29,8 @@ class OwnKernelManager(AsyncKernelManager):
     @property
     def kernel_spec(self) -> KernelSpec:
         """The running interpreter as a kernel."""
+        # Without -P: a notebook finds the modules beside it, as in JupyterLab. The
+        # launcher sees to it that the kernel itself is not made of them.
         command = [sys.executable, "-m", "ipykernel_launcher", "-f"]
         streams = f"--IPKernelApp.outstream_class={STREAM_CLASS}"
         return KernelSpec(
@@ -57,7 +61,39 @@ def list_transports(folder: Path) -> list[str]:
     return [*sockets, "tcp", "tcp", "tcp"]
 
 
-def create_manager(folder: Path, transport: str) -> OwnKernelManager:
+def check_kernel(name: str) -> None:
+    """Refuse a kernel that is not installed, or that runs another language.
+
+    Parameters
+    ----------
+    name : str
+        Name of a kernel.
+
+    Raises
+    ------
+    ValueError
+        If it cannot run a report.
+    """
+    installed = KernelSpecManager().get_all_specs()
+    if name not in installed:
+        there = ", ".join(sorted(installed)) or "none"
+        raise ValueError(
+            f"the notebook asks for the kernel {name!r}, which is not installed; there "
+            f"are {there}.{did_you_mean(name, installed)} Choose another kernel in "
+            "JupyterLab and save, or install it: python -m ipykernel install --user "
+            f"--name {name}"
+        )
+    language = installed[name]["spec"].get("language", "")
+    if language.lower() != "python":
+        raise ValueError(
+            f"the notebook asks for the kernel {name!r}, which runs {language!r}; only "
+            "Python is run."
+        )
+
+
+def create_manager(
+    folder: Path, transport: str, kernel: str = ""
+) -> AsyncKernelManager:
     """Create the manager of a kernel that is not started yet.
 
     Parameters
@@ -66,36 +102,43 @@ def create_manager(folder: Path, transport: str) -> OwnKernelManager:
         Private folder of the kernel.
     transport : {'ipc', 'tcp'}
         How to reach it.
+    kernel : str, optional
+        Name of an installed kernel; by default this very interpreter.
 
     Returns
     -------
-    OwnKernelManager
+    AsyncKernelManager
     """
-    manager = OwnKernelManager(kernel_name="python3", transport=transport)
+    make = AsyncKernelManager if kernel else OwnKernelManager
+    manager = make(kernel_name=kernel or "python3", transport=transport)
     manager.connection_file = str(folder / f"{transport}.json")
     if transport == "ipc":
         manager.ip = str(folder / "k")
     return manager
 
 
-def kernel_environment(folder: Path) -> dict[str, str]:
+def kernel_environment(folder: Path, kernel: str = "") -> dict[str, str]:
     """Return the environment variables of a kernel.
 
     The kernel finds this package where the runner did, reads no start-up files of
-    the user's own, and iterates over sets in the same order every time.
+    the user's own, and iterates over sets in the same order every time. Another
+    interpreter has packages of its own, and is not led to ours.
 
     Parameters
     ----------
     folder : Path
         Private folder of the kernel.
+    kernel : str, optional
+        Name of an installed kernel; by default this very interpreter.
 
     Returns
     -------
     dict of str to str
     """
-    environment = package_environment()
+    environment = dict(os.environ) if kernel else package_environment()
     environment["IPYTHONDIR"] = str(folder / "ipython")
     environment[MARK] = str(folder)
+    environment[NOTES_VARIABLE] = str(folder / NOTES_FILE)
     environment.setdefault("PYTHONHASHSEED", "0")
     return environment
 

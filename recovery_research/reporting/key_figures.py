@@ -13,6 +13,8 @@ from pathlib import Path
 
 from recovery_research.reporting.details import DetailReader
 from recovery_research.reporting.history import PastRun
+from recovery_research.said_names import say
+from recovery_research.table_cells import bare_cell
 
 KEY_TABLE = "key-figures"
 MOST_FIGURES = 3
@@ -146,7 +148,8 @@ def _pick_figures(rows: csv.reader) -> list[KeyFigure]:
             continue
         estimate = _read_number(row[place])
         if estimate is not None:
-            words = " \N{MIDDLE DOT} ".join(row[:place]).replace("_", " ")
+            told = map(bare_cell, row[:place])
+            words = " \N{MIDDLE DOT} ".join(map(say, told))
             label = _shorten(words) or "estimate"
             low, high = (_read_number(row[i]) if i >= 0 else None for i in limits)
             figures.append(KeyFigure(label, estimate, low, high))

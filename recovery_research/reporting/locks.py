@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import logging
 import os
 import platform
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 BEAT_SECONDS = 30.0
 BELIEVED_SECONDS = 600.0
 POLL_SECONDS = 0.1
+# Most waits are for the moment in which another run writes the index.
+PATIENT_SECONDS = 2.0
+_log = logging.getLogger("recovery_research.reporting")
+_NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +33,34 @@ class Holder:
         Name of the machine.
     pid : int
         Process on that machine.
+    path : Path or None
+        The lock file.
+    unseen : float
+        Seconds since the holder has shown itself.
     """
 
     host: str
     pid: int
+    path: Path | None = field(default=None, compare=False)
+    unseen: float = field(default=0.0, compare=False)
 
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host}"
+
+    @property
+    def advice(self) -> str:
+        """How long to wait for it, and what to do if it is dead; begins with a comma.
+
+        Nothing is to be said of a process here, which frees the lock when it dies.
+        """
+        if self.host == platform.node():
+            return ""
+        left = max(0.0, BELIEVED_SECONDS - self.unseen)
+        return (
+            f", or until it has not shown itself for {BELIEVED_SECONDS / 60:.0f} "
+            f"minutes (last seen {self.unseen:.0f} s ago, so {left:.0f} s more; if you "
+            f"know that it is dead, delete {self.path})"
+        )
 
 
 class Lock:
@@ -110,22 +137,28 @@ class Lock:
         Parameters
         ----------
         on_wait : callable, optional
-            Told once who holds it, if there is need to wait.
+            Told once who holds it, if there is need to wait; by default the log is,
+            after two seconds.
 
         Yields
         ------
         Lock
         """
-        waited = False
+        begun, told = time.monotonic(), False
         while not self.take():
-            if on_wait is not None and not waited:
-                on_wait(read_holder(self.path))
-            waited = True
+            patience = PATIENT_SECONDS if on_wait is None else 0.0
+            if not told and time.monotonic() - begun >= patience:
+                (on_wait or self._say_waiting)(read_holder(self.path))
+                told = True
             time.sleep(POLL_SECONDS)
         try:
             yield self
         finally:
             self.release()
+
+    def _say_waiting(self, holder: Holder | None) -> None:
+        who, advice = holder or "another process", holder.advice if holder else ""
+        _log.warning("%s holds %s; waiting for its end%s", who, self.path, advice)
 
     def _beat(self, stop: threading.Event) -> None:
         while not stop.wait(BEAT_SECONDS):
@@ -147,8 +180,11 @@ def read_holder(path: Path) -> Holder | None:
     """
     try:
         said = json.loads(path.read_bytes())
-        return Holder(str(said["host"]), int(said["pid"]))
-    except (OSError, ValueError, KeyError, TypeError):
+        host, pid = str(said["host"]), int(said["pid"])
+        # Measuring makes a file, and a process here needs no age.
+        age = 0.0 if host == platform.node() else _measure_age(path)
+        return Holder(host, pid, path, age)
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
 
 
@@ -191,7 +227,7 @@ def is_believed(path: Path) -> bool:
     holder = read_holder(path)
     if holder is None or holder.host == platform.node():
         return False
-    return _measure_age(path) < BELIEVED_SECONDS
+    return holder.unseen < BELIEVED_SECONDS
 
 
 def lock_file(path: Path) -> int | None:
@@ -214,7 +250,12 @@ def lock_file(path: Path) -> int | None:
     """
     while True:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        if not _try_system_lock(handle):
+        try:
+            free = _try_system_lock(handle)
+        except OSError as error:
+            os.close(handle)
+            raise _explain(error, path) from None
+        if not free:
             os.close(handle)
             return None
         # Between opening and locking, another may have removed the file.
@@ -242,6 +283,19 @@ def _try_system_lock(handle: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _explain(error: OSError, path: Path) -> OSError:
+    if error.errno not in _NO_LOCKS:
+        return error
+    return OSError(
+        error.errno,
+        f"{path.parent} is on a file system without file locks ({error.strerror}), and "
+        "without them two runs would write over each other. Name a folder on another "
+        "disk with --reports, and copy the reports here with publish; or mount this "
+        "one with locks (NFS: start its lock service or mount with local_lock=flock; "
+        "Lustre: mount with flock)",
+    )
 
 
 def _measure_age(path: Path) -> float:

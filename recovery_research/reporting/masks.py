@@ -1,20 +1,44 @@
-"""What in an address must not be seen."""
+"""What must not be seen, and how it is kept from being seen: the one masking there is.
+
+A secret is masked in every form of `secret_forms` and in any case, and so is what a cut
+has left of one if it can be told from a word: 8 characters in which letters, digits and
+marks are mixed, or 12 of one kind; in what a channel of notices says, any 6. Shorter
+pieces stand: they are everywhere.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from urllib.parse import quote, unquote
+from collections.abc import Iterable, Iterator
+from urllib.parse import unquote
 
+from recovery_research.reporting.secret_forms import lower, write_forms
+
+MASK = "***"
 SHORTEST = 4
 # A shorter one may be a word, or a number in a table.
 SHORTEST_ALONE = 8
+# Pieces: of mixed characters, and of one kind, which may be a word.
+PIECE, PLAIN_PIECE = 8, 12
+# What a channel says is hardly more than the address, so more of it may go.
+PIECE_OF_CHANNEL = 6
+_SEED = 4
 _IN_ADDRESS = re.compile(r"://[^/@:\s]*:([^@\s]+)@")
 _NAMED = re.compile(
     r"(?:^|[?&;\s])(?:ssl)?(?:password|passwd|passphrase|pwd)\s*=\s*([^\s&;]+)", re.I
 )
 _IN_QUERY = re.compile(
     r"://\S*[?&;]\w*(?:token|secret|api_?key|signature|credential)\w*=([^\s&;]+)", re.I
+)
+# With marks in it that an address would rather have encoded.
+_UNRULY = (
+    re.compile(r"://[^/@:\s]*:([^/\s]+)@"),
+    re.compile(r"(?:password|passwd|passphrase|pwd)\s*=\s*\{([^}]+)\}", re.I),
+    re.compile(
+        r"[?&](?:\w*(?:pass|pwd|token|secret|signature|credential)\w*"
+        r"|\w*api_?key|key)=([^&\s]+)",
+        re.I,
+    ),
 )
 
 
@@ -62,10 +86,10 @@ def find_references(address: str) -> list[str]:
     >>> found[-1], "hush" in found
     (':hush@', False)
     """
-    passwords = _list_passwords(address)
+    passwords = [*_list_passwords(address), *_list_unruly(address)]
     found = {address, *(p for p in passwords if len(p) >= SHORTEST_ALONE)}
     inside = {f":{form}@" for p in passwords for form in (p, unquote(p))}
-    return sorted({*_write_forms(found), *inside}, key=lambda p: (-len(p), p))
+    return _sort({*_decode(found), *inside})
 
 
 def find_secrets(addresses: Iterable[str]) -> list[str]:
@@ -96,7 +120,8 @@ def find_secrets(addresses: Iterable[str]) -> list[str]:
         # A short word is masked only where it is surely a password.
         found.update([address, *_find_passwords(address)])
         found.update(part for part in parts if len(part) >= SHORTEST)
-    return _write_forms(found)
+        found.add(address.partition("://")[2])
+    return _sort(_decode(found - {""}))
 
 
 def find_tokens(addresses: Iterable[str]) -> list[str]:
@@ -126,7 +151,7 @@ def find_tokens(addresses: Iterable[str]) -> list[str]:
         parts = re.split(r"[/@:?&=,;#.]+", address.partition("://")[2] or address)
         found.update([address, *_find_passwords(address)])
         found.update(p for p in parts if len(p) >= 8 and re.search(r"\d", p))
-    return _write_forms(found)
+    return _sort(_decode(found))
 
 
 def _list_passwords(text: str) -> list[str]:
@@ -138,14 +163,129 @@ def _list_passwords(text: str) -> list[str]:
     ]
 
 
+def _list_unruly(text: str) -> list[str]:
+    return [found for pattern in _UNRULY for found in pattern.findall(text)]
+
+
 def _split(addresses: Iterable[str]) -> list[str]:
-    return [address for text in addresses for address in text.split()]
+    # With a blank in a password the whole is one address; otherwise there are several.
+    return [
+        a for text in addresses for a in dict.fromkeys([text.strip(), *text.split()])
+    ]
 
 
 def _find_passwords(address: str) -> list[str]:
-    return re.findall(r"://[^/@]*?:([^/@]+)@", address)
+    found = re.findall(r"://[^/@]*?:([^/@]+)@", address)
+    return [*found, *_list_unruly(address)]
 
 
-def _write_forms(found: set[str]) -> list[str]:
-    written = {form for p in found for form in (p, unquote(p), quote(unquote(p)))}
-    return sorted(written, key=lambda p: (-len(p), p))
+def _decode(found: set[str]) -> set[str]:
+    return {form for p in found for form in (p, unquote(p))}
+
+
+def _sort(found: set[str]) -> list[str]:
+    return sorted(found, key=lambda p: (-len(p), p))
+
+
+def mask_text(text: str, secrets: Iterable[str], *, piece: int = PIECE) -> str:
+    """Return a text in which secrets and pieces of them are replaced by stars.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+    secrets : iterable of str
+        What must not be seen, in whatever form. Of a whole address only the whole is
+        meant; its parts are secrets of their own or none.
+    piece : int, optional
+        Length from which a piece of a secret counts.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> mask_text("no login with 34secret9, b64 MzRTRUNSRVQ5", ["12;34SECRET9"])
+    'no login with ***, b64 ***'
+    """
+    small = lower(text)
+    spans: list[tuple[int, int]] = []
+    for secret in secrets:
+        cut = "://" not in secret
+        for form in write_forms(secret):
+            spans += _find_whole(small, form)
+            if cut and len(form) > piece:
+                spans += _find_pieces(text, small, form, piece)
+    return _cover(text, spans) if spans else text
+
+
+def mask_secrets(part: object, secrets: list[str]) -> object:
+    """Mask secrets in every text of a notebook or of a part of one.
+
+    Parameters
+    ----------
+    part : NotebookNode, list, str or other
+        Changed in place if it can be.
+    secrets : list of str
+        What must not be seen.
+
+    Returns
+    -------
+    NotebookNode, list, str or other
+    """
+    if isinstance(part, str):
+        return mask_text(part, secrets)
+    if isinstance(part, list):
+        part[:] = [mask_secrets(element, secrets) for element in part]
+    elif isinstance(part, dict):
+        for key in part:
+            part[key] = mask_secrets(part[key], secrets)
+    return part
+
+
+def _find_whole(small: str, form: str) -> Iterator[tuple[int, int]]:
+    start = small.find(form)
+    while start >= 0:
+        yield start, start + len(form)
+        start = small.find(form, start + 1)
+
+
+def _find_pieces(
+    text: str, small: str, form: str, piece: int
+) -> Iterator[tuple[int, int]]:
+    """Find pieces by seeds that every piece holds one of, grown to both sides."""
+    for at in range(0, len(form) - _SEED + 1, piece - _SEED + 1):
+        for start, end in _find_whole(small, form[at : at + _SEED]):
+            before = small[max(0, start - at) : start]
+            left = _count_alike(reversed(before), reversed(form[:at]))
+            rest = form[at + _SEED :]
+            right = _count_alike(small[end : end + len(rest)], rest)
+            found = start - left, end + right
+            if _counts(text[found[0] : found[1]], piece):
+                yield found
+
+
+def _count_alike(text: Iterable[str], form: Iterable[str]) -> int:
+    count = 0
+    for one, other in zip(text, form, strict=False):
+        if one != other:
+            break
+        count += 1
+    return count
+
+
+def _counts(found: str, piece: int) -> bool:
+    if len(found) < piece or piece < PIECE or len(found) >= PLAIN_PIECE:
+        return len(found) >= piece
+    kinds = (str.isalpha, str.isdigit, lambda letter: not letter.isalnum())
+    return sum(any(map(kind, found)) for kind in kinds) > 1
+
+
+def _cover(text: str, spans: list[tuple[int, int]]) -> str:
+    shown, done = [], 0
+    for start, end in sorted(spans):
+        if start > done or not shown:
+            shown += [text[done:start], MASK]
+        done = max(done, end)
+    return "".join([*shown, text[done:]])

@@ -63,16 +63,6 @@ class MemoryGauge:
             self.peak = max(peak, self.peak or 0)
 
 
-def available_memory() -> int:
-    """Return the memory that new processes can take without swapping, in bytes.
-
-    Returns
-    -------
-    int
-    """
-    return psutil.virtual_memory().available
-
-
 def _measure_children(process: psutil.Process) -> int:
     total = 0
     for child in process.children(recursive=True):

@@ -6,11 +6,11 @@ Read for the index, so it imports nothing that takes long.
 from __future__ import annotations
 
 import json
-import os
-import secrets
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from recovery_research.whole_files import write_whole
 
 NOTICES_FILE = "notices.json"
 
@@ -50,14 +50,9 @@ def keep_notices(notices: list[Notice], folder: Path) -> None:
     folder : Path
         Folder of the run.
     """
-    fresh = folder / f".{NOTICES_FILE}-{secrets.token_hex(3)}"
     kept = {"schema_version": 1, "notices": [asdict(notice) for notice in notices]}
     with suppress(OSError):
-        try:
-            fresh.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
-            os.replace(fresh, folder / NOTICES_FILE)
-        finally:
-            fresh.unlink(missing_ok=True)
+        write_whole(folder / NOTICES_FILE, json.dumps(kept, indent=2) + "\n")
 
 
 def read_notices(folder: Path) -> list[Notice]:
@@ -75,6 +70,16 @@ def read_notices(folder: Path) -> list[Notice]:
     """
     try:
         kept = json.loads((folder / NOTICES_FILE).read_bytes())
-        return [Notice(**notice) for notice in kept["notices"]]
-    except (OSError, ValueError, KeyError, TypeError):
+        notices = [Notice(**notice) for notice in kept["notices"]]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return []
+    return [] if any(map(_is_odd, notices)) else notices
+
+
+def _is_odd(notice: Notice) -> bool:
+    texts = (notice.event, notice.channel, notice.error)
+    return not (
+        all(isinstance(text, str) for text in texts)
+        and isinstance(notice.ok, bool)
+        and isinstance(notice.seconds, int | float)
+    )

@@ -14,8 +14,12 @@ from typing import TYPE_CHECKING
 
 from recovery_research.reporting.channels import Message, run_command, send_to_url
 from recovery_research.reporting.ends import Verdict
-from recovery_research.reporting.fingerprints import mask_text
-from recovery_research.reporting.masks import find_secrets, find_tokens
+from recovery_research.reporting.masks import (
+    PIECE_OF_CHANNEL,
+    find_secrets,
+    find_tokens,
+    mask_text,
+)
 from recovery_research.reporting.notice_files import Notice, keep_notices
 from recovery_research.reporting.notify_settings import NotifySettings
 from recovery_research.reporting.wording import (
@@ -27,7 +31,7 @@ from recovery_research.reporting.wording import (
 if TYPE_CHECKING:
     from recovery_research.reporting.records import RunRecord
 
-LONGEST_VALUE = 200
+LONGEST_GIVEN = 240
 _log = logging.getLogger("recovery_research.reporting.notices")
 _log.addHandler(logging.NullHandler())
 
@@ -70,6 +74,7 @@ def tell(
     *,
     folder: Path | None = None,
     environment: Mapping[str, str] | None = None,
+    home: Path | None = None,
 ) -> list[Notice]:
     """Tell how a run ended, if the settings want it told. Never raises.
 
@@ -86,6 +91,8 @@ def tell(
         in ``notices.json``.
     environment : mapping of str to str, optional
         Where the addresses are; by default the environment of this process.
+    home : Path, optional
+        Where the command is run; by default in the current folder.
 
     Returns
     -------
@@ -106,8 +113,8 @@ def tell(
     ]
     if settings.command:
         rest = {k: v for k, v in known.items() if k not in settings.urls_from}
-        seconds = settings.command_seconds
-        send = partial(run_command, settings.command, message, rest, seconds=seconds)
+        limits = {"seconds": settings.command_seconds, "cwd": home}
+        send = partial(run_command, settings.command, message, rest, **limits)
         ways.append(("command", send))
     notices = [_try(event, channel, hidden, send) for channel, send in ways]
     if folder is not None:
@@ -173,7 +180,9 @@ def write_message(
     took = f", took {format_seconds(ending.seconds)}" if ending.seconds else ""
     page = "" if folder is None else str(folder / "report.html")
     head = f"{ending.report}: {words[event]}"
-    lines = [ending.title, head, ending.message, when + took, *ending.given, page]
+    # Masked before it is cut, for half a secret is one, too.
+    given = [mask_text(line, hidden)[:LONGEST_GIVEN] for line in ending.given]
+    lines = [ending.title, head, ending.message, when + took, *given, page]
     facts = {
         "event": event,
         "report": ending.report,
@@ -211,7 +220,7 @@ def describe_record(record: RunRecord | Ending) -> Ending:
         seconds=record.seconds,
         started=record.started,
         given=tuple(
-            f"{p.name}: {show_value(p.value)[:LONGEST_VALUE]}"
+            f"{p.name}: {show_value(p.value)}"
             for p in record.parameters
             if p.value != p.default
         ),
@@ -226,7 +235,7 @@ def _try(
         error = send()
     except Exception as problem:  # whatever a channel does, the run has ended well
         error = f"{type(problem).__name__}: {problem}"
-    error = " ".join(mask_text(error, hidden).split())[:500]
+    error = " ".join(mask_text(error, hidden, piece=PIECE_OF_CHANNEL).split())[:500]
     if error:
         _log.warning("nobody was told through %s: %s", channel, error)
     return Notice(event, channel, not error, error, time.monotonic() - started)

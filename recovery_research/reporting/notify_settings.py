@@ -8,6 +8,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from recovery_research.reporting.environments import forget_variables
+
 EVENTS = ("failure", "slow", "recovery", "success")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -89,6 +91,5 @@ def seclude(settings: NotifySettings) -> dict[str, str]:
         The environment as it was, for `tell`.
     """
     before = dict(os.environ)
-    for name in settings.urls_from:
-        os.environ.pop(name, None)
+    forget_variables(settings.urls_from)
     return before

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from recovery_research.reporting.catalogue import (
 )
 from recovery_research.reporting.choices import Choice, Layer, choose_parameters
 from recovery_research.reporting.customer_files import check_customer_file
+from recovery_research.reporting.given_paths import settle_paths
 from recovery_research.reporting.masks import find_references, holds_password
 from recovery_research.reporting.parameter_files import (
     STANDARD,
@@ -26,8 +28,10 @@ from recovery_research.reporting.parameter_files import (
 from recovery_research.reporting.records import PlanRecord
 from recovery_research.reporting.retries import Retries
 from recovery_research.reporting.shelf import RESERVED_NAMES
+from recovery_research.reporting.values import list_texts
 
 LONGEST_NAME = 120
+DEFAULT_RUN_SECONDS = 6 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +40,25 @@ class Limits:
 
     Attributes
     ----------
-    cell_seconds, run_seconds : float or None
-        Limits of one cell and of the whole run; None for no limit.
+    cell_seconds : float or None
+        Limit of one cell; None for no limit.
+    run_seconds : float or None
+        Limit of the whole run, its retries, page and PDF included; by default six
+        hours, so that a run that hangs is told to somebody; None for no limit.
     memory_bytes : int or None
         Limit of the kernel's memory, its children's included.
     """
 
     cell_seconds: float | None = None
-    run_seconds: float | None = None
+    run_seconds: float | None = DEFAULT_RUN_SECONDS
     memory_bytes: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("cell_seconds", "run_seconds"):
             value = getattr(self, name)
-            if value is not None and not 0 < value < float("inf"):
+            if name == "run_seconds" and value == math.inf:
+                object.__setattr__(self, name, None)
+            elif value is not None and not 0 < value < math.inf:
                 raise ValueError(
                     f"{name} is a positive number of seconds; got {value!r}."
                 )
@@ -57,13 +66,6 @@ class Limits:
             raise ValueError(
                 f"memory_bytes is a positive whole number; got {self.memory_bytes!r}."
             )
-
-    def after(self, seconds: float) -> Limits | None:
-        """Return what is left once a run has taken some time; None if nothing is."""
-        if self.run_seconds is None or seconds == 0.0:
-            return self
-        left = self.run_seconds - seconds
-        return replace(self, run_seconds=left) if left > 0.0 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,15 @@ class Order:
         """Return the value of every parameter."""
         return {name: choice.value for name, choice in self.choices.items()}
 
+    def written_values(self) -> dict[str, object]:
+        """Return the values as the notebook wrote its own, tuples as tuples."""
+        return {
+            name: tuple(choice.value)
+            if choice.parameter.as_tuple and choice.value is not None
+            else choice.value
+            for name, choice in self.choices.items()
+        }
+
     def secrets(self) -> list[str]:
         """Return what must not be seen in the report."""
         found = []
@@ -125,11 +136,10 @@ class Order:
 
 def _resolve(value: object) -> list[str]:
     """Return what the references in a value stand for."""
-    texts = value if isinstance(value, list) else [value]
     names = [
         text.removeprefix("env:")
-        for text in texts
-        if isinstance(text, str) and text.startswith("env:")
+        for text in list_texts(value)
+        if text.startswith("env:")
     ]
     return [os.environ[name] for name in names if os.environ.get(name)]
 
@@ -183,10 +193,15 @@ def prepare_order(
         If the notebook, the profile, the file or a parameter cannot be used.
     """
     found = read_notebook(find_notebook(notebook, notebooks_folder(project)))
+    if found.kernel:
+        from recovery_research.reporting.kernels import check_kernel
+
+        check_kernel(found.kernel)
     weaker = [choose_profile(found.path, profile)]
     if parameters_file is not None:
         weaker.append(read_parameter_file(parameters_file))
-    choices = choose_parameters(found.parameters, [*weaker, *layers])
+    settled = [settle_paths(found, layer) for layer in (*weaker, *layers)]
+    choices = choose_parameters(found.parameters, settled)
     name = check_report_name(report or found.name)
     check_customer_file(found, choices)
     return Order(
@@ -243,4 +258,4 @@ def layer_given(parameters: Mapping[str, object] | None) -> list[Layer]:
     -------
     list of Layer
     """
-    return [Layer("call", dict(parameters))] if parameters else []
+    return [Layer("call", dict(parameters), folder=Path.cwd())] if parameters else []

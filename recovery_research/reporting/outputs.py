@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from recovery_research.terminal_texts import strip_sequences
+
 LONGEST_TEXT = 1_000_000
 LARGEST_OUTPUTS = 200_000_000
 LONGEST_HEARD = 2000
+DEEPEST = 100
 CUT = "\n[cut here: a cell's text is kept up to {0:,} characters]\n"
-_COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_WORDS = {dict: "table", str: "text"}
+_JSON_KIND = re.compile(r"application/(.*\+)?json")
 
 
 class OutputGuard:
@@ -17,7 +21,8 @@ class OutputGuard:
 
     Text that a cell prints beyond a million characters is cut, with a note in its
     place. Tables and figures are never cut; if they come to more than 200 million
-    characters, the report cannot be whole and the run is stopped.
+    characters, the report cannot be whole and the run is stopped. What no notebook
+    file can hold, such as a picture that is a number, is left out and told.
 
     Parameters
     ----------
@@ -35,6 +40,7 @@ class OutputGuard:
         self._total = 0
         self._line = ""
         self.cut_cells: list[int] = []
+        self.left_out: list[tuple[int, str]] = []
 
     def admit(self, message: dict, cell: int) -> bool:
         """Look at a message before the notebook gets it; shorten it if need be.
@@ -55,7 +61,10 @@ class OutputGuard:
         if kind == "stream":
             return self._admit_text(content, cell)
         if kind in ("display_data", "execute_result", "update_display_data"):
+            self._mend_data(content, cell)
             return self._admit_data(content)
+        if kind == "error":
+            _mend_error(content)
         return True
 
     def end_cell(self) -> None:
@@ -80,6 +89,27 @@ class OutputGuard:
         self._line = rest if len(rest) <= LONGEST_HEARD else _tidy(rest)
         return True
 
+    def _mend_data(self, content: dict, cell: int) -> None:
+        """Leave out what no notebook file can hold, with a note in its place."""
+        if not isinstance(content.get("data"), dict):
+            content["data"] = {}
+        notes, data = [], content["data"]
+        for kind, value in list(data.items()):
+            if isinstance(value, list) and all(isinstance(v, str) for v in value):
+                value = data[kind] = "".join(value)
+            why = _find_fault(value, object if _JSON_KIND.fullmatch(kind) else str)
+            if why:
+                del data[kind]
+                notes.append(f"{kind} that {why}")
+        why = _find_fault(content.get("metadata"), dict)
+        if why:
+            content["metadata"] = {}
+            notes.append(f"metadata that {why}")
+        self.left_out += [(cell, f"shows {note}; left out") for note in notes]
+        if notes and data.keys() <= {"text/plain"}:
+            note = f"[left out: {', '.join(notes)}]"
+            data["text/plain"] = "\n".join(filter(None, [data.get("text/plain"), note]))
+
     def _admit_data(self, content: dict) -> bool:
         data = content.get("data", {})
         self._total += sum(len(str(value)) for value in data.values())
@@ -93,10 +123,36 @@ class OutputGuard:
         return True
 
 
+def _mend_error(content: dict) -> None:
+    """Make texts of what an exception says of itself, which may be anything."""
+    for part in ("ename", "evalue"):
+        content[part] = str(content.get(part) or "")
+    traceback = content.get("traceback")
+    lines = traceback if isinstance(traceback, list) else []
+    content["traceback"] = [str(line) for line in lines]
+
+
+def _find_fault(value: object, wanted: type) -> str:
+    """Say why a notebook cannot hold a part of an output; empty if it can."""
+    if not isinstance(value, wanted):
+        return f"is no {_WORDS[wanted]}"
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return ""
+    return f"is nested more than {DEEPEST} levels deep"
+
+
 def _tidy(line: str) -> str:
     """Return a line without colours and without what was written over."""
     line = line.rstrip("\r").rpartition("\r")[2]
-    return _COLOURS.sub("", line[: 2 * LONGEST_HEARD])[:LONGEST_HEARD]
+    return strip_sequences(line[: 2 * LONGEST_HEARD])[:LONGEST_HEARD]
 
 
 def join_streams(outputs: list[dict]) -> list[dict]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import re
 from dataclasses import dataclass, replace
 from functools import cache
 from html import escape
@@ -18,22 +16,24 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 from traitlets import Unicode
 
-from recovery_research.exhibits import METADATA_KEY
-from recovery_research.reporting.cleaning import clean_html
+from recovery_research.reporting.cell_numbers import BANNER_TAG, number_cell
+from recovery_research.reporting.cleaning import say_left_out
+from recovery_research.reporting.displays import Displays, write_plain
 from recovery_research.reporting.ends import Verdict
-from recovery_research.reporting.equations import write_mathml
 from recovery_research.reporting.failures import tell_failure
 from recovery_research.reporting.prose import Prose
-from recovery_research.reporting.records import ParameterRecord, RunRecord
-from recovery_research.reporting.verdicts import BANNER_TAG
+from recovery_research.reporting.records import (
+    LeftOutRecord,
+    ParameterRecord,
+    RunRecord,
+)
 from recovery_research.reporting.wording import (
     format_moment,
     format_seconds,
     show_value,
 )
+from recovery_research.whole_files import write_whole
 
-NO_DESCRIPTION = "Figure without a description"
-_COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _TEMPLATES = files("recovery_research.reporting") / "templates"
 
 
@@ -46,9 +46,11 @@ class Piece:
     prose, code, output : str
         HTML; empty if the cell has none.
     number : int
-        Position of the cell, counted from 1.
+        Number of the cell, as its author sees it.
     failed : bool
         Whether the run ended in it.
+    left_out : list of str
+        What is not shown of it, in words.
     """
 
     prose: str = ""
@@ -56,6 +58,28 @@ class Piece:
     output: str = ""
     number: int = 0
     failed: bool = False
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def note(self) -> str:
+        """Say in HTML what is not shown."""
+        return say_left_out(self.left_out)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A report's page.
+
+    Attributes
+    ----------
+    html : str
+        HTML that needs no other file and no network.
+    left_out : list of LeftOutRecord
+        What of the notebook it does not show, and says so.
+    """
+
+    html: str
+    left_out: list[LeftOutRecord]
 
 
 class ReportExporter(TemplateExporter):
@@ -88,19 +112,41 @@ def write_page(
     str
         HTML that needs no other file and no network.
     """
-    prose = Prose()
+    return compose_page(notebook, record, folder).html
+
+
+def compose_page(
+    notebook: NotebookNode, record: RunRecord, folder: Path | None = None
+) -> Page:
+    """Write the page of a run, and say what it does not show.
+
+    Parameters
+    ----------
+    notebook : NotebookNode
+        The executed notebook, as far as it came.
+    record : RunRecord
+        Record of the run.
+    folder : Path, optional
+        Folder of the run.
+
+    Returns
+    -------
+    Page
+    """
+    displays = Displays(Prose(title=record.title))
     succeeded = record.verdict is Verdict.SUCCEEDED
     told = None if succeeded else tell_failure(record, notebook, folder or Path())
     failed = record.failure.cell if record.failure else None
     cells = [c for c in notebook.cells if BANNER_TAG not in c.metadata.get("tags", [])]
     pieces = [
-        _write_piece(cell, prose, number, failed)
-        for number, cell in enumerate(cells, start=1)
+        _write_piece(cell, displays, number_cell(cells, index), failed)
+        for index, cell in enumerate(cells)
     ]
+    pieces = [piece for piece in pieces if piece is not None]
     report = {
         "record": record,
-        "pieces": _join_silent([piece for piece in pieces if piece is not None]),
-        "contents": prose.contents,
+        "pieces": _join_silent(pieces),
+        "contents": displays.prose.contents,
         "style": _read_style(),
         "seconds": format_seconds(record.seconds),
         "when": format_moment(record.started),
@@ -112,7 +158,12 @@ def write_page(
     }
     empty = nbformat.v4.new_notebook()
     html, _ = ReportExporter().from_notebook_node(empty, resources={"report": report})
-    return html
+    left_out = [
+        LeftOutRecord(cell=piece.number, what=what)
+        for piece in pieces
+        for what in piece.left_out
+    ]
+    return Page(html, left_out)
 
 
 def write_record_page(folder: Path, record: RunRecord) -> None:
@@ -134,12 +185,7 @@ def write_record_page(folder: Path, record: RunRecord) -> None:
         notebook = nbformat.read(folder / "report.ipynb", as_version=4)
     except (OSError, ValueError, AttributeError, nbformat.ValidationError):
         notebook = nbformat.v4.new_notebook()
-    page = folder / "report.html"
-    try:
-        page.write_text(write_page(notebook, record, folder), encoding="utf-8")
-    except OSError:
-        page.unlink(missing_ok=True)
-        raise
+    write_whole(folder / "report.html", write_page(notebook, record, folder))
 
 
 def _is_default(parameter: ParameterRecord) -> bool:
@@ -147,17 +193,27 @@ def _is_default(parameter: ParameterRecord) -> bool:
 
 
 def _write_piece(
-    cell: NotebookNode, prose: Prose, number: int, failed: int | None
+    cell: NotebookNode, displays: Displays, number: int, failed: int | None
 ) -> Piece | None:
     if cell.cell_type == "markdown":
         attachments = cell.get("attachments", {})
-        return Piece(prose=prose.write_cell(cell.source, attachments), number=number)
+        written = displays.prose.write_cell(cell.source, attachments)
+        return Piece(prose=written, number=number, left_out=displays.take_notes())
     if cell.cell_type != "code" or not cell.source.strip():
         return None
-    outputs = [_write_output(output, prose) for output in cell.get("outputs", [])]
-    code = _highlight(cell.source)
+    expected = "raises-exception" in cell.metadata.get("tags", [])
+    outputs = [
+        _write_expected(output)
+        if expected and output.output_type == "error"
+        else displays.write(output)
+        for output in cell.get("outputs", [])
+    ]
     return Piece(
-        code=code, output="".join(outputs), number=number, failed=number == failed
+        code=_highlight(cell.source),
+        output="".join(outputs),
+        number=number,
+        failed=number == failed,
+        left_out=displays.take_notes(),
     )
 
 
@@ -170,7 +226,7 @@ def _join_silent(pieces: list[Piece]) -> list[Piece]:
     joined: list[Piece] = []
     for piece in pieces:
         before = joined[-1] if joined else Piece(prose="none")
-        silent = before.code and not before.output and not before.failed
+        silent = before.code and not (before.output or before.note or before.failed)
         if silent and piece.code and not piece.failed:
             code = f"{before.code.rstrip()}\n\n{piece.code}"
             joined[-1] = replace(piece, code=code, number=before.number)
@@ -179,44 +235,11 @@ def _join_silent(pieces: list[Piece]) -> list[Piece]:
     return joined
 
 
-def _write_output(output: NotebookNode, prose: Prose) -> str:
-    if output.output_type == "stream":
-        text = _write_plain(output.text)
-        if output.name == "stderr":
-            return (
-                f'<details class="messages"><summary>Messages</summary>{text}</details>'
-            )
-        return text
-    if output.output_type == "error":
-        return _write_plain("\n".join(output.traceback), kind="traceback")
-    data, marks = output.data, output.get("metadata", {})
-    if "text/html" in data:
-        return f'<div class="output">{clean_html(data["text/html"])}</div>'
-    if "text/markdown" in data:
-        return f'<div class="output">{prose.write_output(data["text/markdown"])}</div>'
-    for kind in ("image/svg+xml", "image/png", "image/jpeg"):
-        if kind in data:
-            return _write_picture(kind, data[kind], marks)
-    if "text/latex" in data:
-        return write_mathml(data["text/latex"].strip().strip("$"), display=True)
-    return _write_plain(data.get("text/plain", ""))
-
-
-def _write_picture(kind: str, content: str, marks: dict) -> str:
-    if kind == "image/svg+xml":
-        content = base64.b64encode(content.encode()).decode()
-    own = marks.get(METADATA_KEY, marks)
-    alt = own.get("alt", NO_DESCRIPTION) if isinstance(own, dict) else NO_DESCRIPTION
-    source = re.sub(r"[^A-Za-z0-9+/=]", "", content)
-    return (
-        f'<figure class="exhibit-figure"><img alt="{escape(str(alt))}" '
-        f'src="data:{kind};base64,{source}"></figure>'
-    )
-
-
-def _write_plain(text: str, kind: str = "plain") -> str:
-    plain = escape(_COLOURS.sub("", text)).replace("\0", "\N{REPLACEMENT CHARACTER}")
-    return f'<pre class="{kind}" tabindex="0">{plain}</pre>'
+def _write_expected(error: NotebookNode) -> str:
+    """Write an error that its cell was meant to raise, so that nobody takes fright."""
+    head = escape(f"An error that this cell was meant to raise: {error.ename}")
+    text = write_plain("\n".join(error.traceback), kind="traceback")
+    return f'<details class="messages"><summary>{head}</summary>{text}</details>'
 
 
 @cache

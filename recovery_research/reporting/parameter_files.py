@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import tomllib
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from recovery_research.near_names import did_you_mean
 from recovery_research.reporting.choices import Layer
 from recovery_research.reporting.parameters import ParameterError
 
+_LOG = logging.getLogger(__name__)
 PROFILES_FILE = "profiles.toml"
 STANDARD = "standard"
 
@@ -45,6 +47,7 @@ def read_parameter_file(path: str | Path) -> Layer:
             f"{path.name}: parameters are read from a file ending in "
             f"{', '.join(readers)}."
         )
+    _LOG.debug("parameters %s", path)
     try:
         values = reader(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
@@ -52,7 +55,8 @@ def read_parameter_file(path: str | Path) -> Layer:
     if not isinstance(values, dict):
         raise ParameterError(f"{path.name}: needs one table of names and values.")
     as_text = reader is _read_yaml
-    return Layer(f"file {path.name}", values, as_text=as_text)
+    folder = path.absolute().parent
+    return Layer(f"file {path.name}", values, as_text=as_text, folder=folder)
 
 
 def read_profiles(notebook: Path) -> dict[str, dict[str, object]]:
@@ -77,6 +81,7 @@ def read_profiles(notebook: Path) -> dict[str, dict[str, object]]:
     profiles: dict[str, dict[str, object]] = {STANDARD: {}}
     if not path.is_file():
         return profiles
+    _LOG.debug("profiles %s", path)
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -9,14 +9,24 @@ import re
 import tokenize
 from dataclasses import dataclass
 
+from recovery_research.reporting.literals import read_literal
 from recovery_research.reporting.ranges import Range, read_range
+from recovery_research.reporting.type_hints import TypeHint, read_type_hint
 from recovery_research.reporting.vocabularies import read_vocabulary
 
-KINDS = {bool: "true or false", int: "whole number", float: "number", str: "text"}
+KINDS = {
+    bool: "true or false",
+    int: "whole number",
+    float: "number",
+    str: "text",
+    dict: "table",
+    object: "any value",
+}
 _SECRET = re.compile(
     r"(^|_)(token|password|passwd|passphrase|secret|api_?key|credentials?)(_|$)", re.I
 )
 _HINT = re.compile(r"^(?P<help>.*?)\s*(?P<hint>\[[^\[\]]*\]|\{[^{}]*\})\s*$")
+_STATED_TYPE = re.compile(r"type:\s*(\S+)\s*")
 _LOOKS_LIKE_RANGE = re.compile(r"[-+]?[\d.]|above\b|below\b|between\b")
 
 
@@ -37,10 +47,11 @@ class Parameter:
     name : str
         Variable that the notebook reads.
     type : type
-        ``bool``, ``int``, ``float`` or ``str``; of the elements if `many`.
+        ``bool``, ``int``, ``float``, ``str``, ``dict``, or ``object`` for any value
+        that JSON can hold; of the elements if `many`.
     many : bool
         Whether the value is a list.
-    default : bool, int, float, str or list
+    default : bool, int, float, str, dict, list or None
         Value if none is given.
     help : str
         Comment of the line, without its range or choices.
@@ -52,6 +63,10 @@ class Parameter:
         Title of the vocabulary the value is chosen from.
     at_least : int
         How many different names a list must hold; 0 if that is not said.
+    optional : bool
+        Whether it may be None.
+    as_tuple : bool
+        Whether the notebook gets the list as a tuple, as it wrote it.
     """
 
     name: str
@@ -63,12 +78,15 @@ class Parameter:
     choices: tuple | None = None
     vocabulary: str | None = None
     at_least: int = 0
+    optional: bool = False
+    as_tuple: bool = False
 
     @property
     def kind(self) -> str:
         """Type in words, such as ``list of text``."""
         word = KINDS[self.type]
-        return f"list of {word}" if self.many else word
+        word = f"list of {word}" if self.many else word
+        return f"{word} or none" if self.optional and self.type is not object else word
 
     @property
     def secret(self) -> bool:
@@ -112,11 +130,13 @@ def is_secret(name: str) -> bool:
 def read_declarations(source: str) -> dict[str, Parameter]:
     """Read the declarations in a parameters cell.
 
-    Every statement assigns one literal to one name. The comment behind it is the
-    help; it may end in a range, ``[1 to 10]``, ``[0 or more]``, ``[10 or less]``,
-    ``[above 0]``, ``[below 1]`` or ``[between 0 and 1]`` (both ends excluded), or in
-    choices, ``{claims, evidence}``, or in the title of a vocabulary, ``{policy
-    names}``. A list's range or choices hold for each of its elements.
+    Every statement assigns one literal, or arithmetic of numbers, to one name, whose
+    type may be stated, ``share: float = None``; without that, None takes any value
+    that JSON can hold, and so does an element of an empty list. The comment behind it
+    is the help; it may end in a range, ``[1 to 10]``, ``[0 or more]``, ``[10 or
+    less]``, ``[above 0]``, ``[below 1]`` or ``[between 0 and 1]`` (both ends
+    excluded), or in choices, ``{claims, evidence}``, or in the title of a vocabulary,
+    ``{policy names}``. A list's range or choices hold for each of its elements.
 
     Parameters
     ----------
@@ -145,6 +165,11 @@ def read_declarations(source: str) -> dict[str, Parameter]:
         raise ParameterError(
             f"the parameters cell is not Python: {error.msg}, line {error.lineno}."
         ) from None
+    except (ValueError, RecursionError, MemoryError):
+        raise ParameterError(
+            "the parameters cell cannot be read; it is nested too deeply, or holds "
+            "characters that Python does not take."
+        ) from None
     comments = _read_comments(source)
     declared: dict[str, Parameter] = {}
     taken_lines: set[int] = set()
@@ -171,46 +196,97 @@ def _read_comments(source: str) -> dict[int, str]:
 
 
 def _read_statement(node: ast.stmt, source: str, comment: str) -> Parameter:
-    if not (
-        isinstance(node, ast.Assign)
-        and len(node.targets) == 1
-        and isinstance(node.targets[0], ast.Name)
-    ):
-        raise _refuse(node, source, "is not an assignment to one name")
-    name = node.targets[0].id
+    target, stated = _read_target(node, source)
+    name = target.id
     if name.startswith("_") or keyword.issoftkeyword(name):
         raise _refuse(node, source, f"uses the name {name!r}, which is reserved")
     try:
-        default = ast.literal_eval(node.value)
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        raise _refuse(
-            node, source, "computes its value; only literals can be overridden"
-        ) from None
-    many, element_type = _read_type(node, source, default)
-    text, limits = _read_hint(name, element_type, comment)
-    return Parameter(name, element_type, many, default, text, **limits)
+        default = read_literal(node.value)
+    except (ValueError, RecursionError):
+        raise _refuse(node, source, _explain_computed(node.value)) from None
+    said = _STATED_TYPE.match(comment)
+    if stated is None and said is not None:
+        stated, comment = read_type_hint(said[1]), comment[said.end() :]
+    kind = stated or _read_type(node, source, default, comment)
+    if type(default) is list and kind.type is float:
+        default = [float(each) if type(each) is int else each for each in default]
+    text, limits = _read_hint(name, kind.type, comment)
+    if kind.choices is not None:
+        limits = {"choices": kind.choices}
+    as_tuple = type(default) is tuple
+    return Parameter(
+        name,
+        kind.type,
+        kind.many,
+        list(default) if as_tuple else default,
+        text,
+        optional=kind.optional or default is None,
+        as_tuple=as_tuple,
+        **limits,
+    )
 
 
-def _read_type(node: ast.stmt, source: str, default: object) -> tuple[bool, type]:
-    many = type(default) is list
-    elements = default if many else [default]
-    types = {type(element) for element in elements}
-    if types == {int, float}:
-        types = {float}
-        default[:] = [float(element) for element in elements]
-    if len(types) != 1 or not types <= KINDS.keys():
+def _read_target(node: ast.stmt, source: str) -> tuple[ast.Name, TypeHint | None]:
+    """Return the name that a statement sets, and the type stated for it."""
+    if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+        if node.value is None:
+            raise _refuse(node, source, "has no value")
+        return node.target, read_type_hint(ast.unparse(node.annotation))
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    if len(targets) != 1 or not isinstance(targets[0], ast.Name):
+        raise _refuse(node, source, "is not an assignment to one name")
+    return targets[0], None
+
+
+def _explain_computed(node: ast.expr) -> str:
+    if isinstance(node, ast.JoinedStr):
+        return "computes its text; write the text itself"
+    called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+    if re.search(r"date|time|Timestamp", called):
+        return 'computes its value; write a date as a text, such as "2024-01-31"'
+    return "computes its value; literals and sums such as 60 * 60 can be overridden"
+
+
+def _read_type(node: ast.stmt, source: str, default: object, comment: str) -> TypeHint:
+    """Read the type off the default, or where that is None off the comment."""
+    if default is None:
+        return TypeHint(_guess_type(comment), optional=True)
+    if type(default) in (list, tuple):
+        return TypeHint(_find_common([type(each) for each in default]), many=True)
+    if type(default) not in KINDS:
         raise _refuse(
             node,
             source,
-            "needs true or false, a number, a text, or a non-empty list of one of "
-            "these as its default, so that the type is known",
+            "needs true or false, a number, a text, a list, a table with texts as "
+            "keys, or None as its default",
         )
-    return many, types.pop()
+    return TypeHint(type(default))
+
+
+def _find_common(types: list[type]) -> type:
+    """Return the type of a list's elements; if they have several, any will do."""
+    different = set(types)
+    if different == {int, float}:
+        return float
+    scalars = {bool, int, float, str}
+    return types[0] if len(different) == 1 and different <= scalars else object
+
+
+def _guess_type(comment: str) -> type:
+    """Return the type that a comment's range or choices are for, if it has any."""
+    match = _HINT.match(comment)
+    if match is None:
+        return object
+    if match["hint"].startswith("{"):
+        return str
+    inside = match["hint"][1:-1].strip()
+    return float if _LOOKS_LIKE_RANGE.match(inside) else object
 
 
 def _read_hint(name: str, element_type: type, comment: str) -> tuple[str, dict]:
     match = _HINT.match(comment)
-    if match is None:
+    # Of a table or of anything, brackets in the comment are an example.
+    if match is None or element_type in (dict, object):
         return comment, {}
     inside = match["hint"][1:-1].strip()
     if match["hint"].startswith("{"):

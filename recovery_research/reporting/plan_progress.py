@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
 from recovery_research.reporting.locks import read_holder
 from recovery_research.reporting.plan_results import PlanEnd, ReportEnd
+from recovery_research.reporting.wording import show_local
+from recovery_research.terminal_texts import bare_stream, calm
 
-LINE_FORM = "%Y-%m-%d %H:%M:%S"
 REDRAW_SECONDS = 0.1
 WIDEST = 100
 
@@ -29,6 +31,9 @@ class Listener:
 
     def wait(self, name: str, lock: Path) -> None:
         """Hear that another process runs a report, which waits for its turn."""
+
+    def change(self, name: str, why: str) -> None:
+        """Hear why the report of before is not the answer."""
 
     def cell(self, name: str, index: int, n_cells: int) -> None:
         """Hear that a report begins a cell."""
@@ -67,8 +72,14 @@ class LineWriter(Listener):
         """Write once that a report waits."""
         if name not in self._waits:
             self._waits.add(name)
-            holder = read_holder(lock) or "another process"
-            self._write(f"{name}: {holder} runs this report; waiting for its end")
+            holder = read_holder(lock)
+            advice = holder.advice if holder else ""
+            who = holder or "another process"
+            self._write(f"{name}: {who} runs this report; waiting for its end{advice}")
+
+    def change(self, name: str, why: str) -> None:
+        """Write why a report is run again."""
+        self._write(f"{name}: runs again: {why}")
 
     def log(self, name: str, level: int, text: str) -> None:
         """Write what a report logs, under its name."""
@@ -85,8 +96,9 @@ class LineWriter(Listener):
             self._write(f"{end.name}: {end.verdict}: {end.message}", "ERROR")
 
     def _write(self, text: str, level: str = "INFO") -> None:
-        for line in text.splitlines():
-            self.out.write(f"{time.strftime(LINE_FORM)} {level} {line}\n")
+        now = show_local(datetime.now(UTC), seconds=True)
+        for line in calm(text).splitlines():
+            self.out.write(f"{now} {level} {line}\n")
         self.out.flush()
 
 
@@ -99,8 +111,8 @@ class Board(Listener):
         The terminal.
     """
 
-    def __init__(self, out: TextIO = sys.stderr) -> None:
-        self.out = out
+    def __init__(self, out: TextIO | None = None) -> None:
+        self.out = bare_stream(sys.stderr) if out is None else out
         self._cells: dict[str, str] = {}
         self._started: dict[str, float] = {}
         self._expected: dict[str, float | None] = {}
@@ -174,7 +186,7 @@ class Board(Listener):
         lines = [self._count(clock)]
         for name, where in self._cells.items():
             lines.append(f"  {name}: {where}, {clock - self._started[name]:.0f} s")
-        self.out.write("".join(f"{line[:WIDEST]}\n" for line in lines))
+        self.out.write("".join(f"{calm(line)[:WIDEST]}\n" for line in lines))
         self.out.flush()
         self._drawn, self._drawn_at = len(lines), clock
 

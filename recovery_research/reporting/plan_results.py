@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recovery_research.reporting.ends import Verdict, find_exit_code
+from recovery_research.reporting.exit_codes import EXIT_ERROR
 
 if TYPE_CHECKING:
     import pandas as pd
 
 NOT_RUN = "not run"
 ERROR = "error"
-EXIT_ERROR = 1
 
 
 @dataclass(frozen=True, slots=True)

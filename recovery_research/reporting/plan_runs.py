@@ -10,11 +10,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from recovery_research.free_memory import available_memory
 from recovery_research.reporting.delivery import find_stored
 from recovery_research.reporting.index import refresh_index
 from recovery_research.reporting.ingredients import trace_order
 from recovery_research.reporting.locks import Lock
-from recovery_research.reporting.memory import available_memory
 from recovery_research.reporting.orphans import sweep_all_orphans
 from recovery_research.reporting.plan_progress import Listener
 from recovery_research.reporting.plan_results import NOT_RUN, PlanEnd, ReportEnd
@@ -29,6 +29,8 @@ USUAL_BYTES = 600_000_000
 WORKER_BYTES = 150_000_000
 MARGIN = 1.2
 POLL_SECONDS = 0.2
+# Longer than a kernel is given to stop of itself.
+INSIST_SECONDS = 3.0
 
 
 def run_plan(
@@ -141,6 +143,7 @@ class _PlanRun:
         self.idle: list[Worker] = []
         self.ends: dict[str, ReportEnd] = {}
         self.inbox: queue.Queue = queue.Queue()
+        self.told = 0.0
         self.costs = {p.name: expect_cost(p, plan.reports) for p in chosen}
         self.budget = plan.memory_bytes or int(available_memory() * 0.9)
 
@@ -154,6 +157,7 @@ class _PlanRun:
                 while self.waiting or self.running:
                     if sign.number is not None:
                         self.waiting.clear()
+                        self._insist(sign.number)
                     self._start_what_fits()
                     self._hear()
             finally:
@@ -167,7 +171,13 @@ class _PlanRun:
         self.listener.finish(end)
         return end
 
+    def _insist(self, number: int) -> None:
+        """Pass a signal on again: a process that just begins may have lost it."""
+        if time.monotonic() - self.told > INSIST_SECONDS:
+            self._pass_on(number)
+
     def _pass_on(self, number: int) -> None:
+        self.told = time.monotonic()
         for worker in list(self.running):
             worker.signal(number)
 
@@ -222,7 +232,13 @@ class _PlanRun:
     ) -> ReportRun | None:
         if self.force or planned.always_run:
             return None
-        return find_stored(planned.order, shelf, provenance)
+        name = planned.name
+        return find_stored(
+            planned.order,
+            shelf,
+            provenance,
+            tell=lambda why: self.listener.change(name, why),
+        )
 
     def _hear(self) -> None:
         """Take the workers' messages, waiting a moment for the first."""

@@ -6,12 +6,15 @@ import types
 from datetime import date, datetime
 from typing import Annotated, Any, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from recovery_research.near_names import did_you_mean
 from recovery_research.reporting.masks import holds_password
+from recovery_research.reporting.orders import DEFAULT_RUN_SECONDS
+from recovery_research.reporting.timetables import read_timetable
 
 LONGEST_SHOWN = 80
+EVERY_DAY_AT_SIX = "0 6 * * *"
 
 
 class _Table(BaseModel):
@@ -19,10 +22,13 @@ class _Table(BaseModel):
 
 
 class LimitsTable(_Table):
-    """``limits``: how long one cell and the whole run may take, and how much memory."""
+    """``limits``: how long one cell and the whole run may take, and how much memory.
+
+    A run without a limit has ``run_seconds = inf``.
+    """
 
     cell_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    run_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    run_seconds: Annotated[float, Field(gt=0)] = DEFAULT_RUN_SECONDS
     memory_mb: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
 
 
@@ -65,14 +71,27 @@ class PlanTable(_Table):
     memory_mb: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
 
 
+class ScheduleTable(_Table):
+    """``schedule``: when the plan is run by itself, and how long that may take."""
+
+    at: str = EVERY_DAY_AT_SIX
+    limit_hours: Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)] = 12.0
+
+    @field_validator("at")
+    @classmethod
+    def _check_times(cls, at: str) -> str:
+        read_timetable(at)
+        return at
+
+
 class PlanFile(_Table):
-    """A whole plan. ``notify`` and ``schedule`` are read where they are used."""
+    """A whole plan. ``notify`` is read where it is used."""
 
     plan: PlanTable = PlanTable()
     defaults: DefaultsTable = DefaultsTable()
     reports: Annotated[dict[str, ReportTable], Field(min_length=1)]
     notify: dict[str, Any] = {}
-    schedule: dict[str, Any] = {}
+    schedule: ScheduleTable = ScheduleTable()
 
 
 def read_tables(document: dict) -> tuple[PlanFile | None, list[str]]:
@@ -147,6 +166,8 @@ def _describe(problem: dict) -> str:
     if kind == "missing":
         known = ", ".join(_list_keys(table))
         return f"{where} needs the key {key!r}; allowed are {known}."
+    if kind == "value_error":
+        return f"{where} {key}: {problem['ctx']['error']}"
     what = problem["msg"].removeprefix("Input should be ")
     return f"{where} {key}: should be {what}; got {show_value(problem['input'])}."
 

@@ -16,11 +16,18 @@ from pathlib import Path
 from typing import BinaryIO
 
 from recovery_research.reporting.environments import package_environment
+from recovery_research.reporting.masks import mask_text
 from recovery_research.reporting.orders import Order
 from recovery_research.reporting.progress import OUTPUT_MARK, STEP_MARK
 from recovery_research.reporting.records import Provenance
+from recovery_research.reporting.signals import hear_stops
+from recovery_research.terminal_texts import CalmStream
 
+MODULE = "recovery_research.reporting.plan_workers"
 STOPPING_SECONDS = 30.0
+# Until it hears stops itself, a process that starts is not to die of one: the leader
+# passes each on until it is heard.
+_DEAF = ("sh", "-c", 'trap "" INT; exec "$@"', "sh")
 
 
 class Worker:
@@ -34,7 +41,14 @@ class Worker:
 
     def __init__(self, inbox: queue.Queue) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "recovery_research.reporting.plan_workers"],
+            # -P: what lies in the working directory, json.py perhaps, is not imported.
+            [
+                *_DEAF,
+                sys.executable,
+                "-P",
+                "-m",
+                "recovery_research.reporting.plan_workers",
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=package_environment(),
@@ -117,6 +131,7 @@ def serve() -> None:
     # What anything prints must not get between the messages.
     mouth = _Mouth(os.fdopen(os.dup(1), "wb"))
     os.dup2(2, 1)
+    sys.stdout, sys.stderr = CalmStream(sys.stdout), CalmStream(sys.stderr)
     logger = logging.getLogger("recovery_research.reporting")
     logger.addHandler(mouth)
     logger.propagate = False
@@ -157,13 +172,13 @@ def _run(
         )
     except OSError as error:
         message = f"the report could not be written: {error}"
-        return {"verdict": "not written", "message": message}
+        return {"verdict": "not written", "message": _mask(message, order)}
     except (KeyboardInterrupt, SystemExit) as error:
         how = "SIGTERM" if isinstance(error, SystemExit) else "SIGINT"
         return {"verdict": "interrupted", "message": f"stopped by {how}"}
     except Exception:
         # One report's trouble, even a mistake of ours, does not stop the others.
-        return {"verdict": "error", "message": traceback.format_exc()}
+        return {"verdict": "error", "message": _mask(traceback.format_exc(), order)}
     return {
         "verdict": run.verdict,
         "message": run.message,
@@ -172,6 +187,11 @@ def _run(
     }
 
 
+def _mask(text: str, order: Order) -> str:
+    return mask_text(text, order.secrets())
+
+
 if __name__ == "__main__":
-    with suppress(KeyboardInterrupt):
+    # What is lost in an import would leave the leader waiting for the whole run.
+    with suppress(KeyboardInterrupt), hear_stops(patient=True):
         serve()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -12,9 +11,8 @@ from pathlib import Path
 from recovery_research.near_names import did_you_mean
 from recovery_research.places import project_root, reports_folder
 from recovery_research.reporting.choices import Layer, choose_parameters
+from recovery_research.reporting.given_paths import find_named_notebook, read_data
 from recovery_research.reporting.grids import lay_out_grid
-from recovery_research.reporting.ingredients import is_file_source
-from recovery_research.reporting.masks import holds_password
 from recovery_research.reporting.orders import (
     Limits,
     Order,
@@ -212,14 +210,16 @@ def _order_all(tables: PlanFile, desk: _Desk) -> tuple[list[PlannedReport], list
 
 def _order_entry(name: str, table: ReportTable, desk: _Desk) -> list[PlannedReport]:
     bare = _prepare(name, table, desk)
-    sources, given = _read_data(table, bare, desk.home)
+    taken = table.parameters.keys() | table.grid.keys()
+    sources, given = read_data(table.data, taken, bare.notebook, desk.home)
     _check_each(table, bare)
     origin = f"plan {desk.file.name}"
     made = []
     for report, combination in lay_out_grid(name, table.grid).items():
         layers = [
-            Layer(origin, {**table.parameters, **given}),
-            Layer(f"{origin}, grid", combination),
+            Layer(origin, table.parameters, folder=desk.home),
+            Layer(origin, given),
+            Layer(f"{origin}, grid", combination, folder=desk.home),
         ]
         order = _prepare(report, table, desk, layers, sources)
         plan = PlanRecord(
@@ -242,9 +242,8 @@ def _prepare(
     layers: Sequence[Layer] = (),
     sources: dict[str, str] | None = None,
 ) -> Order:
-    path = desk.home / table.notebook if "/" in table.notebook else table.notebook
     return prepare_order(
-        path,
+        find_named_notebook(table.notebook, desk.home),
         layers,
         profile=table.profile or desk.defaults.profile,
         limits=_read_limits(table.limits or LimitsTable(), desk.defaults.limits),
@@ -273,39 +272,6 @@ def _check_each(table: ReportTable, bare: Order) -> None:
             mistakes.append(str(error))
     if mistakes:
         raise PlanError("\n".join(mistakes))
-
-
-def _read_data(
-    table: ReportTable, bare: Order, home: Path
-) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the sources of a report, and the parameters that name them."""
-    sources: dict[str, str] = {}
-    given: dict[str, str] = {}
-    for label, place in table.data.items():
-        if holds_password(place):
-            raise PlanError(
-                f"data: {label} holds a password; put the address into an environment "
-                "variable and write env:NAME."
-            )
-        told = place
-        if is_file_source(place):
-            path = (home / place).resolve()
-            if not path.is_file():
-                raise PlanError(f"data: {label}: there is no file {path}.")
-            place, told = str(path), _relate(path, bare.notebook.path.parent)
-        sources[label] = place
-        if label in bare.notebook.parameters:
-            if label in table.parameters or label in table.grid:
-                raise PlanError(f"data: {label} stands in parameters or grid, too.")
-            given[label] = told
-    return sources, given
-
-
-def _relate(path: Path, folder: Path) -> str:
-    try:
-        return Path(os.path.relpath(path, folder)).as_posix()
-    except ValueError:  # another drive, on Windows
-        return path.as_posix()
 
 
 def _find_clashes(entries: list[PlannedReport]) -> list[str]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
+import signal
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
+
+from recovery_research.whole_files import making_whole
 
 PDF_FILE = "report.pdf"
 BROWSER_VARIABLE = "RECOVERY_RESEARCH_BROWSER"
@@ -23,6 +26,12 @@ _OPTIONS = (
     "--disable-component-update",
     "--disable-sync",
     "--no-pdf-header-footer",
+    # Whatever a page asks for, nothing leaves: no name is known, addresses in numbers
+    # and this machine itself lie behind a proxy that is not there.
+    "--host-resolver-rules=MAP * ~NOTFOUND",
+    "--proxy-server=http://127.0.0.1:9",
+    "--proxy-bypass-list=<-loopback>",
+    "--dns-prefetch-disable",
 )
 
 
@@ -32,6 +41,10 @@ class NoBrowserError(ValueError):
 
 class PrintError(OSError):
     """The browser left no PDF."""
+
+
+class PrintTimeoutError(PrintError):
+    """The browser took too long."""
 
 
 def find_browser() -> str:
@@ -59,7 +72,9 @@ def find_browser() -> str:
     )
 
 
-def print_page(page: Path, pdf: Path | None = None) -> Path:
+def print_page(
+    page: Path, pdf: Path | None = None, *, seconds: float | None = None
+) -> Path:
     """Print a report's page as a PDF, whole or not at all.
 
     Parameters
@@ -68,6 +83,8 @@ def print_page(page: Path, pdf: Path | None = None) -> Path:
         ``report.html`` of a run.
     pdf : Path, optional
         Where to; by default ``report.pdf`` beside it.
+    seconds : float, optional
+        What is left of the run's time; two minutes at the most.
 
     Returns
     -------
@@ -79,11 +96,15 @@ def print_page(page: Path, pdf: Path | None = None) -> Path:
         If no browser is installed.
     PrintError
         If the browser left no PDF.
+    PrintTimeoutError
+        If the time did not do.
     """
     browser = find_browser()
     pdf = pdf if pdf is not None else page.with_name(PDF_FILE)
-    fresh = pdf.with_name(f".{pdf.name}-{secrets.token_hex(3)}")
-    with tempfile.TemporaryDirectory(prefix="rr-print-") as profile:
+    with (
+        making_whole(pdf) as fresh,
+        tempfile.TemporaryDirectory(prefix="rr-print-") as profile,
+    ):
         command = [
             browser,
             *_OPTIONS,
@@ -93,31 +114,52 @@ def print_page(page: Path, pdf: Path | None = None) -> Path:
         ]
         # It wants a home to write to, which a scheduled run need not have.
         surroundings = {**os.environ, "HOME": profile}
-        said = _run_browser(command, surroundings)
-    try:
+        patience = min(PRINT_SECONDS, PRINT_SECONDS if seconds is None else seconds)
+        said = _run_browser(command, surroundings, patience)
         if not fresh.is_file() or not fresh.read_bytes().startswith(b"%PDF"):
             raise PrintError(f"{Path(browser).name} printed no PDF: {said}")
-        os.replace(fresh, pdf)
-    finally:
-        fresh.unlink(missing_ok=True)
     return pdf
 
 
-def _run_browser(command: list[str], surroundings: dict[str, str]) -> str:
+def _run_browser(
+    command: list[str], surroundings: dict[str, str], seconds: float
+) -> str:
+    late = PrintTimeoutError(
+        f"{Path(command[0]).name} printed no PDF in the {max(0.0, seconds):.3g} s that "
+        "there were"
+    )
+    if seconds <= 0.0:
+        raise late
     try:
-        done = subprocess.run(
+        process = subprocess.Popen(
             command,
-            capture_output=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
             text=True,
             errors="replace",
-            timeout=PRINT_SECONDS,
-            check=False,
             env=surroundings,
             stdin=subprocess.DEVNULL,
+            start_new_session=True,
         )
-    except subprocess.TimeoutExpired:
-        return f"it took more than {PRINT_SECONDS} s"
     except OSError as error:
         return str(error)
-    lines = done.stderr.strip().splitlines()
-    return f"exit {done.returncode}; {lines[-1][:200] if lines else 'it said nothing'}"
+    try:
+        lines = process.communicate(timeout=seconds)[1].strip().splitlines()
+    except subprocess.TimeoutExpired:
+        raise late from None
+    finally:
+        _end_group(process)
+    return (
+        f"exit {process.returncode}; {lines[-1][:200] if lines else 'it said nothing'}"
+    )
+
+
+def _end_group(process: subprocess.Popen) -> None:
+    """End a browser and the processes that it has started, if any are left."""
+    with suppress(OSError):
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+    process.wait()
+    process.stderr.close()

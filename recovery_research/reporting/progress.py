@@ -7,6 +7,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from recovery_research.reporting.wording import show_local
+from recovery_research.terminal_texts import bare_stream, calm
 
 # Marks the lines of a log that the notebook itself has written.
 OUTPUT_MARK = "notebook_output"
@@ -40,11 +44,12 @@ def follow(
         try:
             yield _Line(name).show
         finally:
-            sys.stderr.write("\r\x1b[K")
+            bare_stream(sys.stderr).write("\r\x1b[K")
             sys.stderr.flush()
         return
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setLevel(logging.INFO)
+    handler.setFormatter(_LocalTimes("%(asctime)s %(levelname)s %(message)s"))
     if not aloud:
         handler.addFilter(lambda record: not getattr(record, OUTPUT_MARK, False))
     logger = logging.getLogger("recovery_research.reporting")
@@ -55,6 +60,15 @@ def follow(
         logger.removeHandler(handler)
 
 
+class _LocalTimes(logging.Formatter):
+    """Dates lines by this machine's clock, and names its zone."""
+
+    def formatTime(  # noqa: N802
+        self, record: logging.LogRecord, datefmt: str | None = None
+    ) -> str:
+        return show_local(datetime.fromtimestamp(record.created, UTC), seconds=True)
+
+
 class _Line:
     def __init__(self, name: str) -> None:
         self.name, self.started = name, time.monotonic()
@@ -62,5 +76,5 @@ class _Line:
     def show(self, index: int, n_cells: int) -> None:
         seconds = time.monotonic() - self.started
         line = f"{self.name}: cell {index + 1} of {n_cells}, {seconds:.0f} s"
-        sys.stderr.write(f"\r\x1b[K{line}")
+        bare_stream(sys.stderr).write(f"\r\x1b[K{calm(line)}")
         sys.stderr.flush()

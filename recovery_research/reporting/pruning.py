@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
@@ -10,8 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from recovery_research.near_names import did_you_mean
 from recovery_research.reporting.history import PastRun, read_history
 from recovery_research.reporting.shelf import FAILED, STAGING, Shelf
+from recovery_research.whole_files import rename_synced
 
 TRASH = ".trash-"
 
@@ -77,7 +78,10 @@ def choose_doomed(
     for name in names:
         if name not in shelves:
             there = ", ".join(shelves) or "none"
-            raise ValueError(f"there is no report {name!r}; there are {there}.")
+            raise ValueError(
+                f"there is no report {name!r}; there are {there}."
+                f"{did_you_mean(name, shelves)}"
+            )
     limit = None if older_than is None else (now or datetime.now(UTC)) - older_than
     doomed = []
     for name, runs in shelves.items():
@@ -122,7 +126,7 @@ def delete_runs(reports: Path, doomed: Sequence[Doomed]) -> list[Doomed]:
             trash = one.run.folder.with_name(f"{TRASH}{one.run.folder.name}")
             # Out of sight first, so that a half-deleted run is never seen.
             with suppress(FileNotFoundError):
-                os.replace(one.run.folder, trash)
+                rename_synced(one.run.folder, trash)
                 gone.append(one)
         for parent in (shelf.folder, shelf.folder / FAILED):
             for trash in parent.glob(f"{TRASH}*"):

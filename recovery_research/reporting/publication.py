@@ -165,11 +165,13 @@ def _copy(
 
 
 def _put_texts(store: Store, texts: list[tuple[str, str]]) -> None:
+    store.settle()
     with tempfile.TemporaryDirectory() as folder:
         for name, text in texts:
             page = Path(folder) / Path(name).name
             page.write_text(text, encoding="utf-8")
             store.put(page, name)
+    store.settle()
 
 
 def _write_pages(

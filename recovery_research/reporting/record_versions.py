@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 def update_document(document: object) -> dict:
     """Return the content of a ``run.json`` as the newest version has it.
 
-    Version 1 knew no attempts, memory, plan or key; all of them may be absent, so
-    nothing is made up.
+    Version 1 knew no attempts, memory, plan or key, and version 2 not what a run read;
+    all of them may be absent, so nothing is made up.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def update_document(document: object) -> dict:
     Examples
     --------
     >>> update_document({"schema_version": 1, "report": "loyalty"})
-    {'schema_version': 2, 'report': 'loyalty'}
+    {'schema_version': 3, 'report': 'loyalty'}
     """
     version = document.get("schema_version") if isinstance(document, dict) else None
     if type(version) is not int or version < 1:

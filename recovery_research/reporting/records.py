@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from recovery_research.reporting.ends import Verdict
 from recovery_research.reporting.record_versions import (
     SCHEMA_VERSION,
     update_document,
 )
+from recovery_research.whole_files import write_whole
 
 RECORD_FILE = "run.json"
 Value = bool | int | float | str
+# What most parameters are comes first; a history reads ten thousand of them at once.
+Given = Value | list[Value] | None | list[JsonValue] | dict[str, JsonValue]
 
 
 class _Part(BaseModel):
@@ -30,14 +32,16 @@ class ParameterRecord(_Part):
 
     name: str
     type: str
-    value: Value | list[Value]
-    default: Value | list[Value]
+    value: Given
+    default: Given
     origin: str
     help: str
 
 
 class FailureRecord(_Part):
-    """Where and why a run that did not succeed ended; cells count from 1.
+    """Where and why a run that did not succeed ended.
+
+    Cells count from 1 as the author has them, without what the run put in.
 
     ``error`` is the class of the exception that the cell raised, empty if none.
     """
@@ -67,6 +71,13 @@ class ExhibitRecord(_Part):
     sha256: str
 
 
+class LeftOutRecord(_Part):
+    """Something that the page does not show of a cell, and says so; cells from 1."""
+
+    cell: int
+    what: str
+
+
 class GitRecord(_Part):
     """The commit of the notebook's repository, and whether files differ from it."""
 
@@ -93,13 +104,32 @@ class Provenance(_Part):
     distributions: dict[str, str]
 
 
+class InputsRecord(_Part):
+    """What a run was seen to read, and in ``unknown`` what no watch can tell.
+
+    Paths are from the project folder where they lie in it. A state is the SHA-256 of a
+    file, of the names in a folder or of an environment variable's value, what a look at
+    a file gave, or ``"absent"``.
+    """
+
+    files: dict[str, str] = {}
+    modules: dict[str, str] = {}
+    folders: dict[str, str] = {}
+    listings: dict[str, str] = {}
+    import_folders: dict[str, str] = {}
+    presence: dict[str, str] = {}
+    times: dict[str, str] = {}
+    environment: dict[str, str] = {}
+    unknown: list[str] = []
+
+
 class PlanRecord(_Part):
     """The plan that ordered the run, and the place of the run in it."""
 
     file: str
     sha256: str
     entry: str
-    grid: dict[str, Value | list[Value]]
+    grid: dict[str, Given]
 
 
 class RunRecord(_Part):
@@ -111,7 +141,7 @@ class RunRecord(_Part):
     to when the data reach, and ``data_as_of_origin`` who says so.
     """
 
-    schema_version: Literal[2] = SCHEMA_VERSION
+    schema_version: Literal[3] = SCHEMA_VERSION
     report: str
     run_id: str
     title: str
@@ -136,9 +166,11 @@ class RunRecord(_Part):
     attempts: list[AttemptRecord] = []
     peak_memory: int | None = None
     exhibits: list[ExhibitRecord] = []
+    left_out: list[LeftOutRecord] = []
     content_sha256: str | None = None
     key: str | None = None
     ingredients: dict[str, str] = {}
+    inputs: InputsRecord | None = None
     data_as_of: datetime | None = None
     data_as_of_origin: Literal["stated", "file times"] | None = None
     warnings: list[str] = []
@@ -162,14 +194,7 @@ def write_record(record: RunRecord, folder: Path) -> None:
         If it cannot be written; a record that was there before still is.
     """
     text = record.model_dump_json(indent=2) + "\n"
-    fresh = folder / f".{RECORD_FILE}"
-    try:
-        fresh.write_text(text, encoding="utf-8")
-        os.replace(fresh, folder / RECORD_FILE)
-    except OSError:
-        with suppress(OSError):
-            fresh.unlink()
-        raise
+    write_whole(folder / RECORD_FILE, text)
 
 
 def read_record(folder: Path) -> RunRecord:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from recovery_research.places import project_root, source_root
 from recovery_research.reporting.choices import Layer
 from recovery_research.reporting.comparisons import Change, compare_records
-from recovery_research.reporting.ingredients import is_file_source
+from recovery_research.reporting.given_paths import is_file_source
 from recovery_research.reporting.orders import Limits, Order, prepare_order
 from recovery_research.reporting.progress import Progress
 from recovery_research.reporting.records import RunRecord, read_record

@@ -114,7 +114,8 @@ class Retries:
         bool
         """
         if outcome.verdict is Verdict.NOT_STARTED:
-            return True
+            # A program that is not there, or may not be executed, will not be so soon.
+            return not outcome.error
         if outcome.verdict is not Verdict.CELL_FAILED:
             return False
         if outcome.error in AWAY or outcome.error in self.errors:

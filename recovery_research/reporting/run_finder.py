@@ -2,13 +2,92 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
+from difflib import get_close_matches
 from pathlib import Path
 
 from recovery_research.near_names import did_you_mean
 from recovery_research.reporting.history import RECORD_FILE, list_reports
-from recovery_research.reporting.shelf import Shelf
+from recovery_research.reporting.shelf import (
+    FAILED,
+    RESERVED_NAMES,
+    STAGING,
+    Shelf,
+    is_run_id,
+)
 
 SHORTEST_PREFIX = 4
+
+
+def find_reports(folder: Path, *, named: bool = True) -> Path:
+    """Return a folder of reports, or refuse what is none.
+
+    Parameters
+    ----------
+    folder : Path
+        What is taken for one.
+    named : bool, optional
+        Whether somebody has named it, and may have mistyped it; that of a project may
+        hold what it will.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    ValueError
+        If it is not there, or neither holds a run nor is empty.
+    """
+    if not folder.is_dir():
+        raise ValueError(f"there is no folder of reports {folder}.{_hint(folder)}")
+    if not named or _holds_runs(folder) or _is_fresh(folder):
+        return folder
+    if any(_list_ids(folder)):
+        raise ValueError(
+            f"{folder} is one report of the folder {folder.parent}; write --reports "
+            f"{folder.parent}."
+        )
+    raise ValueError(
+        f"{folder} is no folder of reports: no run lies in it as REPORT/RUN/"
+        f"{RECORD_FILE}.{_hint(folder)}"
+    )
+
+
+def _holds_runs(folder: Path) -> bool:
+    return any(
+        any(_list_ids(place))
+        for name in list_reports(folder)
+        for place in (folder / name, folder / name / FAILED, folder / name / STAGING)
+    )
+
+
+def _list_ids(folder: Path) -> Iterator[str]:
+    with suppress(OSError):
+        yield from (path.name for path in folder.iterdir() if is_run_id(path.name))
+
+
+def _is_fresh(folder: Path) -> bool:
+    """Return whether nothing lies in a folder but what may lie beside reports."""
+    with suppress(OSError):
+        return all(
+            path.name.startswith((".", "README", "index."))
+            or path.name in RESERVED_NAMES
+            for path in folder.iterdir()
+        )
+    return False
+
+
+def _hint(folder: Path) -> str:
+    """Ask whether another folder was meant: inside this one, or of a like name."""
+    if _holds_runs(folder / "reports"):
+        return f" Did you mean {folder / 'reports'}?"
+    beside = {}
+    with suppress(OSError):
+        beside = {p.name: p for p in folder.parent.iterdir() if _holds_runs(p)}
+    near = get_close_matches(folder.name, beside, n=1)
+    return f" Did you mean {beside[near[0]]}?" if near else ""
 
 
 def find_run(reports: Path, name: str) -> Path:

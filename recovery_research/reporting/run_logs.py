@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
-import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from recovery_research.reporting.fingerprints import mask_text
+from recovery_research.reporting.masks import mask_text
+from recovery_research.terminal_texts import calm
 
 LOG_FILE = "run.log"
-LOG_FORM = "%(asctime)s %(levelname)s %(message)s"
-_OWN_COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+LOG_FORM = "%(asctime)s.%(msecs)03dZ %(levelname)s %(message)s"
+LOG_TIME = "%Y-%m-%dT%H:%M:%S"
 
 
 @contextmanager
@@ -34,7 +35,8 @@ def keep_log(folder: Path, secrets: list[str]) -> Iterator[logging.Logger]:
     log.parent = logging.getLogger("recovery_research.reporting")
     log.addFilter(_Masking(secrets))
     handler = _QuietHandler(folder / LOG_FILE, encoding="utf-8")
-    handler.setFormatter(logging.Formatter(LOG_FORM))
+    handler.setFormatter(logging.Formatter(LOG_FORM, LOG_TIME))
+    handler.formatter.converter = time.gmtime  # as all times of a record
     log.addHandler(handler)
     try:
         yield log
@@ -51,7 +53,10 @@ class _Masking(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         text = mask_text(record.getMessage(), self.secrets)
-        record.msg, record.args = _OWN_COLOURS.sub("", text), None
+        record.msg, record.args = calm(text), None
+        if record.exc_info:
+            told = logging.Formatter().formatException(record.exc_info)
+            record.exc_text = calm(mask_text(told, self.secrets))
         return True
 
 

@@ -19,7 +19,10 @@ from recovery_research.reporting.bookkeeping import (
     bury_run,
     close_record,
     end_record,
+    note_late_page,
 )
+from recovery_research.reporting.catalogue import write_runnable
+from recovery_research.reporting.deadlines import Deadline, TimeIsUp
 from recovery_research.reporting.ends import Verdict
 from recovery_research.reporting.fingerprints import hash_notebook
 from recovery_research.reporting.harvest import write_exhibits
@@ -31,7 +34,7 @@ from recovery_research.reporting.orders import (
     layer_given,
     prepare_order,
 )
-from recovery_research.reporting.pages import write_page
+from recovery_research.reporting.pages import compose_page
 from recovery_research.reporting.progress import Progress
 from recovery_research.reporting.records import Provenance, RunRecord, write_record
 from recovery_research.reporting.run_logs import keep_log
@@ -42,6 +45,7 @@ from recovery_research.reporting.verdicts import mark_notebook
 
 REPORT_FILE = "report.ipynb"
 PAGE_FILE = "report.html"
+FAILED_PAGE_SECONDS = 10.0
 
 
 def run_report(
@@ -106,6 +110,7 @@ def fulfil_order(
     *,
     progress: Progress | None = None,
     provenance: Provenance | None = None,
+    deadline: Deadline | None = None,
 ) -> ReportRun:
     """Run what was ordered and leave it in the reports folder, whole.
 
@@ -119,6 +124,8 @@ def fulfil_order(
         Called before each cell with its position and the number of cells.
     provenance : Provenance, optional
         What the numbers depend on, if it has been gathered already.
+    deadline : Deadline, optional
+        When it has to be over, if its time has begun already.
 
     Returns
     -------
@@ -130,6 +137,7 @@ def fulfil_order(
         If the reports folder cannot be written.
     """
     clock = time.monotonic()
+    deadline = deadline or Deadline(order.limits.run_seconds)
     shelf = Shelf(reports, order.report)
     shelf.sweep(bury_run)
     provenance = provenance or trace_order(order)
@@ -139,7 +147,7 @@ def fulfil_order(
             record = begin_record(order, stage.name, started, provenance)
             write_record(record, stage)
             with keep_log(stage, order.secrets()) as log:
-                record = _make(order, record, stage, log, progress)
+                record = _make(order, record, stage, deadline, log, progress)
                 record = close_record(record, time.monotonic() - clock)
                 write_record(record, stage)
                 _log_end(record, log)
@@ -156,28 +164,38 @@ def _make(
     order: Order,
     record: RunRecord,
     stage: Path,
+    deadline: Deadline,
     log: logging.Logger,
     progress: Progress | None,
 ) -> RunRecord:
     log.info("%s: started, run %s", record.report, record.run_id)
-    attempt = attempt_order(order, stage / REPORT_FILE, log=log, progress=progress)
+    attempt = attempt_order(
+        order, stage / REPORT_FILE, deadline=deadline, log=log, progress=progress
+    )
     record = end_record(
         record, order, attempt.execution, attempt.outcome, attempt.records
     )
     exhibits = write_exhibits(attempt.exhibits, stage)
-    record = record.model_copy(update={"exhibits": exhibits})
     notebook = _read_executed(order, attempt)
-    record = record.model_copy(update={"content_sha256": hash_notebook(notebook)})
+    update = {"exhibits": exhibits, "content_sha256": hash_notebook(notebook)}
+    record = record.model_copy(update=update)
     nbformat.write(notebook, stage / REPORT_FILE)
-    page = write_page(notebook, record, stage)
-    (stage / PAGE_FILE).write_text(page, encoding="utf-8")
-    return record
+    try:
+        # What failed may be just over its time, and has to be told all the same.
+        failed = record.verdict is not Verdict.SUCCEEDED
+        with deadline.enforce(FAILED_PAGE_SECONDS if failed else 0.0):
+            page = compose_page(notebook, record, stage)
+    except TimeIsUp:
+        record = note_late_page(record, deadline)
+        page = compose_page(nbformat.v4.new_notebook(), record, stage)
+    (stage / PAGE_FILE).write_text(page.html, encoding="utf-8")
+    return record.model_copy(update={"left_out": page.left_out})
 
 
 def _read_executed(order: Order, attempt: Attempt) -> NotebookNode:
     notebook = attempt.execution.notebook
     if notebook is None:
-        notebook = nbformat.reads(order.notebook.content.decode(), as_version=4)
+        notebook = nbformat.reads(write_runnable(order.notebook), as_version=4)
     mark_notebook(notebook, attempt.execution, attempt.outcome)
     return notebook
 

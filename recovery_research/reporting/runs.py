@@ -79,12 +79,12 @@ class ReportRun:
         ValueError
             If the report has no such table.
         """
-        import pandas as pd
+        from recovery_research.table_cells import read_csv
 
         names = [e.name for e in self.record.exhibits if e.kind == "table"]
         if name not in names:
             raise ValueError(f"{self.run_id} has no table {name!r}; it has {names}.")
-        return pd.read_csv(self.folder / "tables" / f"{name}.csv")
+        return read_csv(self.folder / "tables" / f"{name}.csv")
 
     def to_frame(self) -> pd.DataFrame:
         """Return the run as one row, parameters apart.

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from recovery_research.reporting.plan_tables import ScheduleTable
 from recovery_research.reporting.plans import PlanError, read_plan
 from recovery_research.reporting.schedules import Job
 from recovery_research.reporting.tellers import read_notify
 from recovery_research.reporting.timetables import Timetable, read_timetable
-
-EVERY_DAY_AT_SIX = "0 6 * * *"
 
 
 def prepare_job(
@@ -44,18 +43,20 @@ def prepare_job(
     plan = read_plan(plan_file, reports=reports, project=project)
     settings = filter(None, read_notify(plan).values())
     variables = dict.fromkeys(name for each in settings for name in each.urls_from)
-    timetable = _choose_times(plan.tables.schedule, at, plan.file.name)
-    return Job(plan.file, plan.reports, timetable, tuple(variables))
+    table = plan.tables.schedule
+    return Job(
+        plan=plan.file,
+        reports=plan.reports,
+        timetable=_choose_times(table, at),
+        variables=tuple(variables),
+        limit_seconds=round(table.limit_hours * 3600) or 1,
+    )
 
 
-def _choose_times(table: dict, at: str | None, file: str) -> Timetable:
-    strange = sorted(table.keys() - {"at"})
-    if strange:
-        raise PlanError(f"{file}: [schedule] has no key {strange[0]!r}; allowed is at.")
-    text = at if at is not None else table.get("at", EVERY_DAY_AT_SIX)
-    if not isinstance(text, str):
-        raise PlanError(f"{file}: [schedule] at: should be a text; got {text!r}.")
+def _choose_times(table: ScheduleTable, at: str | None) -> Timetable:
+    if at is None:
+        return read_timetable(table.at)
     try:
-        return read_timetable(text)
+        return read_timetable(at)
     except ValueError as error:
-        raise PlanError(f"{file}: [schedule] at: {error}") from None
+        raise PlanError(f"--at: {error}") from None

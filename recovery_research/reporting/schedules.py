@@ -34,6 +34,13 @@ from recovery_research.reporting.timetables import Timetable
 # Debian's cron reads no longer command.
 LONGEST_CRON_LINE = 998
 EXIT_HELD = 75
+STOPPING_SECONDS = 60
+# GitHub ends its own machines' jobs after so long.
+LONGEST_GITHUB_MINUTES = 360
+# Both are handed their words, so that no path is read as a command.
+INTO_LOG = ["/bin/sh", "-c", 'exec "$@" >> "$0" 2>&1']
+# Variables that come so are in the environment of no program that waits.
+WITH_SECRETS = ["sh", "-c", '[ ! -r "$0" ] || { set -a; . "$0"; }; exec "$@"']
 # Template of each file and the file's name; NAME stands for that of the plan.
 KINDS = {
     "cron": {"cron.j2": "NAME.cron"},
@@ -60,12 +67,15 @@ class Job:
         When it is run.
     variables : tuple of str
         Environment variables that its notices need.
+    limit_seconds : int
+        How long a run of the whole plan may take.
     """
 
     plan: Path
     reports: Path
     timetable: Timetable
     variables: tuple[str, ...] = ()
+    limit_seconds: int = 12 * 3600
 
     @property
     def name(self) -> str:
@@ -82,19 +92,53 @@ class Job:
         """Held while the plan runs, so that two runs of it never overlap."""
         return self.reports / f".{self.name}.lock"
 
-    def command(self) -> list[str]:
-        """Return the command, by absolute paths.
+    @property
+    def secrets(self) -> Path:
+        """File that holds the variables, ``NAME='value'`` a line."""
+        return self.plan.with_name(f"{self.plan.name}.env")
+
+    def lock_words(self) -> list[str]:
+        """Return the words before a command that leave it out while it runs already.
 
         Returns
         -------
         list of str
         """
         flock = shutil.which("flock")
-        # Without a fork, so that a signal to it reaches the program.
-        options = ["--nonblock", "--no-fork", "--conflict-exit-code", str(EXIT_HELD)]
-        held = [flock, *options, str(self.lock)] if flock else []
+        # -F: without a fork, so that a signal to it reaches the program.
+        options = ["-nF", "-E", str(EXIT_HELD)]
+        return [flock, *options, str(self.lock)] if flock else []
+
+    def limit_words(self) -> list[str]:
+        """Return the words before a command that end it when its time is up.
+
+        Returns
+        -------
+        list of str
+        """
+        timeout = shutil.which("timeout")
+        # To the program alone and once: it passes the signal on to its reports.
+        options = ["--foreground", "-k", str(STOPPING_SECONDS)]
+        return [timeout, *options, str(self.limit_seconds)] if timeout else []
+
+    def run_words(self) -> list[str]:
+        """Return the command that runs the plan, by absolute paths.
+
+        Returns
+        -------
+        list of str
+        """
         run = ["-m", "recovery_research", "run-all", str(self.plan)]
-        return [*held, sys.executable, *run, "--reports", str(self.reports)]
+        return [sys.executable, *run, "--reports", str(self.reports)]
+
+    def command(self) -> list[str]:
+        """Return the command that runs the plan under its lock.
+
+        Returns
+        -------
+        list of str
+        """
+        return [*self.lock_words(), *self.run_words()]
 
     def environment(self) -> dict[str, str]:
         """Return the variables without which the package is not found.
@@ -178,7 +222,13 @@ def _gather_facts(job: Job) -> dict[str, object]:
         "cron": job.timetable.text,
         "calendar": job.timetable.to_calendar(),
         "command": command,
+        "service": [*INTO_LOG, str(job.log), *command],
+        "secrets": str(job.secrets),
         "line": _write_line(job),
+        "seconds": job.limit_seconds,
+        "minutes": max(1, job.limit_seconds // 60),
+        "github_minutes": min(max(1, job.limit_seconds // 60), LONGEST_GITHUB_MINUTES),
+        "held": EXIT_HELD,
         "surroundings": surroundings,
         "assignments": [f"{name}={value}" for name, value in surroundings.items()],
         "variables": list(job.variables),
@@ -191,16 +241,20 @@ def _write_line(job: Job) -> str:
     """Write the command for a shell; each path once, for a line has an end."""
     short = {
         str(job.plan): '"$P"',
+        str(job.secrets): '"$P".env',
         str(job.reports): '"$R"',
         str(job.lock): f'"$R"/.{job.name}.lock',
     }
     given = [f"{name}={value}" for name, value in job.environment().items()]
-    words = [*(["env", *given] if given else []), *job.command()]
+    words = [*(["env", *given] if given else []), *job.lock_words(), *job.limit_words()]
+    words += [*WITH_SECRETS, str(job.secrets)] if job.variables else []
+    words += job.run_words()
     command = " ".join(short.get(word) or quote_shell([word]) for word in words)
     names = f"R={quote_shell([str(job.reports)])}; P={quote_shell([str(job.plan)])};"
     log = f'"$R"/{job.name}.log'
-    said = f'"the reports of $P failed; see $R/{job.name}.log; exit code $code"'
-    aloud = f'{{ code=$?; echo {said}; exit "$code"; }}'
+    said = f'"the reports of $P failed; see $R/{job.name}.log; exit code $c"'
+    # Left out while the run before is not over: that is no failure to mail about.
+    aloud = f"{{ c=$?; [ $c = {EXIT_HELD} ] || echo {said}; exit $c; }}"
     return f'{names} mkdir -p "$R" && cd / && {command} >> {log} 2>&1 || {aloud}'
 
 
@@ -250,6 +304,7 @@ def _environment() -> Environment:
         shell=quote_shell,
         systemd=quote_systemd,
         yaml=quote_yaml,
+        number=lambda number: Quoted(int(number)),
         word=lambda text: Quoted(make_identifier(text, "_")),
         name=lambda text: Quoted(make_identifier(text)),
         variable=lambda text: Quoted(text if text.isidentifier() else 1 / 0),

@@ -5,18 +5,28 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from recovery_research.reporting.locks import Lock
+from recovery_research.whole_files import (
+    clear_parts,
+    make_folder,
+    put_in_place,
+    rename_synced,
+    write_whole,
+)
 
 LATEST = "latest"
 FAILED = "failed"
 STAGING = ".staging"
 BALLAST = ".ballast"
 BALLAST_BYTES = 65_536
+# Nothing that is being written is so old.
+PART_SECONDS = 86_400.0
 RESERVED_NAMES = frozenset({LATEST, FAILED, "index"})
 _STAMP = "%Y%m%d-%H%M%S"
 _REDIRECT = (
@@ -57,7 +67,7 @@ class Shelf:
         OSError
             If the folder cannot be made.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         return Lock(self.folder / ".run.lock")
 
     @contextmanager
@@ -78,13 +88,14 @@ class Shelf:
             The folder; its name is the id of the run.
         """
         with self.lock():
+            make_folder(self.folder / STAGING)
             stage = self.folder / STAGING / self._make_id(started)
-            stage.mkdir(parents=True)
             alive = alive_lock(stage)
             alive.take()
         try:
+            stage.mkdir()
             # Room for an honest record when the disk is full at the end.
-            (stage / BALLAST).write_bytes(b"\0" * BALLAST_BYTES)
+            write_whole(stage / BALLAST, b"\0" * BALLAST_BYTES)
             yield stage
         finally:
             shutil.rmtree(stage, ignore_errors=True)
@@ -108,9 +119,9 @@ class Shelf:
         parent = self.folder if succeeded else self.folder / FAILED
         place = parent / stage.name
         drop_ballast(stage)
-        parent.mkdir(exist_ok=True)
+        make_folder(parent)
         with self.lock():
-            os.replace(stage, place)
+            put_in_place(stage, place)
             if succeeded:
                 self.point_latest_at(stage.name)
         return place
@@ -127,7 +138,11 @@ class Shelf:
         if not staging.is_dir():
             return
         with self.lock():
-            for stage in sorted(path for path in staging.iterdir() if path.is_dir()):
+            for place in (self.reports, self.reports / LATEST, self.folder):
+                clear_parts(place, older_than=time.time() - PART_SECONDS)
+            # Each has a lock beside it, which may be all that was left.
+            stages = {p if p.is_dir() else p.with_suffix("") for p in staging.iterdir()}
+            for stage in sorted(stages):
                 # What cannot be put away, another user's perhaps, stops no new run.
                 with suppress(OSError):
                     self._put_away(stage, bury)
@@ -184,7 +199,7 @@ class Shelf:
         ------
         None
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         with Lock(self.folder / ".lock").hold():
             yield
 
@@ -200,21 +215,22 @@ class Shelf:
         shared = self.reports / LATEST
         with suppress(OSError):
             # Convenience only: a report stands also where this cannot be made.
-            shared.mkdir(exist_ok=True)
+            make_folder(shared)
             _point(shared / self.name, f"../{self.name}/{run_id}", run_id)
             page = _REDIRECT.format(f"../{self.name}/{run_id}")
-            _write_whole(shared / f"{self.name}.html", page)
+            write_whole(shared / f"{self.name}.html", page)
 
     def _put_away(self, stage: Path, bury: Callable[[Path], None]) -> None:
         alive = alive_lock(stage)
         if not alive.take():
             return
         try:
-            drop_ballast(stage)
-            bury(stage)
             if stage.is_dir():
-                (self.folder / FAILED).mkdir(exist_ok=True)
-                os.replace(stage, self.folder / FAILED / stage.name)
+                drop_ballast(stage)
+                bury(stage)
+            if stage.is_dir():
+                make_folder(self.folder / FAILED)
+                put_in_place(stage, self.folder / FAILED / stage.name)
         finally:
             alive.release(remove=True)
 
@@ -307,15 +323,9 @@ def _point(link: Path, target: str, run_id: str) -> None:
     fresh = link.with_name(f".{link.name}-{run_id}")
     try:
         fresh.symlink_to(target, target_is_directory=True)
-        os.replace(fresh, link)
+        rename_synced(fresh, link)
     except (OSError, NotImplementedError):
         with suppress(FileNotFoundError):
             fresh.unlink()
-        _write_whole(link.with_name(f"{link.name}.txt"), target + "\n")
-        _write_whole(link.with_name(f"{link.name}.html"), _REDIRECT.format(target))
-
-
-def _write_whole(path: Path, text: str) -> None:
-    fresh = path.with_name(f".{path.name}-{secrets.token_hex(3)}")
-    fresh.write_text(text, encoding="utf-8")
-    os.replace(fresh, path)
+        write_whole(link.with_name(f"{link.name}.txt"), target + "\n")
+        write_whole(link.with_name(f"{link.name}.html"), _REDIRECT.format(target))

@@ -8,8 +8,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Self
 
-INTERRUPTED_CODE = 130
-TERMINATED_CODE = 143
+from recovery_research.reporting.exit_codes import EXIT_INTERRUPTED, EXIT_TERMINATED
 
 
 class StopSign:
@@ -37,7 +36,7 @@ class StopSign:
         if self.number is None:
             return None
         terminated = self.number == signal.SIGTERM
-        return TERMINATED_CODE if terminated else INTERRUPTED_CODE
+        return EXIT_TERMINATED if terminated else EXIT_INTERRUPTED
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():

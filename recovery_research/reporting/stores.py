@@ -8,6 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from recovery_research.whole_files import PART, sync_folder, sync_tree
+
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
@@ -15,7 +17,6 @@ NOT_INSTALLED = (
     "publishing needs the package fsspec, and s3fs for S3; install "
     "recovery-research[publish]."
 )
-PART = ".part-"
 # Here an object is seen whole or not at all, so it needs no other name on its way.
 _WHOLE = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az"}
 
@@ -37,6 +38,7 @@ class Store:
         names = {protocol} if isinstance(protocol, str) else set(protocol)
         self._whole = bool(names & _WHOLE)
         self._is_local = "file" in names
+        self._unsettled: set[Path] = set()
 
     def put(self, file: Path, name: str) -> None:
         """Copy a file to a name, at which it appears whole or not at all.
@@ -56,11 +58,23 @@ class Store:
         part = f"{target}{PART}{secrets.token_hex(4)}"
         try:
             self._system.put_file(str(file), part)
+            if self._is_local:
+                sync_tree(Path(part))
             self._system.mv(part, target)
         except BaseException:
             with suppress(Exception):
                 self._system.rm_file(part)
             raise
+        if self._is_local:
+            self._unsettled.update((Path(self._root) / name).parents)
+
+    def settle(self) -> None:
+        """See that the names of all that was put last, before others rely on them."""
+        root = Path(self._root)
+        unsettled = {p for p in self._unsettled if p.is_relative_to(root)}
+        for folder in sorted([*unsettled, *([root.parent] if unsettled else [])]):
+            sync_folder(folder)
+        self._unsettled.clear()
 
     def read(self, name: str) -> bytes:
         """Return a file's content.

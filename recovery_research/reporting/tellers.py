@@ -72,15 +72,12 @@ class Teller(Listener):
             refresh_index(self.plan.reports)
 
     def _tell(self, settings: NotifySettings, end: ReportEnd) -> list[Notice]:
-        environment = self.environment
+        known = {"environment": self.environment, "home": self.plan.file.parent}
         if end.folder is None:
-            ending = _describe_end(end, self.planned[end.name])
-            return tell(settings, ending, environment=environment)
+            return tell(settings, _describe_end(end, self.planned[end.name]), **known)
         record = read_record(end.folder)
         previous = find_previous(record, self.plan.reports)
-        return tell(
-            settings, record, previous, folder=end.folder, environment=environment
-        )
+        return tell(settings, record, previous, folder=end.folder, **known)
 
 
 def read_notify(plan: Plan) -> dict[str, NotifySettings | None]:

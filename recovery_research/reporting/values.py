@@ -6,6 +6,9 @@ import json
 import math
 import os
 import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, time
 from numbers import Integral, Real
 
 from recovery_research.near_names import did_you_mean
@@ -20,8 +23,10 @@ from recovery_research.reporting.vocabularies import explain_absence
 _WHOLE = re.compile(r"[-+]?(0|[1-9][0-9]*(_[0-9]+)*)")
 _NUMBER = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 _REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*")
+_NONE = ("None", "null")
 _BOOLEANS = {"true": True, "True": True, "false": False, "False": False}
 LARGEST_WHOLE_NUMBER = 2**64 - 1
+DEEPEST, LONGEST_SHOWN = 20, 200
 
 
 def read_text(parameter: Parameter, text: str) -> object:
@@ -29,7 +34,9 @@ def read_text(parameter: Parameter, text: str) -> object:
 
     A text is taken as it is; true or false is written just so; a whole number has
     digits only (``20_000`` is allowed, ``1e3`` and ``007`` are not); a list is JSON
-    if it begins with a bracket, otherwise its elements stand between commas.
+    if it begins with a bracket, otherwise its elements stand between commas. What may
+    be none is ``None`` or ``null``; a table is JSON; and where any value will do, what
+    is JSON is that value, and everything else a text.
 
     Parameters
     ----------
@@ -55,6 +62,8 @@ def read_text(parameter: Parameter, text: str) -> object:
     [0.2, 1.0]
     """
     _check_no_password(parameter, text)
+    if parameter.optional and text in _NONE:
+        return None
     if not parameter.many:
         return check_value(parameter, _read_element(parameter, text))
     if text.lstrip().startswith("["):
@@ -74,11 +83,11 @@ def check_value(parameter: Parameter, value: object) -> object:
         Declaration.
     value : object
         Value of the declared type; a whole number will do for a number, a tuple for
-        a list, and numpy's scalars for Python's.
+        a list, a date for a text, and numpy's scalars for Python's.
 
     Returns
     -------
-    bool, int, float, str or list
+    bool, int, float, str, dict, list or None
 
     Raises
     ------
@@ -91,11 +100,14 @@ def check_value(parameter: Parameter, value: object) -> object:
     if parameter.secret:
         _check_reference(parameter, value)
     _check_no_password(parameter, value)
+    if value is None and parameter.optional:
+        return None
     if not parameter.many:
         return _check_element(parameter, value)
     if not isinstance(value, list | tuple):
         raise _mistyped(parameter, value)
-    if not value:
+    # Whose default is empty can do with nothing.
+    if not value and parameter.default:
         raise ParameterError(f"{parameter.name}: the list is empty; give at least one.")
     plain = [_check_element(parameter, element) for element in value]
     _check_count(parameter, plain)
@@ -104,8 +116,10 @@ def check_value(parameter: Parameter, value: object) -> object:
 
 def _check_count(parameter: Parameter, plain: list) -> None:
     """Refuse a list of too few names, or one that repeats a name."""
+    if not parameter.at_least:
+        return
     different = list(dict.fromkeys(plain))
-    if parameter.at_least and len(different) < max(parameter.at_least, len(plain)):
+    if len(different) < max(parameter.at_least, len(plain)):
         raise ParameterError(
             f"{parameter.name}: needs {parameter.at_least} or more names, each once; "
             f"got {plain}. Allowed are {', '.join(map(str, parameter.allowed()))}."
@@ -115,6 +129,8 @@ def _check_count(parameter: Parameter, plain: list) -> None:
 def _read_element(parameter: Parameter, text: str) -> object:
     if parameter.type is str:
         return text
+    if parameter.type in (dict, object):
+        return _read_json(parameter, text)
     if parameter.type is bool and text in _BOOLEANS:
         return _BOOLEANS[text]
     if parameter.type is int and _WHOLE.fullmatch(text) and len(text) < 100:
@@ -124,16 +140,37 @@ def _read_element(parameter: Parameter, text: str) -> object:
     raise _mistyped(parameter, text)
 
 
+def _read_json(parameter: Parameter, text: str) -> object:
+    """Read a table, or any value; what is not JSON is a text where any will do."""
+    python = {"True": True, "False": False, "None": None}
+    try:
+        return python[text] if text in python else json.loads(text)
+    except RecursionError:
+        raise _too_deep(parameter) from None
+    except ValueError:
+        if parameter.type is object:
+            return text
+        raise ParameterError(
+            f'{parameter.name}: not a table in JSON, such as {{"a": 1}}; '
+            f"got {_show(text)}."
+        ) from None
+
+
 def _read_json_list(parameter: Parameter, text: str) -> list:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
         raise ParameterError(
-            f'{parameter.name}: not a list in JSON, such as ["a", "b"]; got {text!r}.'
+            f'{parameter.name}: not a list in JSON, such as ["a", "b"]; '
+            f"got {_show(text)}."
         ) from None
 
 
 def _check_element(parameter: Parameter, value: object) -> object:
+    if parameter.type is dict and not isinstance(value, dict):
+        raise _mistyped(parameter, value)
+    if parameter.type in (dict, object):
+        return _check_any(parameter, value, 0)
     plain = _as_plain(parameter, value)
     if parameter.type is float and not math.isfinite(plain):
         raise ParameterError(f"{parameter.name}: needs a finite number; got {value!r}.")
@@ -151,9 +188,42 @@ def _check_element(parameter: Parameter, value: object) -> object:
     return plain
 
 
-def _as_plain(parameter: Parameter, value: object) -> object:
+def _check_any(parameter: Parameter, value: object, depth: int) -> object:
+    """Return any value as plain Python, if a file of JSON can hold it."""
+    if depth > DEEPEST:
+        raise _too_deep(parameter)
+    if isinstance(value, list | tuple):
+        return [_check_any(parameter, each, depth + 1) for each in value]
+    if isinstance(value, dict):
+        for key in value:
+            if not isinstance(key, str):
+                raise ParameterError(
+                    f"{parameter.name}: the keys of a table are texts; "
+                    f"got {_show(key)}."
+                )
+            _check_characters(parameter, key)
+        return {
+            str(key): _check_any(parameter, each, depth + 1)
+            for key, each in value.items()
+        }
+    if value is None:
+        return None
+    value = _unwrap(value)
+    for kind in (bool, int, float, str):
+        if isinstance(value, kind):
+            return _check_element(replace(parameter, type=kind), value)
+    raise _mistyped(parameter, value)
+
+
+def _unwrap(value: object) -> object:
+    """Return numpy's scalars as Python's, and a date as the text of it."""
     if type(value).__module__ == "numpy" and getattr(value, "ndim", 1) == 0:
         value = value.item()
+    return value.isoformat() if isinstance(value, date | time) else value
+
+
+def _as_plain(parameter: Parameter, value: object) -> object:
+    value = _unwrap(value)
     is_bool = isinstance(value, bool)
     if parameter.type is bool and is_bool:
         return value
@@ -197,13 +267,50 @@ def _check_reference(parameter: Parameter, value: object) -> None:
 
 def _check_no_password(parameter: Parameter, value: object) -> None:
     """Refuse an address with a password before any message shows the value."""
-    texts = value if isinstance(value, list | tuple) else [value]
-    if any(isinstance(text, str) and holds_password(text) for text in texts):
+    if any(holds_password(text) for text in list_texts(value)):
         raise ParameterError(
             f"{parameter.name}: the value, which is not shown, holds a password, and "
             "every value is written down in run.json and on the page. Put it into an "
             "environment variable and write env:NAME instead."
         )
+
+
+def list_texts(value: object) -> Iterator[str]:
+    """Give every text in a value, keys of tables included.
+
+    Parameters
+    ----------
+    value : object
+        Value of a parameter.
+
+    Yields
+    ------
+    str
+    """
+    level = [value]
+    while level:
+        value = level.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, dict):
+            level += [*value, *value.values()]
+        elif isinstance(value, list | tuple):
+            level += value
+
+
+def _too_deep(parameter: Parameter) -> ParameterError:
+    return ParameterError(
+        f"{parameter.name}: lists and tables may be nested up to {DEEPEST} levels deep."
+    )
+
+
+def _show(value: object) -> str:
+    """Return a value as it came, cut if it is long."""
+    try:
+        shown = repr(value)
+    except RecursionError:
+        return "a value that is nested too deeply"
+    return shown if len(shown) <= LONGEST_SHOWN else shown[:LONGEST_SHOWN] + "..."
 
 
 def _describe_choice(parameter: Parameter, value: object, allowed: tuple) -> str:
@@ -223,11 +330,13 @@ def _mistyped(parameter: Parameter, value: object) -> ParameterTypeError:
         int: "write digits only, such as 20000",
         float: "write a number such as 0.25",
         str: "write a text",
+        dict: 'write a table, in JSON such as {"a": 1}',
+        object: "write what JSON can hold: numbers, texts, lists, tables",
     }
     remedy = remedies[parameter.type]
     if parameter.many:
         remedy = 'separate the elements by commas or write JSON, such as ["a", "b"]'
-    shown = "a value that is not shown" if parameter.secret else repr(value)
+    shown = "a value that is not shown" if parameter.secret else _show(value)
     return ParameterTypeError(
         f"{parameter.name}: needs {parameter.kind} (default {parameter.default!r}); "
         f"got {shown}: {remedy}."

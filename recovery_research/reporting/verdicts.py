@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import re
-
 from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
+from papermill.exceptions import PapermillExecutionError
 
+from recovery_research.reporting.cell_numbers import BANNER_TAG, number_cell
 from recovery_research.reporting.ends import (
     EXIT_CODES,
     EXIT_TERMINATED,
     Outcome,
     Verdict,
 )
-from recovery_research.reporting.execution import Execution
+from recovery_research.reporting.execution import Execution, KernelStartError
+from recovery_research.terminal_texts import strip_sequences
 
 __all__ = ["EXIT_CODES", "EXIT_TERMINATED", "Outcome", "Verdict", "judge"]
 
-BANNER_TAG = "failure-banner"
-_COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+# What a status of 0 is written as.
+_GOOD_ENDS = ("", "0", "None", "False")
 
 
 def judge(execution: Execution) -> Outcome:
@@ -37,20 +38,28 @@ def judge(execution: Execution) -> Outcome:
     watch, notebook, error = execution.watch, execution.notebook, execution.error
     cell = execution.running
     where = _describe_cell(notebook, cell)
-    raised = _find_error(notebook, cell)
-    traceback = _COLOURS.sub("", "\n".join(raised["traceback"])) if raised else ""
+    raised = _find_error(execution)
+    traceback = strip_sequences("\n".join(raised["traceback"])) if raised else ""
     if watch is not None and watch.reason is not None:
         return Outcome(Verdict(watch.reason), f"{watch.detail}{where}", cell, traceback)
-    if notebook is None or (cell is None and not execution.finished):
-        return Outcome(Verdict.NOT_STARTED, f"the kernel did not start: {error}")
+    if notebook is None or (error and cell is None and not execution.finished):
+        hopeless = type(error).__name__ if isinstance(error, KernelStartError) else ""
+        what = _one_line(f"the kernel did not start: {error}", 400)
+        return Outcome(Verdict.NOT_STARTED, what, error=hopeless)
+    if execution.left or (raised and _leaves_well(raised)):
+        return Outcome(Verdict.INCOMPLETE, f"the notebook left{where}", cell, traceback)
     if isinstance(error, DeadKernelError):
         return Outcome(Verdict.KERNEL_DIED, f"the kernel died{where}", cell)
-    if raised and raised["ename"] == "SystemExit" and raised["evalue"] in ("", "0"):
-        return Outcome(Verdict.INCOMPLETE, f"the notebook left{where}", cell, traceback)
     if raised:
         name = raised["ename"]
-        what = _one_line(f"{name}: {raised['evalue']}")
+        what = _one_line(": ".join(filter(None, [name, raised["evalue"]])))
         return Outcome(Verdict.CELL_FAILED, f"{what}{where}", cell, traceback, name)
+    if isinstance(error, RecursionError):
+        what = "its output is nested too deeply to be read"
+        return Outcome(Verdict.CELL_FAILED, f"{what}{where}", cell)
+    if cell is None and isinstance(error, PapermillExecutionError):
+        # Papermill takes also an error that its cell was expected to raise for one.
+        return Outcome(Verdict.SUCCEEDED)
     if cell is not None or error is not None:
         what = _one_line(f"{type(error).__name__}: {error}")
         return Outcome(Verdict.KERNEL_DIED, f"{what}{where}", cell)
@@ -92,21 +101,37 @@ def _write_banner(outcome: Outcome) -> NotebookNode:
     return cell
 
 
-def _find_error(notebook: NotebookNode | None, cell: int | None) -> dict | None:
+def _find_error(execution: Execution) -> dict | None:
+    """Return the error that the run ended in, or None."""
+    notebook, cell = execution.notebook, execution.running
     if notebook is None or cell is None:
         return None
     outputs = notebook.cells[cell].get("outputs", [])
     errors = [output for output in outputs if output.output_type == "error"]
-    return errors[-1] if errors else None
+    if errors:
+        return errors[-1]
+    # A magic that is not there, or an interpreter in trouble, only tells the kernel's
+    # client that the cell failed, and shows no error.
+    failed = execution.cell_error
+    if failed is None:
+        return None
+    said = {"ename": failed.ename, "evalue": failed.evalue, "traceback": []}
+    return {name: value or "" for name, value in said.items()}
+
+
+def _leaves_well(raised: dict) -> bool:
+    """Return whether an error is a program's way of ending without one."""
+    return raised["ename"] == "SystemExit" and raised["evalue"] in _GOOD_ENDS
 
 
 def _describe_cell(notebook: NotebookNode | None, cell: int | None) -> str:
     if notebook is None or cell is None:
         return ""
     lines = notebook.cells[cell].source.strip().splitlines()
-    return f", in cell {cell + 1}: {_one_line(lines[0], 60)}" if lines else ""
+    number = number_cell(notebook.cells, cell)
+    return f", in cell {number}: {_one_line(lines[0], 60)}" if lines else ""
 
 
 def _one_line(text: str, longest: int = 200) -> str:
-    line = " ".join(_COLOURS.sub("", text).split())
+    line = " ".join(strip_sequences(text).split())
     return line if len(line) <= longest else line[: longest - 3] + "..."

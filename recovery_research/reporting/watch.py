@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from recovery_research.reporting.deadlines import Deadline
 from recovery_research.reporting.memory import MemoryGauge
 
 # What a run that was stopped ends as; verdicts of these names exist.
@@ -32,8 +33,10 @@ class Watch:
     ----------
     interrupt, kill : callable
         What to do to the kernel.
-    cell_seconds, run_seconds : float or None
-        Limits of one cell and of the whole run.
+    cell_seconds : float or None
+        Limit of one cell.
+    deadline : Deadline
+        End of the whole run.
     gauge : MemoryGauge, optional
         Measures the kernel's memory while the watch is kept.
     memory_bytes : int, optional
@@ -46,15 +49,14 @@ class Watch:
         interrupt: Callable[[], None],
         kill: Callable[[], None],
         cell_seconds: float | None,
-        run_seconds: float | None,
+        deadline: Deadline,
         gauge: MemoryGauge | None = None,
         memory_bytes: int | None = None,
     ) -> None:
         self._interrupt, self._kill = interrupt, kill
-        self._cell_seconds, self._run_seconds = cell_seconds, run_seconds
+        self._cell_seconds, self._deadline = cell_seconds, deadline
         self._gauge, self._memory_bytes = gauge, memory_bytes
         self._measured_at = 0.0
-        self._started = time.monotonic()
         self._cell_started: float | None = None
         self._stopped_at: float | None = None
         self._asked_at = 0.0
@@ -114,9 +116,9 @@ class Watch:
                 self._insist(now)
                 continue
             self._weigh(now)
-            run, cell = now - self._started, now - (self._cell_started or now)
-            if self._run_seconds is not None and run > self._run_seconds:
-                self.stop(TIMED_OUT, f"the run took more than {self._run_seconds:g} s")
+            cell = now - (self._cell_started or now)
+            if not self._deadline.allows(0.0):
+                self.stop(TIMED_OUT, self._deadline.describe())
             elif self._cell_seconds is not None and cell > self._cell_seconds:
                 self.stop(
                     TIMED_OUT, f"the cell took more than {self._cell_seconds:g} s"

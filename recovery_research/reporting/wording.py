@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
+
+LONGEST_ADDRESS = 120
+LONGEST_ZONE = 5
 
 
 def show_value(value: object) -> str:
@@ -10,15 +14,21 @@ def show_value(value: object) -> str:
 
     Parameters
     ----------
-    value : bool, int, float, str or list
+    value : bool, int, float, str, dict, list or None
         The value.
 
     Returns
     -------
     str
     """
+    if isinstance(value, dict) or (
+        isinstance(value, list) and any(isinstance(each, list | dict) for each in value)
+    ):
+        return json.dumps(value, ensure_ascii=False)
     if isinstance(value, list):
         return ", ".join(show_value(element) for element in value)
+    if value is None:
+        return "none"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
@@ -44,6 +54,30 @@ def format_moment(moment: datetime) -> str:
     return f"{moment.day} {names[moment.month - 1]} {moment.year}, {moment:%H:%M} UTC"
 
 
+def show_local(moment: datetime, *, seconds: bool = False) -> str:
+    """Return a time on this machine's clock, with the name of its zone.
+
+    Parameters
+    ----------
+    moment : datetime
+        Time with a zone.
+    seconds : bool, optional
+        Whether seconds are written.
+
+    Returns
+    -------
+    str
+        Such as ``2026-01-05 07:30 CET``.
+    """
+    local = moment.astimezone()
+    zone = local.tzname() or ""
+    if not (zone.isascii() and zone.isalpha() and len(zone) <= LONGEST_ZONE):
+        # Some systems have no short names, some zones are called "+03".
+        zone = f"UTC{local:%z}"
+    clock = "%H:%M:%S" if seconds else "%H:%M"
+    return f"{local.strftime(f'%Y-%m-%d {clock}')} {zone}"
+
+
 def format_seconds(seconds: float | None) -> str:
     """Return a duration as ``8.3 s`` or ``2 min 5 s``.
 
@@ -62,3 +96,32 @@ def format_seconds(seconds: float | None) -> str:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s"
+
+
+def name_address(what: str, address: str) -> str:
+    """Name a thing by its address, if that can be shown to people.
+
+    Parameters
+    ----------
+    what : str
+        What it is.
+    address : str
+        Where it is; may be empty.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> name_address("a frame", "https://example.org/")
+    'a frame (https://example.org/)'
+    >>> name_address("a frame", "data:text/html,hello")
+    'a frame'
+    """
+    shown = " ".join(address[: 2 * LONGEST_ADDRESS].split())
+    if not shown or shown.lower().startswith(("data:", "javascript:", "about:")):
+        return what
+    if len(shown) > LONGEST_ADDRESS:
+        shown = f"{shown[: LONGEST_ADDRESS - 1]}\N{HORIZONTAL ELLIPSIS}"
+    return f"{what} ({shown})"

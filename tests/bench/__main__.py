@@ -15,7 +15,7 @@ from .customer_times import (
 from .history_times import measure_commands, measure_history
 from .peers import measure_peers
 from .report_times import measure_reports
-from .runner_times import measure_overhead, measure_plan
+from .runner_times import measure_overhead, measure_plan, measure_watch
 from .scaling import measure_memory, measure_scaling
 from .speed import measure_parts, measure_speed, measure_steps
 from .start_up import measure_cache, measure_start
@@ -30,6 +30,7 @@ SECTIONS = {
     "luck": (measure_luck,),
     "reports": (measure_reports,),
     "runner": (measure_overhead, measure_plan),
+    "watch": (measure_watch,),
     "history": (measure_commands, measure_history),
     "customers": (
         measure_bootstrap,

@@ -17,6 +17,7 @@ from .timing import ratios, time_in_turn
 ROOT = Path(__file__).resolve().parents[2]
 REPORT = ROOT / "notebooks" / "02-compare-policies.ipynb"
 MOST_SECONDS_ADDED, MOST_SHARE_ADDED = 0.5, 0.05
+MOST_SECONDS_WATCHED, MOST_SHARE_WATCHED = 0.1, 0.03
 LEAST_GAIN = 1.7
 REPORTS, AT_ONCE = 20, 2
 CELLS = """\
@@ -143,3 +144,58 @@ def quick_notebook(seconds: float = 0.0) -> Iterator[Path]:
         ]
         nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": SPEC}), path)
         yield path
+
+
+def measure_watch(*, small: bool) -> list[Finding]:
+    """Measure a run whose kernel is watched beside one whose kernel is not.
+
+    Seconds of processor time, kernel included, for they are the least disturbed by
+    whatever else the machine does.
+    """
+    with quick_notebook() as notebook:
+        bare, ours = time_watch(notebook, "standard", rounds=1 if small else 15)
+    added = [b - a for a, b in zip(bare, ours, strict=True)]
+    findings = [
+        find("watch", "added to an empty notebook", added, "s",
+             at_most=None if small else MOST_SECONDS_WATCHED),
+    ]  # fmt: skip
+    if small:
+        return findings
+    bare, ours = time_watch(REPORT, "quick", rounds=9)
+    shares = [ratio - 1.0 for ratio in ratios(tuple(ours), tuple(bare))]
+    return [
+        *findings,
+        find("watch", f"{REPORT.stem}, quick, not watched", bare, "s"),
+        find("watch", "added to that, as a share", shares, "share",
+             at_most=MOST_SHARE_WATCHED, note="processor time; rounds in turn"),
+    ]  # fmt: skip
+
+
+def time_watch(notebook: Path, profile: str, *, rounds: int) -> tuple[list, list]:
+    """Return the processor seconds of runs without and with a watch, in turn."""
+    from recovery_research.reporting import execution, run_report
+    from recovery_research.reporting.kernel_notes import NOTES_VARIABLE
+
+    make, taken = execution.kernel_environment, {False: [], True: []}
+
+    def unwatched(*given: object) -> dict[str, str]:
+        environment = make(*given)
+        del environment[NOTES_VARIABLE]
+        return environment
+
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(rounds + 1):
+            for watched in (False, True):
+                execution.kernel_environment = make if watched else unwatched
+                clock = count_processor_seconds()
+                demand(run_report(notebook, profile=profile, reports=f"{folder}/r"))
+                if number:  # what is imported or compiled once
+                    taken[watched].append(count_processor_seconds() - clock)
+    execution.kernel_environment = make
+    return taken[False], taken[True]
+
+
+def count_processor_seconds() -> float:
+    """Return the processor time of this process and of those that it has ended."""
+    spent = os.times()
+    return spent.user + spent.system + spent.children_user + spent.children_system

@@ -1,0 +1,1 @@
+"""The guide and the reference, built by `make docs` without network."""

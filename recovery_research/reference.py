@@ -1,0 +1,192 @@
+"""The public names, grouped by what one wants to do, and found by the field's words."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+from typing import TYPE_CHECKING
+
+from recovery_research.near_names import did_you_mean
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Every public name stands in one group, in the order of a reader's work.
+GROUPS = {
+    "simulate": (
+        "Experiment", "simulate", "History", "tabulate_customers", "tabulate_weeks",
+        "tabulate_orders", "tabulate_groups", "tabulate_departures",
+    ),
+    "set a world": (
+        "load_world", "World", "tabulate_worlds", "load_population", "Population",
+        "load_policies", "choose_policies", "tabulate_policies", "RecoveryPolicy",
+        "judge", "tabulate_justice",
+    ),
+    "fork": (
+        "tabulate_forks", "contrast_forks", "ForkContrast", "decompose_gap",
+    ),
+    "read": (
+        "read_customers", "Customers", "check_customers", "CustomerCheck",
+        "CustomerFileError", "draft_mapping", "customers_from_orders",
+        "group_by_exposure", "tabulate_panel", "tabulate_spells",
+    ),
+    "compare": (
+        "paradox", "ParadoxEstimate", "paradox_by_outcome", "paradox_ratio",
+        "RatioEstimate", "divide_spending", "SpendingParts", "tabulate_shares",
+        "find_parity", "ParityPoint", "paradox_over_draws", "DrawnParadox",
+        "average_draws", "DrawAverage",
+    ),
+    "compare policies": (
+        "policy_contrast", "PolicyContrast", "policy_contrasts", "find_leader",
+    ),
+    "adjust": (
+        "adjust", "AdjustedEstimate", "tabulate_balance", "mediate", "Mediation",
+    ),
+    "doubt": (
+        "check_placebo", "probe_confounding", "ConfoundingProbe", "probe_missing",
+        "MissingProbe", "bound_worst_case", "WorstCase",
+    ),
+    "follow": (
+        "tabulate_staying", "compare_staying", "StayingContrast", "fit_leaving",
+        "LeavingModel", "compare_before_after", "BeforeAfter", "study_event",
+        "study_index", "EventStudy",
+    ),
+    "diagnose": (
+        "Study", "reveal", "find_truth", "Truth", "diagnose", "compare_estimators",
+        "Diagnosis", "tabulate_diagnoses", "tabulate_findings", "measure_performance",
+        "Measure", "sample_size_for_means", "sample_size_for_proportions",
+        "SampleSize",
+    ),
+    "calibrate": (
+        "calibrate", "Calibration", "load_claims", "list_targets", "measure_claims",
+        "check_targets", "check_pattern", "check_boundary", "check_customer_base",
+        "expect_alive", "expect_orders",
+    ),
+    "report": (
+        "run_report", "ReportRun", "check_parameters", "show_table", "show_figure",
+        "search",
+    ),
+}  # fmt: skip
+
+# What people of the field call it, where neither the name nor its summary does.
+WORDS = {
+    "retention": ("tabulate_staying", "compare_staying"),
+    "churn": ("fit_leaving", "tabulate_departures", "compare_staying"),
+    "attrition defection": ("fit_leaving", "tabulate_departures"),
+    "survival kaplan meier km rmst log rank restricted mean": (
+        "tabulate_staying", "compare_staying"),
+    "cox proportional hazards hazard ratio efron breslow": (
+        "fit_leaving", "tabulate_spells"),
+    "potential outcomes counterfactual causal what if twin": (
+        "tabulate_forks", "contrast_forks", "find_truth", "decompose_gap"),
+    "selection bias confounding": ("decompose_gap", "adjust", "probe_confounding"),
+    "equivalence tost margin no difference": ("paradox", "paradox_by_outcome"),
+    "t test welch mean difference proportion newcombe bootstrap interval": (
+        "paradox", "tabulate_shares"),
+    "propensity score ipw aipw doubly robust matching overlap weighting regression": (
+        "adjust", "tabulate_balance"),
+    "standardised mean difference smd love plot": ("tabulate_balance",),
+    "e value robustness value unmeasured sensitivity": ("probe_confounding",),
+    "negative control falsification": ("check_placebo",),
+    "missing data nonresponse dropout mnar tipping point": (
+        "probe_missing", "bound_worst_case"),
+    "manski partial identification": ("bound_worst_case",),
+    "mediator indirect effect mechanism": ("mediate",),
+    "difference in differences did panel event study parallel trends": (
+        "study_event", "study_index", "tabulate_panel"),
+    "regression to the mean ancova pre post repeated": ("compare_before_after",),
+    "power significance required n": (
+        "sample_size_for_means", "sample_size_for_proportions"),
+    "bias coverage rmse type s type m monte carlo": (
+        "diagnose", "measure_performance", "tabulate_diagnoses"),
+    "estimand true effect": ("find_truth", "Truth"),
+    "bg nbd buy till you die clv lifetime": (
+        "load_population", "check_customer_base", "expect_orders"),
+    "simulated method of moments fit targets": ("calibrate", "measure_claims"),
+    "common random numbers seed replay": ("simulate", "Experiment"),
+    "double deviation failed recovery": ("contrast_forks", "paradox"),
+    "compensation apology refund speed levers": ("RecoveryPolicy", "tabulate_policies"),
+    "word of mouth nps satisfaction trust profit": (
+        "tabulate_customers", "policy_contrasts", "paradox_by_outcome"),
+    "threshold break even how good": ("find_parity",),
+    "two part hurdle zero inflated": ("divide_spending",),
+    "csv excel spss stata database load import": ("read_customers", "draft_mapping"),
+    "holm multiple testing": ("paradox_by_outcome",),
+    "dose response": ("find_parity",),
+    "notebook papermill export": ("run_report",),
+}  # fmt: skip
+
+
+def search(words: str) -> pd.DataFrame:
+    """Find public names by the words of the field.
+
+    Parameters
+    ----------
+    words : str
+        One word or several, such as ``"churn"`` or ``"missing data"``; case and
+        hyphens do not matter. A name that has all of them comes first.
+
+    Returns
+    -------
+    DataFrame
+        `name`, `group` (what one does with it) and `summary`, the best first.
+
+    Raises
+    ------
+    ValueError
+        If there is no word, or nothing is found under any; then with the word of ours
+        that is nearest.
+
+    Examples
+    --------
+    >>> search("churn")["name"].tolist()
+    ['fit_leaving', 'tabulate_departures', 'compare_staying']
+    """
+    import pandas as pd
+
+    asked = _split(words)
+    if not asked:
+        raise ValueError(
+            f"words is {words!r}; write what you look for, such as 'retention'."
+        )
+    package = importlib.import_module(__package__)
+    rows = []
+    known: set[str] = set()
+    for group, names in GROUPS.items():
+        for name in names:
+            summary = (inspect.getdoc(getattr(package, name)) or "").partition("\n")[0]
+            own = _split(f"{name} {group}")
+            known |= own | _split(summary)
+            score = sum(_rate(word, name, own, _split(summary)) for word in asked)
+            if score:
+                rows.append((score, name, group, summary))
+    if not rows:
+        known |= {word for written in WORDS for word in _split(written)}
+        raise ValueError(
+            f"nothing is found under {words!r}."
+            + did_you_mean(" ".join(sorted(asked)), known)
+            + f" Groups are {', '.join(GROUPS)}."
+        )
+    rows.sort(key=lambda row: -row[0])
+    return pd.DataFrame([row[1:] for row in rows], columns=["name", "group", "summary"])
+
+
+def _split(words: str) -> set[str]:
+    return set(re.findall(r"[a-z0-9]+", str(words).lower().replace("_", " ")))
+
+
+def _rate(word: str, name: str, own: set[str], summary: set[str]) -> float:
+    """Return how well a name answers a word: the field's word for it counts most."""
+    for written, names in WORDS.items():
+        if name in names and any(_alike(word, each) for each in _split(written)):
+            return 100.0 - names.index(name)
+    if any(_alike(word, each) for each in own):
+        return 10.0
+    return float(any(_alike(word, each) for each in summary))
+
+
+def _alike(word: str, other: str) -> bool:
+    """Tell whether two words are one but for their ending."""
+    stem = min(len(word), len(other))
+    return word == other or (stem >= 5 and word[:stem] == other[:stem])
