@@ -1,17 +1,20 @@
 """Planted faults are seen: each one of ``mutants.toml`` turns its tests red.
 
 A check of the check: the text to be replaced must stand exactly once, the tests must
-pass before the fault is planted, and must fail, not merely not run, after.
+fail, not merely not run, and what failed must pass with nothing planted.
 """
 
+import compileall
+import contextlib
+import functools
 import os
+import py_compile
 import shutil
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
 import pytest
+from planted_runs import WarmRunner
 
 import recovery_research as rr
 
@@ -52,48 +55,59 @@ def copied(tmp_path_factory):
     for folder in ("data", "notebooks"):
         shutil.copytree(PACKAGE.parent / folder, tree / folder)
     shutil.copy(PACKAGE.parent / "pyproject.toml", tree)
+    # By content: what is planted is seen, and what is not need not be compiled again.
+    compileall.compile_dir(
+        tree / PACKAGE.name, quiet=1,
+        invalidation_mode=py_compile.PycInvalidationMode.CHECKED_HASH,
+    )  # fmt: skip
     return tree
 
 
-def run(tree, names):
-    """Run some test files of the tree; return pytest's exit code and what it said."""
-    environment = os.environ | {
-        "PYTHONPATH": str(tree),
-        "PYTHONDONTWRITEBYTECODE": "1",  # an edit within a second is seen
-        "NUMBA_DISABLE_JIT": "1" if PLAIN.issuperset(names) else "0",
-    }
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-x", "-q", "-m", "not slow",
-         "-p", "no:cacheprovider", *(f"tests/{name}" for name in names)],
-        cwd=tree, env=environment, capture_output=True, text=True, timeout=900,
-    )  # fmt: skip
-    return done.returncode, done.stdout + done.stderr
+@pytest.fixture(scope="module")
+def run(copied):
+    """Run test files of the copied tree: exit code, the tests red, what was said."""
+    with contextlib.ExitStack() as stack:
+
+        @functools.cache
+        def runner(compiled):
+            warm = WarmRunner(copied, compiled=compiled)
+            return stack.enter_context(contextlib.closing(warm))
+
+        yield lambda names: runner(not is_plain(names)).run(names)
+
+
+def is_plain(names):
+    return PLAIN.issuperset(name.partition("::")[0] for name in names)
+
+
+@contextlib.contextmanager
+def planted(path, text, instead):
+    sound = path.read_text("utf-8")
+    times = path.stat()
+    path.write_text(sound.replace(text, instead), "utf-8")
+    try:
+        yield
+    finally:
+        path.write_text(sound, "utf-8")
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
 @pytest.mark.slow
-def test_nothing_planted_nothing_red(copied):
-    named = sorted({name for mutant in MUTANTS for name in mutant["tests"]})
-    for names in (sorted(PLAIN & set(named)), sorted(set(named) - PLAIN)):
-        code, said = run(copied, names)
-        assert code == PASSED, said
-    where = subprocess.run(
-        [sys.executable, "-c", "import recovery_research as r; print(r.__file__)"],
-        cwd=copied, env=os.environ | {"PYTHONPATH": str(copied)},
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert Path(where.stdout.strip()).is_relative_to(copied)
+def test_what_runs_is_the_copy(copied, run):
+    # The package cannot even be imported there, whatever stands elsewhere.
+    with planted(copied / PACKAGE.name / "__init__.py", '"""', "raise KeyError\n"):
+        code, _, said = run(["test_luck.py"])
+    assert code not in (PASSED, FAILED)
+    assert "KeyError" in said
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda m: m["fault"])
-def test_a_mutant_is_seen(copied, mutant):
+def test_a_mutant_is_seen(copied, run, mutant):
     path = copied / PACKAGE.name / mutant["file"]
-    sound = path.read_text("utf-8")
-    times = path.stat()
-    path.write_text(sound.replace(mutant["text"], mutant["instead"]), "utf-8")
-    try:
-        code, said = run(copied, mutant["tests"])
-    finally:
-        path.write_text(sound, "utf-8")
-        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    with planted(path, mutant["text"], mutant["instead"]):
+        code, red, said = run(mutant["tests"])
     assert code == FAILED, f"{mutant['fault']}: survived or did not run\n{said}"
+    # It was the fault that turned it red, and not the copy.
+    code, _, said = run(red)
+    assert code == PASSED, f"{red} is red with nothing planted\n{said}"
