@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 # Longer texts are narratives, not levels.
 LONGEST_LEVEL = 200
 OTHER = "other"
+# What one array of texts can hold.
+MOST_BYTES = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,7 +113,9 @@ def is_text(column: pa.ChunkedArray) -> bool:
     return pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
 
 
-def blank_cells(column: pa.ChunkedArray, mapping: FileMapping) -> pa.ChunkedArray:
+def blank_cells(
+    column: pa.ChunkedArray | pa.Array, mapping: FileMapping
+) -> pa.ChunkedArray | pa.Array:
     """Return texts trimmed, with those that mean unknown as null."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -200,7 +204,13 @@ def number_texts(
     column: pa.ChunkedArray, mapping: FileMapping
 ) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """Give the different texts of a column numbers in their order, -1 if unknown."""
-    code, words = encode_texts(column, mapping)
+    return sort_words(*encode_texts(column, mapping))
+
+
+def sort_words(
+    code: NDArray[np.int64], words: pa.Array
+) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Give different texts numbers in their order."""
     names = words.to_pylist()
     rank = np.argsort(np.array([*names, ""], dtype=object)[:-1], kind="stable")
     back = np.empty(len(names) + 1, dtype=np.int64)
@@ -218,12 +228,18 @@ def encode_texts(
         column = show_numbers(column)
     if not is_text(column):
         column = column.cast(pa.string())
-    coded = blank_cells(column, mapping).combine_chunks()
-    if isinstance(coded, pa.ChunkedArray):  # beyond what one array of texts can hold
-        coded = coded.cast(pa.large_string()).combine_chunks()
-    coded = coded.dictionary_encode()
-    code = coded.indices.cast(pa.int64()).fill_null(-1).to_numpy()
-    return code, coded.dictionary
+    if column.nbytes > MOST_BYTES:
+        column = column.cast(pa.large_string())
+    coded = column.combine_chunks().dictionary_encode("encode")
+    code = coded.indices.to_numpy()
+    # Texts repeat: they are trimmed and looked at once each, not once a cell.
+    held = coded.dictionary
+    words = blank_cells(held, mapping)
+    if words.null_count == 0 and words.equals(held):
+        return code.astype(np.int64), held
+    again = words.dictionary_encode()
+    place = again.indices.cast(pa.int64()).fill_null(-1).to_numpy()
+    return place[code], again.dictionary
 
 
 def show_numbers(column: pa.ChunkedArray) -> pa.ChunkedArray:

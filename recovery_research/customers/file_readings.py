@@ -291,10 +291,10 @@ def write_out(reading: Reading) -> pd.DataFrame:
     frame = pd.DataFrame({"row": reading.raw.rows[places]})
     names = np.array([*reading.reasons, ""], dtype=object)
     frame["reason"] = names[reading.reason[places]]
-    also = pd.Series("", index=np.arange(len(reading.raw.rows)), dtype=object)
+    also = pd.Series("", index=np.arange(len(places)), dtype=object)
     for number, again in reading.further:
-        also.iloc[again] += reading.reasons[number] + "; "
-    frame["further_reasons"] = also.iloc[places].str.removesuffix("; ").to_numpy()
+        also.iloc[np.searchsorted(places, again)] += reading.reasons[number] + "; "
+    frame["further_reasons"] = also.str.removesuffix("; ").to_numpy()
     for name in table.column_names:
         # Named as the file names them; a name of ours gives way to the file's.
         key = name if name not in frame else f"{name}_in_file"

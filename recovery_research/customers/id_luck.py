@@ -18,6 +18,8 @@ KEY = "recovery-paradox"
 GOLDEN = 0x9E3779B97F4A7C15
 FIRST, SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 LARGEST_SEED = 2**64 - 1
+# More ids than this are worth what loading pyarrow takes.
+MANY = 100_000
 
 
 def draw_by_id(hashes: NDArray[np.uint64], seed: int, draw: int = 0) -> NDArray:
@@ -72,8 +74,18 @@ def hash_ids(ids: pd.Series) -> NDArray[np.uint64]:
     An id is the same whether it was read as a whole number, as a number with nothing
     after the point, or as text.
     """
-    texts = np.array(write_ids(ids), dtype=object)
+    if isinstance(ids.dtype, np.dtype) and ids.dtype.kind in "iu" and len(ids) > MANY:
+        texts = write_many(ids.to_numpy())
+    else:
+        texts = np.array(write_ids(ids), dtype=object)
     return pd.util.hash_array(texts, hash_key=KEY, categorize=False)
+
+
+def write_many(ids: NDArray[np.int64]) -> NDArray:
+    """Return whole numbers as text, as `write_ids` does, twice as fast."""
+    import pyarrow as pa
+
+    return pa.array(ids).cast(pa.string()).to_numpy(zero_copy_only=False)
 
 
 def write_ids(ids: pd.Series) -> list[str]:

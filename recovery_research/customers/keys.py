@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from recovery_research.customers.cells import Cells, number_texts
+from recovery_research.customers.cells import Cells, encode_texts, sort_words
 from recovery_research.customers.mapping_rules import FileMapping
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ DIGITS_KEPT, LARGEST_EXACT = 15, 2**53
 # Ids of which so many digits in all are noughts by luck once in ten thousand files.
 NOUGHTS = 4
 ALLOWED = "a name or number"
+# Without noughts in front, and of so few digits that 64 bits hold them.
+WHOLE = "^(0|[1-9][0-9]{0,17})$"
 NONE = np.array([], dtype=np.int64)
 
 
@@ -45,19 +47,20 @@ def read_keys(column: pa.ChunkedArray, mapping: FileMapping) -> Cells:
                 "ids are floating-point numbers beyond 2^53, of which only the first "
                 "15 digits are sure; ids that differ behind them have become one"
             )
-    code, levels = number_texts(column, mapping)
-    if levels and (code >= 0).all() and all(map(is_whole, levels)):
+    code, words = encode_texts(column, mapping)
+    if len(words) and (code >= 0).all() and are_whole(words):
         # As numbers they are the same customers whatever kind of file they came in.
-        numbers = np.array(levels, dtype=np.int64)
+        numbers = words.cast(pa.int64()).to_numpy()
         return Cells(numbers[code], (), NONE, ALLOWED, told or doubt_numbers(numbers))
+    code, levels = sort_words(code, words)
     return Cells(code, levels, endless, ALLOWED, told or doubt_texts(levels))
 
 
-def is_whole(name: str) -> bool:
-    """Return whether a name is a whole number as a computer writes it."""
-    return (
-        name.isascii() and name.isdigit() and len(name) < 19 and str(int(name)) == name
-    )
+def are_whole(names: pa.Array) -> bool:
+    """Return whether all names are whole numbers as a computer writes them."""
+    import pyarrow.compute as pc
+
+    return bool(pc.all(pc.match_substring_regex(names, WHOLE)).as_py())
 
 
 def doubt_numbers(values: NDArray[np.int64]) -> str:

@@ -46,13 +46,14 @@ def doubt_lines(reading: Reading) -> None:
     """Tell rows that share customer and moment and are taken for orders."""
     if reading.mapping.orders.lines or "order" in reading.parts:
         return
-    kept = np.flatnonzero(reading.kept)
     customer, time = reading.part("customer"), reading.part("time")
-    if len(kept) > SAMPLE:
+    is_kept = reading.kept
+    if np.count_nonzero(is_kept) > SAMPLE:
         # First with some of the customers, whole: most logs need no more.
-        some = kept[customer[kept] % ONE_IN == 0]
+        some = np.flatnonzero((customer % ONE_IN == 0) & is_kept)
         if share_moment(customer[some], time[some]).sum() <= BY_CHANCE * len(some):
             return
+    kept = np.flatnonzero(is_kept)
     again = share_moment(customer[kept], time[kept])
     n = int(again.sum())
     if n <= BY_CHANCE * len(kept):

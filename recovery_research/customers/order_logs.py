@@ -102,7 +102,7 @@ def sort_log(
     further = {name: orders[name] for name in keep}
     if not is_sorted(code, week):
         # Orders of one moment stay in the order of the file.
-        rank = np.lexsort((week, code))
+        rank = sort_orders(code, week)
         code = code[rank]
         columns = {k: None if v is None else v[rank] for k, v in columns.items()}
         further = {name: values.iloc[rank] for name, values in further.items()}
@@ -256,6 +256,23 @@ def is_sorted(code: NDArray[np.int64], week: NDArray[np.float64]) -> bool:
     """Return whether the orders are sorted by customer and time already."""
     step = np.diff(code)
     return bool((step >= 0).all() and (np.diff(week)[step == 0] >= 0.0).all())
+
+
+def sort_orders(code: NDArray[np.int64], week: NDArray[np.float64]) -> NDArray:
+    """Return the rows by customer, then by time, then as they come."""
+    # What np.lexsort((week, code)) returns. Logs mostly come by time already, and
+    # whole numbers of 16 bits are sorted without comparing them, several times faster.
+    rank = None
+    if (week[1:] < week[:-1]).any():
+        rank = np.argsort(week, kind="stable")
+    largest = int(code.max()) if len(code) else 0
+    for shift in range(0, max(1, largest.bit_length()), 16):
+        piece = (code >> shift).astype(np.uint16)
+        if rank is None:
+            rank = np.argsort(piece, kind="stable")
+        else:
+            rank = rank[np.argsort(piece[rank], kind="stable")]
+    return rank
 
 
 def check_span(

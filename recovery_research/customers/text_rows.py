@@ -54,12 +54,13 @@ def count_lines(stream: BinaryIO) -> int:
     n_lf = n_cr = n_both = 0
     last = b"\n"
     for block in iter(lambda: stream.read(BLOCK), b""):
-        n_lf += block.count(b"\n")
+        # Lines are short: numpy compares all bytes faster than one end after another.
+        n_lf += np.count_nonzero(np.frombuffer(block, dtype=np.uint8) == LF)
         if b"\r" in block or last == b"\r":
             n_cr += block.count(b"\r")
             n_both += block.count(b"\r\n") + (last + block[:1] == b"\r\n")
         last = block[-1:]
-    return n_lf + n_cr - n_both + (last not in (b"\n", b"\r"))
+    return int(n_lf) + n_cr - n_both + (last not in (b"\n", b"\r"))
 
 
 def scan_records(stream: BinaryIO, offset: int) -> Records:
