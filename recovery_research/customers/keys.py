@@ -33,7 +33,7 @@ def read_keys(column: pa.ChunkedArray, mapping: FileMapping) -> Cells:
     plain = pa.types.is_integer(kind) and column.null_count == 0 and not blanks
     if plain and (kind != pa.uint64() or (pc.max(column).as_py() or 0) < 2**63):
         values = column.to_numpy().astype(np.int64)
-        return Cells(values, (), NONE, ALLOWED, doubt_numbers(values))
+        return Cells(values, (), NONE, ALLOWED, doubt_numbers(values), "ids")
     endless = NONE
     told = ""
     if pa.types.is_floating(kind):
@@ -49,8 +49,9 @@ def read_keys(column: pa.ChunkedArray, mapping: FileMapping) -> Cells:
     if levels and (code >= 0).all() and all(map(is_whole, levels)):
         # As numbers they are the same customers whatever kind of file they came in.
         numbers = np.array(levels, dtype=np.int64)
-        return Cells(numbers[code], (), NONE, ALLOWED, told or doubt_numbers(numbers))
-    return Cells(code, levels, endless, ALLOWED, told or doubt_texts(levels))
+        told = told or doubt_numbers(numbers)
+        return Cells(numbers[code], (), NONE, ALLOWED, told, "ids")
+    return Cells(code, levels, endless, ALLOWED, told or doubt_texts(levels), "ids")
 
 
 def is_whole(name: str) -> bool:
