@@ -31,7 +31,7 @@ EPILOG = """\b
     help="File to write to, which must not exist; by default it is printed.",
 )
 @click.option("--sheet", default="", help="Sheet of a workbook.")
-@click.option("--table", default="", help="Table of a database.")
+@click.option("--table", default="", help="Table of a database or JSON.")
 @click.option("--member", default="", help="File of a zip archive.")
 @click.option("--encoding", default="", help="Of a text file; else found out.")
 @click.option(

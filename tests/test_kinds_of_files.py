@@ -20,6 +20,7 @@ from customer_files import HEADER, MAPPING, ROWS, but, same, write_rows
 from recovery_research.customers import size_limits
 from recovery_research.customers.encodings import name_encoding
 from recovery_research.customers.findings import CustomerFileError
+from recovery_research.customers.mapping_drafts import draft_mapping
 from recovery_research.customers.mapping_rules import SourceRule
 from recovery_research.customers.reading import read_customers
 from recovery_research.customers.sources import read_source
@@ -75,6 +76,34 @@ def test_json_by_column_of_lists(tmp_path, expected):
     path = tmp_path / "c.json"
     path.write_text(json.dumps(pd.DataFrame(records()).to_dict(orient="list")))
     same(read_customers(path, mapping=MAPPING), expected)
+
+
+def shop(path):
+    """Write several tables in one document, as exports of a whole shop are."""
+    albums = [{"id": "x", "title": "A"}]
+    whole = {"Album": albums, "shop": {"Invoice": records()}, "made": "2024-01-01"}
+    path.write_text(json.dumps(whole))
+    return path
+
+
+def test_one_of_several_tables_of_json(tmp_path, expected):
+    path = shop(tmp_path / "shop.json")
+    named = but(source={"table": "shop.Invoice"})
+    same(read_customers(path, mapping=named), expected)
+    # Nobody said which: the tables are listed, and what to write.
+    with pytest.raises(CustomerFileError) as caught:
+        read_customers(path, mapping=MAPPING)
+    for said in ("'Album' (1), 'shop.Invoice' (8)", '[source] table = "Album"'):
+        assert said in str(caught.value)
+    with pytest.raises(CustomerFileError, match=r"Did you mean 'shop.Invoice'"):
+        read_customers(path, mapping=but(source={"table": "shop.Invoices"}))
+    # Drafted from the same table, a mapping names it.
+    draft = draft_mapping(path, table="shop.Invoice")
+    assert 'table = "shop.Invoice"' in draft
+    for kind in ("JSON", "JSON lines"):
+        path.write_bytes(CONTENTS[kind])
+        with pytest.raises(CustomerFileError, match="it holds one alone"):
+            read_customers(path, mapping=named)
 
 
 def test_a_broken_line_of_json_is_set_aside(tmp_path):

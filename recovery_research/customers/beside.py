@@ -7,7 +7,7 @@ import pandas as pd
 from recovery_research.analyses.designs import group_by_exposure
 from recovery_research.analyses.groups import FAILED
 from recovery_research.analyses.ratios import paradox_ratio
-from recovery_research.customers.group_doubts import add_doubts
+from recovery_research.customers.group_doubts import DOUBTFUL, add_doubts, doubt_file
 from recovery_research.customers.questions import (
     contrast_groups,
     list_questions,
@@ -146,6 +146,10 @@ def tell_file(read: Customers | None) -> str:
         f"{len(read.excluded):,} rows of it were set aside."
     )
     if list_outcomes(read):
+        doubts = [each.removeprefix(DOUBTFUL) for each in doubt_file(read)]
+        if doubts:
+            told = escape("; ".join(doubts))
+            said += f" **What is compared below may be turned: {told}.**"
         amounts = {each.name for each in read.outcomes if each.kind == "amount"}
         left_out = sorted(amounts - set(list_outcomes(read, kind="amount")))
         if left_out:

@@ -39,6 +39,8 @@ class Cells:
         What is allowed, for messages.
     told : str
         What is doubtful about the column, empty if nothing is.
+    told_kind : str
+        Which kind of doubt that is, as `findings` has them.
     """
 
     content: NDArray
@@ -46,6 +48,7 @@ class Cells:
     unreadable: NDArray[np.int64]
     allowed: str
     told: str = ""
+    told_kind: str = ""
 
 
 class ColumnRefusedError(ValueError):

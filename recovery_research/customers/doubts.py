@@ -55,9 +55,10 @@ def tell_doubts(
             doubt_levels(reading, each, customers[each.name])
     doubt_unknown_covariates(reading, customers, covariates)
     clues = list_clues(reading, customers)
-    for each in (*outcomes, *covariates):
+    kinds = [("leak", each) for each in outcomes]
+    for kind, each in (*kinds, *(("other name", each) for each in covariates)):
         for clue, values in clues.items():
-            doubt_leak(reading, each, customers[each.name], clue, values)
+            doubt_leak(reading, kind, each, customers[each.name], clue, values)
 
 
 def doubt_losses(reading: Reading) -> None:
@@ -65,6 +66,7 @@ def doubt_losses(reading: Reading) -> None:
     share = 1.0 - float(reading.kept.mean()) if len(reading.kept) else 0.0
     if share > MANY_SET_ASIDE:
         reading.add_doubt(
+            "losses",
             "",
             f"{share:.0%} of the rows are set aside: what is left may be unlike the "
             "whole",
@@ -73,6 +75,7 @@ def doubt_losses(reading: Reading) -> None:
     rule = reading.mapping.orders
     if rule is not None and rule.design == "ever-failed":
         reading.add_doubt(
+            "design",
             "",
             'design = "ever-failed" favours the recovered whatever recovery did, also '
             "when adjusted: that somebody was never failed is known only in the end, "
@@ -88,6 +91,7 @@ def doubt_direction(reading: Reading, each: Field) -> None:
     sounds = re.search(LESS_IS_BETTER, f"{each.name} {each.column}".lower())
     hint = " (it sounds as if less were)" if sounds else ""
     reading.add_doubt(
+        "direction",
         each.column,
         f"is more of {each.name!r} better? The mapping does not say, so it is told "
         f'what is higher or lower{paradox}. Write better = "high" in its line if '
@@ -117,6 +121,7 @@ def doubt_unknown_covariates(
     # A word for unknown may be a value here, such as NA for North America.
     hint = " ([values] blank says which words mean unknown)"
     reading.add_doubt(
+        "unknown covariates",
         worst.column,
         f"of {len(chosen):,} customers compared as they come {len(chosen) - lost:,} "
         f"can be compared once adjusted: for the others a covariate is unknown, {told}"
@@ -132,7 +137,7 @@ def doubt_groups(reading: Reading, group: pd.Series) -> None:
     for name, n in counts.items():
         if name != "no_order" and n < SMALL_GROUP:
             many = "nobody" if n == 0 else f"only {n}"
-            reading.add_doubt(column, f"group {name!r}: {many}", n_rows=int(n))
+            reading.add_doubt("few", column, f"group {name!r}: {many}", n_rows=int(n))
 
 
 def doubt_outcome(reading: Reading, each: Field, values: pd.Series) -> None:
@@ -140,9 +145,12 @@ def doubt_outcome(reading: Reading, each: Field, values: pd.Series) -> None:
     known = read_outcome(values)
     known = known[~np.isnan(known)]
     if len(known) == 0:
-        reading.add_doubt(each.column, f"outcome {each.name!r} is never known")
+        reading.add_doubt(
+            "no outcome", each.column, f"outcome {each.name!r} is never known"
+        )
     elif known.min() == known.max():
         reading.add_doubt(
+            "no outcome",
             each.column,
             f"outcome {each.name!r} is {known[0]:g} for everybody: nothing to compare",
         )
@@ -155,6 +163,7 @@ def doubt_levels(reading: Reading, each: Field, values: pd.Series) -> None:
     if len(small):
         shown = ", ".join(f"{name!r} ({n})" for name, n in small.head(5).items())
         reading.add_doubt(
+            "levels",
             each.column,
             f"{len(small)} levels of {each.name!r} with fewer than {SMALL_LEVEL} "
             f"customers: {shown}; group them if an adjustment fails",
@@ -175,7 +184,12 @@ def list_clues(reading: Reading, customers: pd.DataFrame) -> dict[str, NDArray]:
 
 
 def doubt_leak(
-    reading: Reading, each: Field, values: pd.Series, clue: str, codes: NDArray
+    reading: Reading,
+    kind: str,
+    each: Field,
+    values: pd.Series,
+    clue: str,
+    codes: NDArray,
 ) -> None:
     """Tell a column that is the group, or what makes it, by another name."""
     share = predict_share(values, codes)
@@ -184,6 +198,7 @@ def doubt_leak(
     ):
         return
     reading.add_doubt(
+        kind,
         each.column,
         f"{clue} predicts {each.name!r} for {share:.1%} of customers: {LEAK}. A "
         "difference in it would say nothing, and adjusting for it would hide all",

@@ -84,9 +84,9 @@ class Reading:
         """Note something that stops everything."""
         self.note("error", column, message, **where)
 
-    def add_doubt(self, column: str, message: str, **where: object) -> None:
-        """Note something that is told and stops nothing."""
-        self.note("doubt", column, message, **where)
+    def add_doubt(self, kind: str, column: str, message: str, **where: object) -> None:
+        """Note something that is told and stops nothing, of a kind of `findings`."""
+        self.note("doubt", column, message, kind=kind, **where)
 
     def note(
         self,
@@ -97,10 +97,13 @@ class Reading:
         place: int | None = None,
         value: str = "",
         n_rows: int = 0,
+        kind: str = "",
     ) -> None:
         """Note a finding; `place` counts from 0 among the rows read."""
         row = None if place is None else int(self.raw.rows[place])
-        self.findings.append(Finding(weight, column, row, value, int(n_rows), message))
+        self.findings.append(
+            Finding(weight, column, row, value, int(n_rows), message, kind)
+        )
 
     def set_aside(self, wrong: NDArray[np.bool_], column: str, reason: str) -> None:
         """Set rows aside for a reason; each counts under its first one."""
@@ -197,14 +200,14 @@ def read_column(
         if others_below:
             cells, told = read_common_levels(raw, rules, others_below)
             if told:
-                reading.add_doubt(column, told)
+                reading.add_doubt("others", column, told)
         else:
             cells = read_cells(raw, kind, rules)
     except ColumnRefusedError as error:
         reading.add_error(column, str(error), n_rows=len(reading.raw.rows))
         return None
     if cells.told and all(f.message != cells.told for f in reading.findings):
-        reading.add_doubt(column, cells.told)
+        reading.add_doubt(cells.told_kind, column, cells.told)
     if kind == "category":
         doubt_blank_words(reading, column, raw, rules)
     if len(cells.unreadable):
@@ -237,6 +240,7 @@ def doubt_blank_words(
         n = pc.sum(pc.equal(pc.utf8_trim_whitespace(texts), word)).as_py() or 0
         if n:
             reading.add_doubt(
+                "blank",
                 column,
                 f"{word!r} in {count_rows(n)} is taken as unknown; if it is a value, "
                 f"write [values.{json.dumps(column)}] blank = []",

@@ -31,6 +31,7 @@ READERS = {
 }
 PACKED = {"gzip": read_gzip, "zip": read_zip}
 DATABASES = ("SQLite", "DuckDB")
+NAMED_TABLES = (*DATABASES, "JSON")
 
 
 def read_path(
@@ -47,7 +48,7 @@ def read_path(
 
 def refuse_misplaced(path: Path, kind: str, rule: SourceRule) -> None:
     """Raise if a mapping names a part that such a file has not."""
-    if rule.table and kind not in DATABASES:
+    if rule.table and kind not in NAMED_TABLES:
         raise CustomerFileError(
             f"{path.name} is {kind} and has no tables to name; take [source] table "
             f"= {rule.table!r} out (a workbook's part is its sheet)."

@@ -16,6 +16,42 @@ if TYPE_CHECKING:
 # An error stops everything; rows are set aside; a doubt is told and stops nothing.
 WEIGHTS = ("error", "set aside", "doubt")
 MOST_TOLD = 20
+# What a kind of doubt, if it is right, has done to the answers: such a doubt is said
+# beside every answer that it may turn (`group_doubts`). A kind is here if the file may
+# mean something else than it was taken for and nothing else beside the answer says so.
+TURNS = {
+    "lines": "rows of one customer and one moment are counted as orders of their own, "
+    "though they may be lines of one order",
+    "summed": "rows of one order are added up, though each may repeat its total",
+    "returns": "negative amounts are left out, though they may be returns",
+    "placeholder": "a moment far from all others is believed, though it may stand for "
+    "an unknown one",
+    "code": "a number is counted that may be a code for unknown",
+    "ids": "ids look rounded, so that different customers may have become one",
+    "marks": "a decimal mark may be one between thousands",
+    "quotes": "rows may be missing behind a quote left open",
+    "formulas": "formulas without a stored result are taken for unknown",
+    "blank": "a word is taken for unknown, though it may be a value",
+    "losses": "so many rows are set aside that the rest may be unlike the whole",
+    "nameless": "rows without a name may repeat one another",
+    "other name": "a covariate looks like the group by another name",
+}
+# Kinds that turn no answer, and why.
+HARMLESS = {
+    "encoding": "letters may be wrong, the rows and numbers are not",
+    "title": "were the header another, its columns would not be found",
+    "signs": "a currency or percent sign has no other meaning",
+    "others": "the mapping says so",
+    "dates unused": "no analysis uses them",
+    "orders lost": "each is among the rows set aside, and many are another doubt",
+    "design": "every difference says it, in words of its own",
+    "direction": "an answer says higher or lower, and no more",
+    "unknown covariates": "an adjusted answer says of how many it is",
+    "few": "the interval says it",
+    "no outcome": "there is no answer",
+    "leak": "the answer is withheld",
+    "levels": "an adjustment that fails says so",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +72,8 @@ class Finding:
         How many rows are concerned.
     message : str
         What is wrong and what is allowed.
+    kind : str
+        Of a doubt: one of `TURNS` or `HARMLESS`.
     """
 
     weight: str
@@ -44,6 +82,17 @@ class Finding:
     value: str
     n_rows: int
     message: str
+    kind: str = ""
+
+    def __post_init__(self) -> None:
+        # Whoever adds a doubt decides whether it is said beside the answers.
+        if self.weight == "doubt" and self.kind not in {**TURNS, **HARMLESS}:
+            raise ValueError(f"a doubt of no known kind: {self.kind!r}")
+
+    @property
+    def turns(self) -> bool:
+        """Whether the answers may be others if it is right, and nothing else tells."""
+        return self.kind in TURNS
 
     def __str__(self) -> str:
         where = "" if self.row is None else f"row {self.row}, "
@@ -107,8 +156,12 @@ def frame_findings(findings: Sequence[Finding]) -> pd.DataFrame:
 
 
 def sort_findings(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Put errors before rows set aside before doubts."""
-    return tuple(sorted(findings, key=lambda each: WEIGHTS.index(each.weight)))
+    """Put errors before rows set aside before doubts, those that turn answers first."""
+
+    def rank(each: Finding) -> tuple[int, bool]:
+        return WEIGHTS.index(each.weight), not each.turns
+
+    return tuple(sorted(findings, key=rank))
 
 
 def refuse(name: str, findings: Sequence[Finding]) -> CustomerFileError:

@@ -16,7 +16,7 @@ from recovery_research.analyses.staying import (
     staying_times,
 )
 from recovery_research.customers.group_covariates import usable_covariates
-from recovery_research.customers.group_doubts import add_doubts
+from recovery_research.customers.group_doubts import DOUBTFUL, add_doubts, doubt_file
 from recovery_research.customers.group_probes import check_placebos
 from recovery_research.customers.mapping_rules import Field
 from recovery_research.customers.questions import (
@@ -146,15 +146,35 @@ def say_in_short(read: Customers, adjusted: pd.DataFrame) -> list[str]:
         first = next(rows.itertuples())
         unit = units.get(first.outcome, "")
         naive = rows[rows["view"] == AS_THEY_COME].head(1)
+        shared, rows = share_doubts(read, rows)
         parts = [
             say_found(row, name_view(row, naive), unit) for row in rows.itertuples()
         ]
         said, notes = zip(*parts, strict=True)
         lines.append(
             f"- {say_compared(first)}: {'; '.join(said)}."
+            + f" {say_doubtful(shared)}".rstrip()
             + "".join(f" *{note}.*" for note in notes if note)
         )
     return lines
+
+
+def share_doubts(read: Customers, rows: pd.DataFrame) -> tuple[list[str], pd.DataFrame]:
+    """Return what in the file may turn every answer of a line, and the rows without."""
+    if rows["ci_low"].isna().all():
+        return [], rows
+    shared = doubt_file(read, rows["outcome"].iloc[0], adjusted=False)
+    notes = rows["note"].fillna("").astype(str)
+    for doubt in shared:
+        notes = notes.str.replace(f"{doubt}; ", "", regex=False)
+        notes = notes.str.replace(doubt, "", regex=False)
+    return shared, rows.assign(note=notes)
+
+
+def say_doubtful(doubts: Sequence[str]) -> str:
+    """Return doubts as a sentence of Markdown, empty if there are none."""
+    told = "; ".join(each.removeprefix(DOUBTFUL) for each in doubts)
+    return f"**{DOUBTFUL.capitalize()}{escape(told)}.**" if told else ""
 
 
 def name_view(row: object, naive: pd.DataFrame) -> str:

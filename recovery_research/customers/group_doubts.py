@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from recovery_research.analyses.likeness import KNOWN_BEFORE, tell_unlike
+from recovery_research.customers.findings import TURNS, Finding
 from recovery_research.customers.reading import Customers
 
 NEVER_FAIR = (
@@ -18,6 +19,55 @@ HEAVY_FAILED = (
     "in the customer-based design those who order more are failed more: as they come "
     "the groups differ for that alone"
 )
+
+# How a note begins that tells what in the file may turn the answer.
+DOUBTFUL = "doubtful: "
+
+
+def doubt_file(
+    read: Customers, outcome: str | None = None, *, adjusted: bool = True
+) -> list[str]:
+    """Say what in a file may turn an answer: the doubts that do, in a clause each.
+
+    Parameters
+    ----------
+    read : Customers
+        The file.
+    outcome : str, optional
+        What the answer is about; by default whatever is asked.
+    adjusted : bool, optional
+        Whether covariates play a part in it.
+
+    Returns
+    -------
+    list of str
+        The gravest first as found; empty if nothing is so doubtful.
+    """
+    grave = [each for each in read.findings if each.turns]
+    told = [each for each in grave if bears_on(each, read, outcome, adjusted=adjusted)]
+    return list(dict.fromkeys(map(say_doubt, told)))
+
+
+def bears_on(
+    finding: Finding, read: Customers, outcome: str | None, *, adjusted: bool
+) -> bool:
+    """Return whether a doubt is about what an answer is made of."""
+    if outcome is None or finding.column in ("", *read.mapping.columns.values()):
+        return True  # the whole file, or who is in which group
+    asked = [each for each in read.outcomes if each.name == outcome]
+    columns = [column for each in asked for column in (each.column, each.before)]
+    if adjusted:
+        columns += [each.column for each in read.covariates]
+    return finding.column in columns
+
+
+def say_doubt(finding: Finding) -> str:
+    """Return a doubt that turns answers in one clause, with where it was found."""
+    where = [f"column {finding.column!r}"] if finding.column else []
+    if finding.n_rows:
+        where.append("1 row" if finding.n_rows == 1 else f"{finding.n_rows:,} rows")
+    found = f" ({', '.join(where)})" if where else ""
+    return f"{DOUBTFUL}{TURNS[finding.kind]}{found}"
 
 
 def doubt_groups(
@@ -65,7 +115,9 @@ def doubt_groups(
 def add_doubts(
     read: Customers, table: pd.DataFrame, *, adjusted: bool = False
 ) -> pd.DataFrame:
-    """Return a table of differences with `doubt_groups` in every row's note.
+    """Return a table of differences with what is doubtful in every row's note.
+
+    That is what in the file may turn it (`doubt_file`), and `doubt_groups`.
 
     Parameters
     ----------
@@ -89,6 +141,7 @@ def add_doubts(
             doubt = doubt_groups(read, row["treated"], row["control"], adjusted=alike)
             # The analyses of groups as they come may have said a part of it already.
             parts = [each for each in doubt.split("; ") if each not in note]
-            note = "; ".join(part for part in (note, *parts) if part)
+            file = doubt_file(read, row.get("outcome"), adjusted=alike)
+            note = "; ".join(part for part in (*file, note, *parts) if part)
         notes.append(note)
     return table.assign(note=notes) if notes else table

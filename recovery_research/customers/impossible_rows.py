@@ -91,6 +91,7 @@ def doubt_disorder(reading: Reading) -> None:
         return
     wrong = after < before
     reading.add_doubt(
+        "dates unused",
         reading.mapping.columns["answer_time"],
         f"{int(wrong.sum())} rows are dated before their complaint; they are kept, no "
         "analysis here uses the dates",
@@ -117,6 +118,7 @@ def refuse_amounts(reading: Reading) -> None:
         reading.set_aside(values < 0.0, column, f"{column} is negative")
         if reading.mapping.shape == "orders" and negative.any():
             reading.add_doubt(
+                "returns",
                 column,
                 "negative amounts are set aside, and what was spent before stays as it "
                 'is. If they are returns, write [orders] returns = "match": each is '
@@ -221,6 +223,7 @@ def same_group(names: NDArray, same: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def tell_nameless(reading: Reading, column: str, known: NDArray[np.bool_]) -> None:
     """Tell that some rows have no name, so that repeats among them go unseen."""
     reading.add_doubt(
+        "nameless",
         column,
         f"{int((~known).sum()):,} rows have none; whether they repeat one another "
         "cannot be seen, and they are kept",

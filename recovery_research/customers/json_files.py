@@ -13,6 +13,7 @@ from recovery_research.customers.findings import CustomerFileError
 from recovery_research.customers.mapping_rules import SourceRule
 from recovery_research.customers.size_limits import refuse_size
 from recovery_research.customers.sources import RawTable, choose_columns
+from recovery_research.near_names import did_you_mean
 
 # A record as Python values takes about so many times its bytes.
 TIMES_ITS_BYTES = 8.0
@@ -31,8 +32,9 @@ def read_json(
         whole = json.loads(content)
     except (ValueError, RecursionError):
         records, numbers = read_lines(path.name, content, broken)
+        pick_table(path.name, records, rule.table)
     else:
-        records = find_records(path.name, whole)
+        records = find_records(path.name, pick_table(path.name, whole, rule.table))
         numbers = list(range(1, len(records) + 1))
     records = [flatten(record) for record in records[:limit]]
     held = list(dict.fromkeys(key for record in records for key in record))
@@ -72,6 +74,47 @@ def read_lines(
     return records, numbers
 
 
+def pick_table(name: str, whole: object, table: str) -> object:
+    """Return the table named of a document, or all of it if none is.
+
+    Raises
+    ------
+    CustomerFileError
+        If it has no table of that name, or several and none is named.
+    """
+    tables = list_tables(whole)
+    if table:
+        if table not in tables:
+            held = f"its tables are {list(tables)}" if tables else "it holds one alone"
+            raise CustomerFileError(
+                f"{name} has no table {table!r}, [source] table; {held}."
+                f"{did_you_mean(table, tables)}"
+            )
+        return tables[table]
+    if len(tables) > 1:
+        sizes = ", ".join(f"{key!r} ({len(rows):,})" for key, rows in tables.items())
+        raise CustomerFileError(
+            f"{name} holds several lists of records, its tables: {sizes}. Say which in "
+            f"the mapping, [source] table = {json.dumps(next(iter(tables)))} (map: "
+            "--table)."
+        )
+    return whole
+
+
+def list_tables(whole: object) -> dict[str, list[dict]]:
+    """Return the named lists of records in a document; nested ones by their way."""
+    if not isinstance(whole, dict):
+        return {}
+    found: dict[str, list[dict]] = {}
+    for key, value in whole.items():
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            found[key] = value
+        elif isinstance(value, dict):
+            inner = list_tables(value)
+            found |= {f"{key}.{name}": rows for name, rows in inner.items()}
+    return found
+
+
 def find_records(name: str, whole: object) -> list[dict]:
     """Return the records of a document: its list, or the only list in it."""
     if isinstance(whole, dict):
@@ -82,14 +125,7 @@ def find_records(name: str, whole: object) -> list[dict]:
             n = len(next(iter(lists.values())))
             return [{key: v[k] for key, v in lists.items()} for k in range(n)]
         records = [v for v in lists.values() if v and isinstance(v[0], dict)]
-        if len(records) == 1:
-            return find_records(name, records[0])
-        if not records:
-            return [whole]
-        raise CustomerFileError(
-            f"{name} holds several lists of records, {list(lists)}; write the one that "
-            "is meant to a file of its own."
-        )
+        return find_records(name, records[0]) if records else [whole]
     if isinstance(whole, list) and whole and all(isinstance(r, dict) for r in whole):
         return whole
     if isinstance(whole, list) and whole and all(isinstance(r, list) for r in whole):

@@ -35,7 +35,7 @@ def read_keys(column: pa.ChunkedArray, mapping: FileMapping) -> Cells:
     plain = pa.types.is_integer(kind) and column.null_count == 0 and not blanks
     if plain and (kind != pa.uint64() or (pc.max(column).as_py() or 0) < 2**63):
         values = column.to_numpy().astype(np.int64)
-        return Cells(values, (), NONE, ALLOWED, doubt_numbers(values))
+        return Cells(values, (), NONE, ALLOWED, doubt_numbers(values), "ids")
     endless = NONE
     told = ""
     if pa.types.is_floating(kind):
@@ -51,9 +51,10 @@ def read_keys(column: pa.ChunkedArray, mapping: FileMapping) -> Cells:
     if len(words) and (code >= 0).all() and are_whole(words):
         # As numbers they are the same customers whatever kind of file they came in.
         numbers = words.cast(pa.int64()).to_numpy()
-        return Cells(numbers[code], (), NONE, ALLOWED, told or doubt_numbers(numbers))
+        told = told or doubt_numbers(numbers)
+        return Cells(numbers[code], (), NONE, ALLOWED, told, "ids")
     code, levels = sort_words(code, words)
-    return Cells(code, levels, endless, ALLOWED, told or doubt_texts(levels))
+    return Cells(code, levels, endless, ALLOWED, told or doubt_texts(levels), "ids")
 
 
 def are_whole(names: pa.Array) -> bool:

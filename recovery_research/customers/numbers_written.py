@@ -87,6 +87,7 @@ def read_written(
     column = blank_cells(column, mapping)
     known = known_cells(column)
     told = doubt_marks(column, rule)
+    kind_told = "marks" if told else "signs"
     values = None
     if rule.decimal == "." and not rule.thousands:
         with suppress(pa.ArrowInvalid):
@@ -105,7 +106,7 @@ def read_written(
     if good is not None:
         strange |= known & ~good
     values[strange] = np.nan
-    return Cells(values, (), np.flatnonzero(strange), allowed, told)
+    return Cells(values, (), np.flatnonzero(strange), allowed, told, kind_told)
 
 
 def plain_marks(column: pa.ChunkedArray, rule: ValueRule) -> pa.ChunkedArray:

@@ -59,6 +59,7 @@ def doubt_lines(reading: Reading) -> None:
     if n <= BY_CHANCE * len(kept):
         return
     reading.add_doubt(
+        "lines",
         reading.mapping.columns["time"],
         f"{count_rows(n)} share customer and moment with another. Each is taken for an "
         "order of its own, so that a customer buys again at once; if they are lines of "
@@ -83,6 +84,7 @@ def tell_lines(reading: Reading, order: NDArray[np.int64]) -> None:
     if not len(several) or reading.mapping.orders.lines:
         return
     reading.add_doubt(
+        "summed",
         reading.mapping.columns["order"],
         f"{len(several):,} orders have several rows ({int(several.sum()):,} in all), "
         "not equal: they are taken for its lines or payments and added up. If each row "

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from recovery_research.customers.group_doubts import DOUBTFUL, doubt_file
 from recovery_research.customers.index_outcomes import OUTCOMES_OF_ORDERS
 from recovery_research.customers.questions import (
     knows_leaving,
@@ -241,12 +242,15 @@ def say_main_question(read: Customers) -> str:
     """Return in a sentence whether the main question can be asked of a file."""
     asked = list_questions(read)
     first = asked.iloc[0]
+    doubts = [each.removeprefix(DOUBTFUL) for each in doubt_file(read)]
+    turned = f" Any answer may be turned: {'; '.join(doubts)}." if doubts else ""
     if first["asked"]:
         return (
             "The main question can be asked: recovered against no failure "
-            f"({first['n_treated']:,} and {first['n_control']:,} customers)."
+            f"({first['n_treated']:,} and {first['n_control']:,} customers).{turned}"
         )
-    return f"The main question, {first['question']} cannot be asked: {first['note']}."
+    said = f"The main question, {first['question']} cannot be asked: {first['note']}."
+    return said + (turned if asked["asked"].any() else "")
 
 
 def tabulate_mapping(read: Customers) -> pd.DataFrame:

@@ -274,6 +274,7 @@ def tell_touched(reading: Reading) -> None:
     touched = pd.unique(customer[kept & np.isin(customer, lost)])
     if len(touched):
         reading.add_doubt(
+            "orders lost",
             reading.mapping.columns["customer"],
             f"{len(touched):,} customers are counted without those of their orders "
             "that were set aside",

@@ -130,12 +130,13 @@ def tell_encoding(text: TextFile) -> list[Finding]:
         if text.guessed
         else ""
     )
-    return [Finding("doubt", "", None, "", 0, f"read as {text.encoding} text{why}")]
+    said = f"read as {text.encoding} text{why}"
+    return [Finding("doubt", "", None, "", 0, said, "encoding")]
 
 
 def tell_start(header: Header) -> list[Finding]:
     """Tell what was skipped above the data."""
-    return [Finding("doubt", "", 1, "", 0, header.told)] if header.told else []
+    return [Finding("doubt", "", 1, "", 0, header.told, "title")] if header.told else []
 
 
 def tell_doubtful(rows: object, doubtful: tuple[int, ...]) -> list[Finding]:
@@ -146,7 +147,7 @@ def tell_doubtful(rows: object, doubtful: tuple[int, ...]) -> list[Finding]:
         Finding(
             "doubt", "", doubtful[0], "", len(doubtful),
             f"{len(doubtful):,} rows hold a text in quotes each line of which looks "
-            "like a row; if a quote was left open there, rows are missing",
+            "like a row; if a quote was left open there, rows are missing", "quotes",
         )
     ]  # fmt: skip
 

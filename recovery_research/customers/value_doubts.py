@@ -55,6 +55,7 @@ def doubt_code(reading: Reading, column: str, values: NDArray[np.float64]) -> No
     shown = ", ".join(f"{each:g}" for each in codes)
     quoted = ", ".join(f'"{each:g}"' for each in codes)
     reading.add_doubt(
+        "code",
         column,
         f"{shown} in {count_rows(int(wrong.sum()))}, others from {others.min():g} to "
         f"{others.max():g}: is it a code for unknown? It is counted as a number; if it "
@@ -110,6 +111,7 @@ def doubt_gap(reading: Reading, column: str, weeks: NDArray[np.float64]) -> None
     if reading.mapping.rules_of(column, "time").time.unit not in COUNTED:
         shown = str((pd.Timestamp(0) + pd.Timedelta(weeks=weeks[place])).date())
     reading.add_doubt(
+        "placeholder",
         column,
         f"{count_rows(n_apart)} {years:.0f} years away from all others ({shown}). "
         "A placeholder for an unknown moment? It stretches the time observed, and with "

@@ -161,7 +161,7 @@ def read_sheet(
 
     arrays = [build_column([row[k] for row in rows]) for k in range(len(wanted))]
     table = pa.Table.from_arrays(arrays, names=wanted)
-    told = [Finding("doubt", "", 1, "", 0, header.told)] if header.told else []
+    told = [Finding("doubt", "", 1, "", 0, header.told, "title")] if header.told else []
     raw = RawTable(
         name, kind, table, np.array(numbers, dtype=np.int64), (), tuple(told)
     )
@@ -222,7 +222,7 @@ def check_sheet(
                     "doubt", column, rows[0], "", len(rows),
                     f"{len(rows):,} cells hold a formula without a stored result and "
                     "are unknown; open the workbook in a spreadsheet and save it, so "
-                    "that the results are written",
+                    "that the results are written", "formulas",
                 )
             )  # fmt: skip
     return RawTable(raw.name, raw.kind, raw.table, raw.rows, (), tuple(told))
