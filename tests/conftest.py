@@ -2,6 +2,7 @@
 
 import itertools
 import shutil
+import signal
 import sys
 
 import hypothesis
@@ -11,6 +12,11 @@ import pytest
 from customer_files import MAPPING, ROWS, write_rows
 
 import recovery_research as rr
+
+# A shell starts what runs in its background deaf to Ctrl-C, and so would be all that
+# the tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The same examples on every machine and every day: a red test can be repeated.
 hypothesis.settings.register_profile(
