@@ -260,12 +260,16 @@ def describe(project: Path | None, name: str, as_json: bool) -> None:
 
 
 @main.command()
-@click.argument("kind", type=click.Choice(["plan", "mapping"]))
-def formats(kind: str) -> None:
-    """Describe every key of a plan or a mapping."""
-    from recovery_research.reporting.formats import describe_mapping, describe_plan
+@click.argument("kind", type=click.Choice(["plan", "mapping", "profile"]))
+@JSON_OPTION
+def formats(kind: str, as_json: bool) -> None:
+    """Describe every key of a plan, a mapping or profiles.toml, and what it may be."""
+    from recovery_research.reporting.formats import describe_format, list_keys
 
-    click.echo(describe_plan() if kind == "plan" else describe_mapping())
+    if as_json:
+        print_json({"format": kind, "keys": list_keys(kind)})
+    else:
+        click.echo(describe_format(kind))
 
 
 @main.command()

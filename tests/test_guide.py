@@ -7,9 +7,10 @@ import sys
 import pytest
 
 from recovery_research.guide.build import GROUPS_PAGES
-from recovery_research.guide.formats import PLAN_TABLES, write_formats
+from recovery_research.guide.formats import write_formats
 from recovery_research.guide.links import find_broken_links
 from recovery_research.reference import GROUPS
+from recovery_research.reporting.formats import list_keys
 
 
 @pytest.mark.slow
@@ -51,7 +52,9 @@ def test_a_link_that_leads_nowhere_is_found(tmp_path):
 
 def test_every_key_of_the_formats_is_described(tmp_path):
     write_formats(tmp_path / "formats")
-    plan = (tmp_path / "formats/plan.md").read_text(encoding="utf-8")
-    for model in PLAN_TABLES.values():
-        for key in model.model_fields:
-            assert f"| `{key}` |" in plan
+    for kind in ("plan", "mapping", "profile"):
+        page = (tmp_path / f"formats/{kind}.md").read_text(encoding="utf-8")
+        for key in list_keys(kind):
+            assert f"`[{key.table}]`" in page or not key.table
+            meaning = key.meaning.replace("|", "\\|")
+            assert f"| `{key.key}` | {meaning} | {key.type}" in page

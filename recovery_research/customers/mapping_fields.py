@@ -10,7 +10,7 @@ from recovery_research.customers.mapping_parts import (
     as_number,
     require_keys,
 )
-from recovery_research.customers.mapping_rules import KINDS, Field
+from recovery_research.customers.mapping_rules import BETTER, KINDS, Field
 
 MAY_SAY = {
     "outcomes": ("column", "kind", "bounds", "unit", "before", "limits", "better"),
@@ -58,7 +58,7 @@ def read_field(where: str, part: str, key: str, entry: object) -> Field:
 
 def read_better(where: str, better: object) -> str:
     """Return whether more or less of an outcome is better, empty if nobody said."""
-    if better not in ("", "high", "low"):
+    if better not in ("", *BETTER):
         raise MappingError(
             f'{where}: better is "high" (more of it is better, as of spend) or "low" '
             f"(less is, as of churn); got {better!r}."

@@ -1,13 +1,20 @@
-"""What a mapping may say: shapes, parts of a table, kinds of values, rules."""
+"""What a mapping may say: shapes, parts of a table, kinds of values, rules.
+
+What a key means stands beside it: `formats` and the guide say it from here.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Annotated
 
 # What may be done with rows of one order, and with negative rows.
 LINES = ("", "sum", "first", "apart")
 RETURNS = ("set aside", "match")
+UNREADABLE = ("refuse", "set aside")
+BETTER = ("high", "low")
+DECIMAL = (".", ",")
 SHAPES = {
     "customers": "one row per customer, with what became of her",
     "orders": "one row per order",
@@ -40,6 +47,37 @@ ROLES = {
         "complaint_time": "time", "answer_time": "time",
     },
 }  # fmt: skip
+# What each part is.
+PARTS_OF_TABLES = {
+    "customer": "who it is; the same name is the same customer",
+    "order": "which order it is; rows of one name are its lines",
+    "complaint": "which complaint it is",
+    "group": "what happened, in words that [groups] sorts",
+    "problem": "whether she had a problem",
+    "failed": "whether the order failed",
+    "complained": "whether she complained",
+    "resolved": "whether the problem was made good",
+    "response": "whether the firm answered, asked or not",
+    "severity": "how bad the problem was",
+    "quality": "how good the recovery was",
+    "amount": "what was paid for the order",
+    "answer": "how the complaint was answered",
+    "time": "when the order was placed",
+    "order_time": "when she ordered, or began to be observed",
+    "complaint_time": "when she complained",
+    "resolved_time": "when the problem was made good",
+    "answer_time": "when the complaint was answered",
+    "left_time": "when she left; blank if she has not",
+    "weeks_observed": "for how many weeks she was observed; goes with left",
+    "observed_until": "until when she was observed; goes with left and order_time",
+    "left": "whether she has left",
+}
+GROUPS = {
+    "no_failure": "words for: had no problem",
+    "silent": "words for: had one and told nobody",
+    "recovered": "words for: had one that was made good",
+    "not_recovered": "words for: had one, said so, and it was not made good",
+}
 NEEDED = {
     "customers": (("group", "problem"), ("group", "resolved")),
     "orders": (
@@ -52,41 +90,26 @@ NEEDED = {
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A column of the user's own: an outcome or a covariate.
+    """A column of the user's own: an outcome or a covariate."""
 
-    Attributes
-    ----------
-    name : str
-        What the analyses call it.
-    column : str
-        What the file calls it.
-    kind : str
-        One of `KINDS`.
-    bounds : float or None
-        For an outcome, the largest difference not worth naming.
-    unit : str
-        For an outcome, what it is counted in.
-    others_below : int
-        For a category, levels that fewer rows than this have become ``other``.
-    before : str
-        For an outcome, the column of the same thing measured before; it becomes
-        ``NAME_before``.
-    limits : (float, float) or None
-        For an outcome that is a number, the least and the most it can be.
-    better : str
-        For an outcome, whether ``high`` or ``low`` is better; empty if nobody said, and
-        then it is told what is higher and lower, and never of a paradox.
-    """
-
-    name: str
-    column: str
-    kind: str
-    bounds: float | None = None
-    unit: str = ""
-    others_below: int = 0
-    before: str = ""
-    limits: tuple[float, float] | None = None
-    better: str = ""
+    name: Annotated[str, "what the analyses call it"]
+    column: Annotated[str, "what the file calls it; by default NAME"]
+    kind: Annotated[str, "what it holds"]
+    bounds: Annotated[float | None, "the largest difference not worth naming"] = None
+    unit: Annotated[str, "what it is counted in"] = ""
+    others_below: Annotated[
+        int, "levels that fewer rows than this have become other"
+    ] = 0
+    before: Annotated[
+        str, "the column of the same thing measured before; it becomes NAME_before"
+    ] = ""
+    limits: Annotated[
+        tuple[float, float] | None,
+        "of a number, the least and the most it can be: [1, 7]",
+    ] = None
+    better: Annotated[
+        str, "whether high or low is better; without it nothing is told of a paradox"
+    ] = ""
 
     @property
     def name_before(self) -> str:
@@ -99,30 +122,32 @@ BLANK = ("NA", "N/A", "n/a", "NaN", "nan", "NULL", "null")
 
 @dataclass(frozen=True, slots=True)
 class ValueRule:
-    """How values are written, of all columns or of one.
+    """How values are written, of all columns or of one."""
 
-    Attributes
-    ----------
-    yes, no : tuple of str
-        Compared without regard to upper and lower case; the empty text among them
-        says what a blank cell means.
-    blank : tuple of str
-        Texts that mean unknown, besides the empty one.
-    decimal, thousands : str
-        Decimal mark of numbers written as text; the mark between thousands, if any.
-    order : tuple of str
-        The words of a scale, the lowest first; they become 1, 2, 3 ...
-    known : tuple of str
-        Words that mean something though they are among the blank ones.
-    """
-
-    yes: tuple[str, ...] = ("yes", "y", "true", "t", "1", "1.0")
-    no: tuple[str, ...] = ("no", "n", "false", "f", "0", "0.0")
-    blank: tuple[str, ...] = BLANK
-    decimal: str = "."
-    thousands: str = ""
-    order: tuple[str, ...] = ()
-    known: tuple[str, ...] = ()
+    yes: Annotated[tuple[str, ...], "words for yes, whatever the case"] = (
+        "yes",
+        "y",
+        "true",
+        "t",
+        "1",
+        "1.0",
+    )
+    no: Annotated[
+        tuple[str, ...], "words for no; the empty text says that blank means no"
+    ] = ("no", "n", "false", "f", "0", "0.0")
+    blank: Annotated[
+        tuple[str, ...], "texts that mean unknown, besides the empty one"
+    ] = BLANK
+    decimal: Annotated[str, "decimal mark of numbers written as text"] = "."
+    thousands: Annotated[str, "mark between thousands, if any"] = ""
+    order: Annotated[
+        tuple[str, ...],
+        "the words of a scale, the lowest first; they become 1, 2, 3",
+    ] = ()
+    known: Annotated[
+        tuple[str, ...],
+        "words that mean something though they are among the blank ones",
+    ] = ()
 
     def unknown_words(self) -> list[str]:
         """Return the texts that mean unknown, the empty one too."""
@@ -131,77 +156,62 @@ class ValueRule:
 
 @dataclass(frozen=True, slots=True)
 class TimeRule:
-    """How moments are written.
+    """How moments are written."""
 
-    Attributes
-    ----------
-    unit : str
-        ``dates``; ``weeks`` or ``days``, numbers of them; ``excel``, a spreadsheet's
-        serial numbers of days; or what has passed since 1970: ``seconds``,
-        ``milliseconds``, ``microseconds``, ``nanoseconds``.
-    format : str
-        Such as ``%d/%m/%Y``; empty for ISO 8601, ``2024-12-31`` and the like.
-    timezone : str
-        Where moments without a zone were written down; empty if nobody says.
-    start, end : str, float or None
-        Between which moments the file is complete.
-    """
-
-    unit: str = "dates"
-    format: str = ""
-    timezone: str = ""
-    start: str | float | None = None
-    end: str | float | None = None
+    unit: Annotated[
+        str,
+        "dates, or what numbers count; excel: a spreadsheet's serials of days",
+    ] = "dates"
+    format: Annotated[
+        str, "such as %d/%m/%Y; empty for ISO 8601, 2024-12-31 and the like"
+    ] = ""
+    timezone: Annotated[
+        str, "where moments without a zone were written down, such as Europe/Berlin"
+    ] = ""
+    start: Annotated[str | float | None, "from when on the file is complete"] = None
+    end: Annotated[str | float | None, "until when the file is complete"] = None
 
 
 @dataclass(frozen=True, slots=True)
 class SourceRule:
-    """Which part of a source is read.
+    """Which part of a source is read."""
 
-    Attributes
-    ----------
-    sheet, table, query : str
-        Of a workbook; of a database; one select, in place of a table.
-    member : str
-        Of a zip archive that holds several files.
-    files : tuple of str
-        Files that the query joins, beside the source; each is a table of its name.
-    encoding, delimiter : str
-        Of a text file; empty to find them out.
-    skip_rows : int
-        Rows above the header; -1 to find out.
-    header_rows : int
-        Rows that the header has.
-    """
-
-    sheet: str = ""
-    table: str = ""
-    query: str = ""
-    member: str = ""
-    files: tuple[str, ...] = ()
-    encoding: str = ""
-    delimiter: str = ""
-    skip_rows: int = -1
-    header_rows: int = 1
+    sheet: Annotated[str, "of a workbook"] = ""
+    table: Annotated[str, "of a database, or of a JSON document of several"] = ""
+    query: Annotated[str, "one select, in place of a table; joins the files"] = ""
+    member: Annotated[str, "of a zip archive that holds several files"] = ""
+    files: Annotated[
+        tuple[str, ...],
+        "files beside the source that the query joins; each is a table of its name",
+    ] = ()
+    encoding: Annotated[str, "of a text file; found out if empty"] = ""
+    delimiter: Annotated[str, "of a text file; found out if empty"] = ""
+    skip_rows: Annotated[int, "rows above the header; found out if left out"] = -1
+    header_rows: Annotated[int, "rows that the header has"] = 1
 
 
 @dataclass(frozen=True, slots=True)
 class OrderRule:
-    """How an order log becomes customers; see `customers_from_orders`.
+    """How an order log becomes customers; see `customers_from_orders`."""
 
-    Further ``lines``, what rows of one order are (``sum``: added up, ``first``: each
-    repeats the total, ``apart``: orders of their own; empty: lines of one order name
-    are added up), and ``returns``, negative rows: ``set aside``, or ``match``: taken
-    off the order that they belong to.
-    """
-
-    design: str
-    lines: str = ""
-    returns: str = "set aside"
-    followup_weeks: float = 13.0
-    index: str = "drawn"
-    day: str | float | None = None
-    seed: int = 0
+    design: Annotated[
+        str,
+        "who is compared: by one order, by problems before a day, by any problem",
+    ]
+    lines: Annotated[
+        str, "rows of one order: added up, the first counts, or orders of their own"
+    ] = ""
+    returns: Annotated[
+        str, "negative rows: set aside, or taken off the order that they belong to"
+    ] = "set aside"
+    followup_weeks: Annotated[float, "over how many weeks outcomes count"] = 13.0
+    index: Annotated[str, "which order counts: one drawn for her, or her first"] = (
+        "drawn"
+    )
+    day: Annotated[
+        str | float | None, "the day of the customer-based design; by default found out"
+    ] = None
+    seed: Annotated[int, "of what is drawn by chance"] = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,17 +243,17 @@ class FileMapping:
     """
 
     name: str
-    shape: str
+    shape: Annotated[str, "what a row is"]
     columns: Mapping[str, str]
     outcomes: tuple[Field, ...] = ()
     covariates: tuple[Field, ...] = ()
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    control: str = ""
+    control: Annotated[str, "the answer that the others are compared with"] = ""
     writing: ValueRule = ValueRule()
     time: TimeRule = TimeRule()
     source: SourceRule = SourceRule()
     orders: OrderRule | None = None
-    unreadable: str = "refuse"
+    unreadable: Annotated[str, "what becomes of rows that cannot be read"] = "refuse"
     by_column: Mapping[str, tuple[ValueRule, TimeRule]] = field(default_factory=dict)
 
     def rules_of(self, column: str, kind: str) -> FileMapping:

@@ -13,6 +13,7 @@ from recovery_research.customers.mapping_parts import (
 )
 from recovery_research.customers.mapping_rules import (
     BLANK,
+    DECIMAL,
     ROLES,
     FileMapping,
     TimeRule,
@@ -93,7 +94,7 @@ def check_time(place: str, rule: TimeRule) -> None:
 
 def check_words(place: str, rule: ValueRule) -> None:
     """Raise if marks are none, or one word means two things."""
-    if rule.decimal not in (".", ","):
+    if rule.decimal not in DECIMAL:
         raise MappingError(f"{place}: decimal is '.' or ','; got {rule.decimal!r}.")
     if rule.thousands and rule.thousands not in THOUSANDS:
         raise MappingError(

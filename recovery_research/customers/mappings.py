@@ -25,6 +25,7 @@ from recovery_research.customers.mapping_rules import (
     NEEDED,
     ROLES,
     SHAPES,
+    UNREADABLE,
     FileMapping,
     SourceRule,
 )
@@ -156,7 +157,7 @@ def check_mapping(name: str, content: Mapping) -> FileMapping:
     check_names(name, (*outcomes, *covariates), taken)
     check_covariates(name, covariates)
     unreadable = content.get("unreadable", "refuse")
-    if unreadable not in ("refuse", "set aside"):
+    if unreadable not in UNREADABLE:
         raise MappingError(
             f"{name}: unreadable is 'refuse' or 'set aside'; got {unreadable!r}."
         )

@@ -1,38 +1,29 @@
-"""Pages on the formats that people write, made from what checks them."""
+"""Pages on the formats that people write, made from what reads them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from pydantic import BaseModel
-
-from recovery_research.customers.mapping_rules import KINDS, NEEDED, ROLES, SHAPES
+from recovery_research.customers.mapping_rules import KINDS, SHAPES
 from recovery_research.reporting.ends import EXIT_CODES, EXIT_TERMINATED
-from recovery_research.reporting.notify_settings import NotifySettings
-from recovery_research.reporting.plan_tables import (
-    DefaultsTable,
-    LimitsTable,
-    PlanFile,
-    PlanTable,
-    ReportTable,
-    RetriesTable,
-)
+from recovery_research.reporting.formats import STARTS, list_keys, say_rules
 
-PLAN_TABLES = {
-    "plan": PlanTable,
-    "defaults": DefaultsTable,
-    "reports.NAME": ReportTable,
-    "reports.NAME.limits": LimitsTable,
-    "reports.NAME.retries": RetriesTable,
-    "notify": NotifySettings,
-}
+HEADS = ("key", "what it means", "type, whether needed, default, allowed")
 
 
 def write_formats(folder: Path) -> None:
     """Write the pages on the mapping, the plan, and the exit codes."""
     folder.mkdir(parents=True)
-    pages = {"mapping": _mapping(), "plan": _plan(), "exit-codes": _exit_codes()}
+    shapes = _table(("shape", "what a row is"), SHAPES.items())
+    kinds = _table(("kind", "what it holds"), KINDS.items())
+    above = ["## Shapes", "", *shapes, "## Kinds of outcomes and covariates", ""]
+    pages = {
+        "mapping": _page("mapping", "The mapping of a file", *above, *kinds),
+        "plan": _page("plan", "The plan of many reports"),
+        "profile": _page("profile", "Profiles of the notebooks"),
+        "exit-codes": _exit_codes(),
+    }
     for name, text in pages.items():
         (folder / f"{name}.md").write_text(text, encoding="utf-8")
     index = ["# Formats", "", "What you write in files, and what a command answers.",
@@ -48,48 +39,18 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
     return [*lines, ""]
 
 
-def _mapping() -> str:
-    lines = ["# The mapping of a file", "",
-             "A small TOML file that says which column of a file means what. `map",
-             "FILE` drafts one, `check FILE --mapping MAPPING` says all that is found.",
-             "",
-             "## Shapes", ""]  # fmt: skip
-    lines += _table(("shape", "what a row is"), SHAPES.items())
-    for shape, roles in ROLES.items():
-        needed = " and ".join(" or ".join(f"`{part}`" for part in one)
-                              for one in NEEDED[shape])  # fmt: skip
-        lines += [f"## `[columns]` of {shape}", "", f"Needed: {needed}.", ""]
-        lines += _table(
-            ("part", "kind"), [(f"`{part}`", kind) for part, kind in roles.items()]
-        )
-    lines += ["## Kinds of outcomes and covariates", ""]
-    lines += _table(("kind", "what it holds"), KINDS.items())
-    return "\n".join(lines)
-
-
-def _plan() -> str:
-    lines = ["# The plan of many reports", "", "`run-all PLAN.toml` runs it.", ""]
-    for name, model in PLAN_TABLES.items():
-        lines += [f"## `[{name}]`", "", (model.__doc__ or "").partition("\n")[0], ""]
-        lines += _table(("key", "type", "default"), _describe(model))
-    known = set(PlanFile.model_fields)
-    missing = known - {name.partition(".")[0] for name in PLAN_TABLES} - {"schedule"}
-    if missing:
-        raise RuntimeError(f"the plan's tables {sorted(missing)} are not described")
-    return "\n".join(lines)
-
-
-def _describe(model: type[BaseModel]) -> Iterable[tuple[str, str, str]]:
-    schema = model.model_json_schema()
-    for key, field in model.model_fields.items():
-        told = schema["properties"][key]
-        options = told.get("anyOf", [told])
-        kinds = [str(one.get("type", one.get("$ref", "table").split("/")[-1]))
-                 for one in options]  # fmt: skip
-        default = "needed" if field.is_required() else f"`{field.default!r}`"
-        if isinstance(field.default, BaseModel):
-            default = "as there"
-        yield f"`{key}`", " or ".join(k for k in kinds if k != "null"), default
+def _page(kind: str, title: str, *above: str) -> str:
+    """Return the page of what may stand in a kind of file, every key of it."""
+    lines = [f"# {title}", "", STARTS[kind], "", *above]
+    place, rows = None, []
+    for each in list_keys(kind):
+        if (each.table, each.shapes) != place:
+            lines += _table(HEADS, rows) if rows else []
+            place, rows = (each.table, each.shapes), []
+            of = f" of {each.shapes[0]}" if each.shapes else ""
+            lines += [f"## `[{each.table}]`{of}" if each.table else "## At the top", ""]
+        rows.append((f"`{each.key}`", each.meaning, say_rules(each)[1:-1]))
+    return "\n".join([*lines, *_table(HEADS, rows)])
 
 
 def _exit_codes() -> str:

@@ -41,14 +41,29 @@ class NotifySettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     on: list[Literal["failure", "slow", "recovery", "success"]] = Field(
-        default=["failure", "recovery"], min_length=1
+        default=["failure", "recovery"],
+        min_length=1,
+        description="what is told: failure, slow, recovery, success",
     )
     slower_than_seconds: float | None = Field(
-        default=None, gt=0, allow_inf_nan=False, strict=True
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        strict=True,
+        description="the limit for slow",
     )
-    urls_from: list[str] = []
-    command: list[str] = []
-    command_seconds: float = Field(default=60.0, gt=0, allow_inf_nan=False)
+    urls_from: list[str] = Field(
+        [], description="names of environment variables that hold Apprise's addresses"
+    )
+    command: list[str] = Field(
+        [], description="a program and its arguments, run in the plan's folder"
+    )
+    command_seconds: float = Field(
+        default=60.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="how long the command may take",
+    )
 
     @field_validator("urls_from")
     @classmethod

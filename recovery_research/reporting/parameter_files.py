@@ -13,6 +13,13 @@ from recovery_research.reporting.parameters import ParameterError
 
 _LOG = logging.getLogger(__name__)
 PROFILES_FILE = "profiles.toml"
+# What may stand in a table ["NOTEBOOK".PROFILE] of it.
+OF_PROFILES = {
+    "PARAMETER": (
+        "as the notebook's parameter",
+        "the value of one of the notebook's parameters in this profile",
+    ),
+}
 STANDARD = "standard"
 
 

@@ -27,55 +27,98 @@ class LimitsTable(_Table):
     A run without a limit has ``run_seconds = inf``.
     """
 
-    cell_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    run_seconds: Annotated[float, Field(gt=0)] = DEFAULT_RUN_SECONDS
-    memory_mb: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    cell_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
+        None, description="longest time for a cell"
+    )
+    run_seconds: Annotated[float, Field(gt=0)] = Field(
+        DEFAULT_RUN_SECONDS, description="longest time for a run"
+    )
+    memory_mb: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
+        None, description="most memory for a kernel"
+    )
 
 
 class RetriesTable(_Table):
     """``retries``: how often what can pass is tried again, and after how long."""
 
-    times: Annotated[int, Field(ge=0, le=10)] = 0
-    wait_seconds: Annotated[float, Field(ge=0, le=3600)] = 5.0
-    errors: list[str] = []
+    times: Annotated[int, Field(ge=0, le=10)] = Field(
+        0, description="how often a run is tried again if something was away"
+    )
+    wait_seconds: Annotated[float, Field(ge=0, le=3600)] = Field(
+        5.0, description="how long to wait before"
+    )
+    errors: list[str] = Field(
+        [], description="names of further errors after which to try again"
+    )
 
 
 class ReportTable(_Table):
     """``reports.NAME``: one report, or one for every combination of a grid."""
 
-    notebook: str
-    profile: str | None = None
-    parameters: dict[str, Any] = {}
-    grid: dict[str, Annotated[list[Any], Field(min_length=1)]] = {}
-    data: dict[str, str] = {}
-    data_as_of: datetime | date | None = None
-    limits: LimitsTable | None = None
-    retries: RetriesTable | None = None
-    always_run: bool = False
-    notify: dict[str, Any] = {}
+    notebook: str = Field(description="its name, or its path from the plan's folder")
+    profile: str | None = Field(None, description="as in defaults")
+    parameters: dict[str, Any] = Field(
+        {}, description="a table of names and values; files from the plan's folder"
+    )
+    grid: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(
+        {}, description="a table of names and lists; one report for every combination"
+    )
+    data: dict[str, str] = Field(
+        {},
+        description="a table of files and addresses read; env:NAME for secrets",
+    )
+    data_as_of: datetime | date | None = Field(
+        None, description="a date: up to when the data reach"
+    )
+    limits: LimitsTable | None = Field(None, description="as in defaults")
+    retries: RetriesTable | None = Field(None, description="as in defaults")
+    always_run: bool = Field(
+        False, description="whether it is run though nothing has changed"
+    )
+    notify: dict[str, Any] = Field(
+        {}, description="as the table notify, for this report alone"
+    )
 
 
 class DefaultsTable(_Table):
     """``defaults``: what holds for every report that does not say otherwise."""
 
-    profile: str = "standard"
-    limits: LimitsTable = LimitsTable()
-    retries: RetriesTable = RetriesTable()
+    profile: str = Field(
+        "standard",
+        description="values of the notebooks' parameters, from profiles.toml",
+    )
+    limits: LimitsTable = Field(
+        LimitsTable(), description="a table, below; a report may have its own"
+    )
+    retries: RetriesTable = Field(
+        RetriesTable(), description="a table, below; a report may have its own"
+    )
 
 
 class PlanTable(_Table):
     """``plan``: where reports go and how much may be used at a time."""
 
-    reports: str | None = None
-    jobs: Annotated[int, Field(ge=1, le=256)] | None = None
-    memory_mb: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    reports: str | None = Field(
+        None, description="folder of the reports; by default that of the project"
+    )
+    jobs: Annotated[int, Field(ge=1, le=256)] | None = Field(
+        None, description="most reports at a time; by default one for each core"
+    )
+    memory_mb: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
+        None, description="most memory to plan with; by default what is free"
+    )
 
 
 class ScheduleTable(_Table):
     """``schedule``: when the plan is run by itself, and how long that may take."""
 
-    at: str = EVERY_DAY_AT_SIX
-    limit_hours: Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)] = 12.0
+    at: str = Field(
+        EVERY_DAY_AT_SIX,
+        description="minute, hour, day, month, weekday, as cron has them",
+    )
+    limit_hours: Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)] = Field(
+        12.0, description="how long a scheduled run of the plan may take"
+    )
 
     @field_validator("at")
     @classmethod
