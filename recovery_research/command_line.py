@@ -83,6 +83,7 @@ for _command in (
     history_commands.history,
     history_commands.show,
     history_commands.diff,
+    history_commands.dismiss,
     history_commands.prune,
     look_commands.index,
     look_commands.schedule,

@@ -27,7 +27,8 @@ from recovery_research.reporting.exit_codes import EXIT_DONE, USUAL, describe_co
 
 if TYPE_CHECKING:
     from recovery_research.reporting.comparisons import RunDifference
-    from recovery_research.reporting.history import PastRun, RunHistory
+    from recovery_research.reporting.history import RunHistory
+    from recovery_research.reporting.past_runs import PastRun
     from recovery_research.reporting.pruning import Doomed
     from recovery_research.reporting.records import RunRecord
 
@@ -99,7 +100,8 @@ def _write_table(runs: Sequence[PastRun]) -> list[str]:
     width = max((len(run.report) for run in runs), default=0)
     return [
         f"{show_local(run.started)}  {run.report:{width}}  {run.run_id}  "
-        f"{run.verdict:11}  {_write_seconds(run.seconds):>8}  {run.message}".rstrip()
+        f"{run.verdict:11}  {_write_seconds(run.seconds):>8}  "
+        f"{'(dismissed) ' if run.dismissed else ''}{run.message}".rstrip()
         for run in runs
     ]
 
@@ -260,10 +262,44 @@ def _tell_difference(found: RunDifference) -> dict[str, object]:
 
 
 @click.command()
+@click.argument("run", shell_complete=complete_run)
+@click.option("--why", default="", metavar="TEXT", help="Kept beside the run.")
+@click.option("--undo", is_flag=True, help="Show the failure again.")
+@REPORTS_OPTION
+@click.pass_obj
+def dismiss(
+    project: Path | None, run: str, why: str, undo: bool, reports: Path | None
+) -> None:
+    """Say that the failure RUN, a typing error perhaps, needs nobody's attention.
+
+    It stays in the history, and the index no longer shows it as failing.
+    """
+    from recovery_research.reporting.dismissals import dismiss_run
+    from recovery_research.reporting.index import refresh_index
+    from recovery_research.reporting.run_finder import find_run
+
+    folder = open_reports(reports, project)
+    try:
+        found = find_run(folder, run)
+        dismiss_run(found, why=why, undo=undo)
+    except ValueError as error:
+        fail(str(error), EXIT_BAD_INPUT)
+    except OSError as error:
+        fail(f"cannot write {found}: {error.strerror}", EXIT_NOT_WRITTEN)
+    refresh_index(folder)
+    click.echo(f"{found.name} {'counts again' if undo else 'is dismissed'}.")
+
+
+@click.command()
 @click.argument(
     "names", nargs=-1, metavar="[REPORT]...", shell_complete=complete_report
 )
-@click.option("--keep", type=click.IntRange(0), metavar="N", help="Runs that stay.")
+@click.option(
+    "--keep",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Runs of each set of parameters that stay; 0 lets old sets go.",
+)
 @click.option("--older-than", metavar="AGE", help="Only older runs go; 30d, 12w.")
 @click.option("--yes", is_flag=True, help="Delete; otherwise only shown.")
 @JSON_OPTION
@@ -278,7 +314,11 @@ def prune(
     as_json: bool,
     reports: Path | None,
 ) -> None:
-    """Delete old runs, of all reports or of some; the last good one always stays."""
+    """Delete old runs, of all reports or of some.
+
+    Runs are counted for each set of parameters, and the last good one of each stays;
+    with --keep 0 only the last good one of the report must.
+    """
     from recovery_research.reporting.history_filters import read_moment
     from recovery_research.reporting.pruning import choose_doomed, delete_runs
 

@@ -105,18 +105,27 @@ def schedule(project: Path | None, plan_file: Path, kind: str, **options) -> Non
     help="Only the last N runs of each report, and its last good one.",
 )
 @click.option(
-    "--delete", is_flag=True, help="List the runs there that are no longer here."
+    "--delete",
+    is_flag=True,
+    help="List the runs that this host has put there and no longer has.",
 )
 @click.option("--yes", is_flag=True, help="With --delete: delete them there.")
+@click.option(
+    "--as",
+    "host",
+    metavar="HOST",
+    help="Publish under this name, for a machine that is another one each time.",
+)
 @JSON_OPTION
 @REPORTS_OPTION
 @click.pass_obj
 def publish(project: Path | None, destination: str, **options) -> None:
-    """Copy finished reports and the index to DESTINATION, whole or not at all.
+    """Copy finished reports to DESTINATION and add them to the index there.
 
     DESTINATION is a folder or any address that fsspec knows, such as
-    s3://bucket/reports. Keys and passwords are taken from the environment. What lies
-    there is never deleted but by --delete --yes, and then only what was published.
+    s3://bucket/reports. Keys and passwords are taken from the environment. The index
+    lists all that lies there, also what other hosts have put there. What lies there is
+    never deleted but by --delete --yes, and then only what this host has published.
     """
     from recovery_research.reporting.publication import (
         PublicationError,
@@ -133,6 +142,7 @@ def publish(project: Path | None, destination: str, **options) -> None:
             only=options["only"],
             last=options["last"],
             delete=options["delete"] and options["yes"],
+            host=options["host"],
         )
     except PublicationError as error:
         fail(str(error), EXIT_NOT_WRITTEN)

@@ -12,7 +12,7 @@ import io
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,12 +116,12 @@ def write_csv(
     return None
 
 
-def read_csv(path: Path) -> pd.DataFrame:
+def read_csv(path: Path | BinaryIO) -> pd.DataFrame:
     """Read a table that was written by `write_csv`.
 
     Parameters
     ----------
-    path : Path
+    path : Path or BinaryIO
         The file.
 
     Returns

@@ -11,7 +11,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -23,7 +23,13 @@ _CANNOT_SYNC = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 _CANNOT_OPEN = {errno.EACCES, errno.EPERM, errno.EISDIR}
 
 
-def write_whole(path: Path, content: str | bytes, *, overwrite: bool = True) -> Path:
+def write_whole(
+    path: Path,
+    content: str | bytes,
+    *,
+    overwrite: bool = True,
+    finish: Callable[[Path], None] | None = None,
+) -> Path:
     """Write a file, whole or not at all; what was there stays until then.
 
     Parameters
@@ -34,6 +40,8 @@ def write_whole(path: Path, content: str | bytes, *, overwrite: bool = True) -> 
         Text is written as UTF-8, its line ends as they are.
     overwrite : bool, optional
         False for a file that must not be there yet.
+    finish : callable, optional
+        Given the complete file before it is synced, to change who may write it.
 
     Returns
     -------
@@ -49,6 +57,8 @@ def write_whole(path: Path, content: str | bytes, *, overwrite: bool = True) -> 
     """
     with making_whole(path, overwrite=overwrite) as fresh:
         _write(fresh, content)
+        if finish is not None:
+            finish(fresh)
     return path
 
 
@@ -157,13 +167,15 @@ def rename_synced(there: Path, place: Path) -> None:
         sync_folder(there.parent)
 
 
-def make_folder(folder: Path) -> None:
+def make_folder(folder: Path, *, finish: Callable[[Path], None] | None = None) -> None:
     """Make a folder and those above it that are missing, and see that they last.
 
     Parameters
     ----------
     folder : Path
         May be there already.
+    finish : callable, optional
+        Given each folder that was made, from the outermost, before its name is synced.
 
     Raises
     ------
@@ -177,6 +189,8 @@ def make_folder(folder: Path) -> None:
         missing.append(one)
     folder.mkdir(parents=True, exist_ok=True)
     for one in reversed(missing):
+        if finish is not None:
+            finish(one)
         sync_folder(one.parent)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from customer_files import MAPPING, ROWS, write_rows
+from s3_server import bucket  # noqa: F401 - a fixture of those who ask for it
 
 import recovery_research as rr
 

@@ -10,7 +10,7 @@ from test_diagnosis import same, study_of
 
 import recovery_research as rr
 from recovery_research.reporting import history as history_module
-from recovery_research.reporting import history_cache
+from recovery_research.reporting import history_cache, past_runs
 from recovery_research.reporting.history import read_history
 from recovery_research.reporting.history_cache import CACHE_FILE
 from recovery_research.reporting.index import write_index
@@ -87,7 +87,7 @@ def say(said):
     return harm
 
 
-FULL = dict.fromkeys(history_module._SUMMARY, "x")
+FULL = dict.fromkeys(past_runs._SUMMARY, "x")
 HARMS = {
     **{f"cut at {n}": by_bytes(lambda c, n=n: c[:n]) for n in (0, 1, 15, 99, 4096, 6000)},
     **{f"overwritten {n}": by_bytes(overwrite(n, 1 + 40 * (n % 3))) for n in range(24)},

@@ -7,7 +7,10 @@ import pytest
 from command_calls import call
 from past_runs import START, lay_run
 
+from recovery_research.reporting.dismissals import dismiss_run
 from recovery_research.reporting.history import read_history
+from recovery_research.reporting.index import write_index
+from recovery_research.reporting.pointers import TRASH
 from recovery_research.reporting.pruning import choose_doomed, delete_runs
 from recovery_research.reporting.shelf import Shelf
 
@@ -79,12 +82,16 @@ def test_prune_spares_the_last_good_with_and_without_a_pointer(tmp_path):
     for number in range(3):
         lay_run(tmp_path, number)
     shelf = Shelf(tmp_path, "loyalty")
-    first, _, last = shelf.list_runs()
-    (shelf.folder / "latest").unlink()
-    assert [one.run.folder for one in choose_doomed(tmp_path, keep=0)][-1] != last
-    shelf.point_latest_at(first.name)
-    spared = {first, last}
-    assert spared.isdisjoint(one.run.folder for one in choose_doomed(tmp_path, keep=0))
+    first, second, last = shelf.list_runs()
+    for spoil in (
+        lambda: (shelf.folder / "latest").unlink(),
+        lambda: (shelf.folder / "latest.txt").unlink(),
+        lambda: shelf.point_latest_at(first.name),
+    ):
+        spoil()
+        doomed = [one.run.folder for one in choose_doomed(tmp_path, keep=0)]
+        assert doomed == [first, second]
+        assert shelf.latest() == last
 
 
 @pytest.mark.fault(
@@ -99,3 +106,83 @@ def test_prune_leaves_damaged_runs_alone(tmp_path):
     call("prune", "--keep", 0, "--yes", "--reports", tmp_path)
     assert damaged.is_dir()
     assert len(read_history(tmp_path).runs) == 1
+
+
+# ---------------------------------------------------- sets of parameters, and remains
+
+
+def lay_sets(reports, verdicts):
+    """Lay runs in turn with n = 1, 2 and so on, each set as long as its verdicts."""
+    number = 0
+    for place in range(max(map(len, verdicts.values()))):
+        for n, ends in verdicts.items():
+            if place < len(ends):
+                verdict = "succeeded" if ends[place] == "g" else "cell failed"
+                lay_run(reports, number, parameters={"n": n}, verdict=verdict)
+                number += 1
+
+
+def list_left(reports):
+    left = {}
+    for run in read_history(reports).runs:
+        ends = left.setdefault(run.parameters["n"], "")
+        left[run.parameters["n"]] = ends + ("g" if run.succeeded else "f")
+    return left
+
+
+@pytest.mark.parametrize(
+    ("keep", "left"),
+    [
+        (9, {1: "gggg", 2: "gff", 3: "f", 4: "gg"}),
+        (2, {1: "gg", 2: "gff", 3: "f", 4: "gg"}),
+        (1, {1: "g", 2: "gf", 3: "f", 4: "g"}),
+        (0, {1: "g"}),
+    ],
+)
+def test_runs_are_counted_for_each_set_of_parameters(tmp_path, keep, left):
+    lay_sets(tmp_path, {1: "gggg", 2: "gff", 3: "f", 4: "gg"})
+    call("prune", "--keep", keep, "--yes", "--reports", tmp_path)
+    assert list_left(tmp_path) == left
+
+
+def test_a_dismissed_failure_goes_first_and_age_spares_each_last_good(tmp_path):
+    lay_sets(tmp_path, {1: "gff", 2: "gg"})
+    failed = [run for run in read_history(tmp_path).runs if not run.succeeded]
+    dismiss_run(failed[1].folder)
+    doomed = choose_doomed(tmp_path, keep=1)
+    gone = [one.run.folder for one in doomed]
+    assert failed[1].folder in gone
+    assert failed[0].folder not in gone
+    later = START + timedelta(days=900)
+    delete_runs(tmp_path, choose_doomed(tmp_path, older_than=timedelta(1), now=later))
+    assert list_left(tmp_path) == {1: "g", 2: "g"}
+
+
+def test_nothing_is_left_of_what_is_pruned(tmp_path):
+    for number in range(4):
+        folder = lay_run(tmp_path, number, tables={"a": "n\n1\n"})
+        (folder / "tables").chmod(0o500)
+    write_index(tmp_path)
+    half = tmp_path / "loyalty" / "failed" / f"{TRASH}20250101-000000-abcdef"
+    half.mkdir(parents=True)
+    (half / "run.json").write_text("left by a prune that was killed")
+    assert call("prune", "--keep", 2, "--yes", "--reports", tmp_path).exit_code == 0
+    assert not list(tmp_path.rglob(f"{TRASH}*"))
+    gone = ["20260105-063000-000000", "20260105-073000-000001"]
+    page = (tmp_path / "index.html").read_text()
+    assert [run for run in gone if run in page] == [], "a page without dead links"
+    for path in tmp_path.rglob("*"):
+        assert path.exists(), f"{path} leads nowhere"
+
+
+def test_what_another_user_must_delete_is_told(tmp_path, monkeypatch):
+    for number in range(3):
+        lay_run(tmp_path, number)
+    monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)
+    said = call("prune", "--keep", 1, "--yes", "--reports", tmp_path)
+    assert said.exit_code == 8
+    assert "2 folders could not be deleted; another user must" in said.stderr
+    assert len(read_history(tmp_path).runs) == 1, "half a run is never seen"
+    monkeypatch.undo()
+    call("prune", "--keep", 1, "--yes", "--reports", tmp_path)
+    assert not list(tmp_path.rglob(f"{TRASH}*"))

@@ -25,13 +25,14 @@ Judging and recording
     exit_codes, ends, verdicts, runs, harvest, bookkeeping, records, record_versions,
     run_logs, fingerprints, provenance, ingredients, masks, secret_forms
 Keeping
-    shelf, locks, delivery, checks, history, history_cache, history_filters, run_finder,
-    pruning, repeats, comparisons, table_comparisons, table_keys, changes, publication,
-    manifests, stores
+    shelf, report_folders, pointers, run_files, sharing, locks, delivery, checks,
+    past_runs, history, history_cache, history_filters, run_finder, pruning, dismissals,
+    repeats, comparisons, table_comparisons, table_keys, changes, publication,
+    published_runs, published_index, manifests, stores
 Looking
     pages, displays, stills, prose, equations, cleaning, sieve, markup, allow_lists,
-    stylesheets, drawings, failures, prints, index, board, details, key_figures,
-    sparklines, comparison_texts, comparison_pages, wording
+    stylesheets, drawings, failures, prints, index, board, parameter_sets, details,
+    key_figures, sparklines, comparison_texts, comparison_pages, wording
 Plans
     plans, plan_tables, grids, plan_runs, plan_workers, plan_results, plan_progress,
     stopping, following

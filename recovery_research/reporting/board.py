@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
 
 from markupsafe import Markup
 
 from recovery_research.reporting.changes import compare_ingredients, compare_tables
-from recovery_research.reporting.checks import read_check
 from recovery_research.reporting.details import DetailReader
-from recovery_research.reporting.history import PastRun
-from recovery_research.reporting.key_figures import FigureReader, write_number
-from recovery_research.reporting.notice_files import read_notices
+from recovery_research.reporting.key_figures import (
+    LONGEST_LABEL,
+    FigureReader,
+    write_number,
+)
+from recovery_research.reporting.parameter_sets import sort_by_parameters
+from recovery_research.reporting.past_runs import PastRun
 from recovery_research.reporting.sparklines import draw_endings, draw_trend
-from recovery_research.reporting.wording import format_seconds, show_value
+from recovery_research.reporting.wording import format_seconds, shorten, show_value
 
-MOST_VARIANTS = 40
+# Sets of parameters told in full, and those told in full or in a line.
+MOST_VARIANTS, MOST_LISTED = 40, 2000
 MOST_ENDINGS = 14
 MOST_TREND = 12
-LONGEST_VALUE = 80
+LONGEST_VALUE, LONGEST_TITLE, LONGEST_MESSAGE = 80, 300, 10_000
 SLOW_RATIO, SLOW_SECONDS = 1.5, 2.0
 PAGE = "Report"
 FILES = {
@@ -76,32 +79,35 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
+class RunLine:
+    """A run told in one line."""
+
+    run: PastRun
+    parameters: list[tuple[str, str]]
+    links: list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
-    """All standings of one report; those that failed first, then the newest."""
+    """How one report stands with each of its parameter sets; failures first.
+
+    The first sets are told in full, the newest run of the others in a line each; the
+    numbers are of all of them. What was dismissed is no standing, but counts as run.
+    """
 
     name: str
     title: str
     standings: list[Standing]
+    rest: list[RunLine]
     n_runs: int
-    n_hidden: int
+    n_sets: int
+    n_failing: int
+    n_dismissed: int
 
     @property
-    def n_failing(self) -> int:
-        """How many of those shown have failed."""
-        return sum(standing.failure is not None for standing in self.standings)
-
-
-@dataclass(slots=True)
-class _Sorter:
-    """Sorts the runs of one report by parameters, newest first within each."""
-
-    runs: list[PastRun] = field(default_factory=list)
-
-    def sort(self) -> list[list[PastRun]]:
-        variants: dict[str, list[PastRun]] = {}
-        for run in self.runs:
-            variants.setdefault(_name_variant(run), []).append(run)
-        return sorted(variants.values(), key=lambda runs: runs[0].succeeded)
+    def n_hidden(self) -> int:
+        """How many parameter sets are not shown at all."""
+        return self.n_sets - len(self.standings) - len(self.rest)
 
 
 def make_board(runs: Sequence[PastRun], details: DetailReader) -> list[Group]:
@@ -119,11 +125,11 @@ def make_board(runs: Sequence[PastRun], details: DetailReader) -> list[Group]:
     list of Group
         Reports that have failed first, then by name.
     """
-    sorters: dict[str, _Sorter] = {}
+    by_report: dict[str, list[PastRun]] = {}
     for run in runs:
-        sorters.setdefault(run.report, _Sorter()).runs.append(run)
+        by_report.setdefault(run.report, []).append(run)
     figures = FigureReader(details)
-    groups = [_make_group(sorter, details, figures) for sorter in sorters.values()]
+    groups = [_make_group(each, details, figures) for each in by_report.values()]
     return sorted(groups, key=lambda group: (not group.n_failing, group.name))
 
 
@@ -149,7 +155,7 @@ def list_links(run: PastRun, details: DetailReader) -> list[tuple[str, str]]:
             quote(f"{place}/{file}"),
         )
         for name, file in FILES.items()
-        if (run.folder / file).is_file()
+        if details.has_file(run, file)
     ]
 
 
@@ -174,23 +180,49 @@ def show_parameters(
     """
     shown = names | details.read(run).changed
     return [
-        (name, _shorten(show_value(value)))
+        (name, shorten(show_value(value), LONGEST_VALUE))
         for name, value in run.parameters.items()
         if name in shown
     ]
 
 
-def _make_group(sorter: _Sorter, details: DetailReader, figures: FigureReader) -> Group:
-    variants = sorter.sort()
-    names = _find_varying([runs[0] for runs in variants])
-    shown = variants[:MOST_VARIANTS]
-    latest = sorter.runs[0]
+def make_line(
+    run: PastRun, details: DetailReader, names: frozenset[str] = frozenset()
+) -> RunLine:
+    """Tell a run in one line.
+
+    Parameters
+    ----------
+    run : PastRun
+        The run.
+    details : DetailReader
+        Reads what is shown of it.
+    names : frozenset of str, optional
+        Parameters to show besides those whose value is not the default.
+
+    Returns
+    -------
+    RunLine
+    """
+    given = show_parameters(run, details, names)
+    return RunLine(run, given, list_links(run, details))
+
+
+def _make_group(
+    runs: list[PastRun], details: DetailReader, figures: FigureReader
+) -> Group:
+    variants = sort_by_parameters([run for run in runs if not run.dismissed])
+    names = _find_varying([each[0] for each in variants])
+    shown, rest = variants[:MOST_VARIANTS], variants[MOST_VARIANTS:MOST_LISTED]
     return Group(
-        name=latest.report,
-        title=latest.title,
-        standings=[_make_standing(runs, names, details, figures) for runs in shown],
-        n_runs=len(sorter.runs),
-        n_hidden=len(variants) - len(shown),
+        name=runs[0].report,
+        title=shorten(runs[0].title, LONGEST_TITLE),
+        standings=[_make_standing(each, names, details, figures) for each in shown],
+        rest=[make_line(each[0], details, names) for each in rest],
+        n_runs=len(runs),
+        n_sets=len(variants),
+        n_failing=sum(not each[0].succeeded for each in variants),
+        n_dismissed=sum(run.dismissed for run in runs),
     )
 
 
@@ -215,10 +247,10 @@ def _make_standing(
         links=list_links(run, details),
         failure=failed,
         caption=figures.read_caption(run) if run.succeeded else "",
-        checked=read_check(run.folder),
+        checked=details.read_check(run),
         untold=tuple(
             f"{notice.event}: not told by {notice.channel}: {notice.error}"
-            for notice in read_notices(run.folder)
+            for notice in details.read_notices(run)
             if not notice.ok
         ),
     )
@@ -230,7 +262,7 @@ def _describe_failure(
     source = details.read(runs[0]).failure.get("source", "")
     n_failed = runs.index(before) if before is not None else len(runs)
     return Failure(
-        message=runs[0].message or runs[0].verdict,
+        message=shorten(runs[0].message or runs[0].verdict, LONGEST_MESSAGE),
         cell=runs[0].cell,
         source=_shorten_source(str(source)),
         since="" if n_failed == 1 else f"failed {n_failed} times in a row",
@@ -261,7 +293,7 @@ def _follow_figures(good: list[PastRun], reader: FigureReader) -> list[FigureLin
         said = f"{figure.label} over {len(values)} runs, from "
         said += f"{write_number(values[0])} to {write_number(values[-1])}"
         line = FigureLine(
-            label=figure.label,
+            label=shorten(figure.label, LONGEST_LABEL),
             value=write_number(figure.estimate),
             interval=f"{write_number(low)} to {write_number(high)}" if known else "",
             change=_write_change(figure.estimate, past),
@@ -289,10 +321,6 @@ def _compare_duration(run: PastRun, good: list[PastRun]) -> str:
     return f"usually {format_seconds(middle)}" if slow else ""
 
 
-def _name_variant(run: PastRun) -> str:
-    return json.dumps(sorted(run.parameters.items()))
-
-
 def _find_varying(runs: list[PastRun]) -> frozenset[str]:
     seen: dict[str, list] = {}
     for run in runs:
@@ -301,10 +329,6 @@ def _find_varying(runs: list[PastRun]) -> frozenset[str]:
     return frozenset(
         name for name, values in seen.items() if any(v != values[0] for v in values)
     )
-
-
-def _shorten(text: str) -> str:
-    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"
 
 
 def _shorten_source(source: str) -> str:

@@ -7,9 +7,11 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from recovery_research.reporting.run_files import read_within
 from recovery_research.whole_files import write_whole
 
 CHECK_FILE = "checked.json"
+MOST_BYTES = 10_000
 
 
 def note_check(folder: Path, *, moment: datetime | None = None) -> None:
@@ -42,8 +44,8 @@ def read_check(folder: Path) -> datetime | None:
     datetime or None
         In UTC.
     """
-    odd = (ValueError, KeyError, TypeError, OverflowError, RecursionError)
+    odd = (ValueError, LookupError, TypeError, OverflowError, RecursionError)
     with suppress(OSError, *odd):
-        said = json.loads((folder / CHECK_FILE).read_bytes())["checked"]
+        said = json.loads(read_within(folder, CHECK_FILE, most=MOST_BYTES))["checked"]
         return datetime.fromisoformat(said).astimezone(UTC)
     return None

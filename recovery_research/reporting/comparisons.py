@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recovery_research.reporting.history_filters import write_value
 from recovery_research.reporting.records import InputsRecord, RunRecord, read_record
+from recovery_research.reporting.run_files import open_within
 from recovery_research.reporting.table_comparisons import (
     AFTER,
     BEFORE,
@@ -190,7 +192,7 @@ def _read_table(folder: Path, record: RunRecord, name: str) -> list[list[str]] |
     if file is None:
         return None
     try:
-        with (folder / file).open(encoding="utf-8", newline="") as lines:
+        with TextIOWrapper(open_within(folder, file), "utf-8", newline="") as lines:
             return [[bare_cell(cell) for cell in row] for row in csv.reader(lines)]
-    except OSError as error:
+    except (OSError, ValueError, csv.Error) as error:
         raise ValueError(f"{record.run_id}: table {name!r}: {error}") from None

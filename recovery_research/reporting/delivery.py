@@ -28,6 +28,7 @@ from recovery_research.reporting.records import (
     RunRecord,
     read_record,
 )
+from recovery_research.reporting.run_files import read_within
 from recovery_research.reporting.runs import ReportRun, hand_back
 from recovery_research.reporting.shelf import Shelf
 
@@ -142,7 +143,7 @@ def _read_matching(folder: Path, ingredients: dict[str, str]) -> RunRecord | Non
     """Read the record of a run if it was made of the same, before it read anything."""
     with suppress(OSError, ValueError):
         # Reading a record in full takes far longer than seeing that it is another's.
-        content = (folder / RECORD_FILE).read_bytes()
+        content = read_within(folder, RECORD_FILE)
         if all(ingredients[name].encode() in content for name in _TELLING):
             record = read_record(folder)
             known = {n: h for n, h in record.ingredients.items() if n != INPUTS}
@@ -165,9 +166,9 @@ def _is_whole(record: RunRecord, folder: Path) -> bool:
     """Return whether a good run's files are there, its tables and figures unchanged."""
     try:
         for exhibit in record.exhibits:
-            if hash_bytes((folder / exhibit.file).read_bytes()) != exhibit.sha256:
+            if hash_bytes(read_within(folder, exhibit.file)) != exhibit.sha256:
                 return False
-    except OSError:
+    except (OSError, ValueError):
         return False
     files = ("report.html", "report.ipynb")
     return all((folder / f).is_file() and (folder / f).stat().st_size for f in files)

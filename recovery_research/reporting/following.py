@@ -6,7 +6,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from recovery_research.reporting.history import is_alive, list_reports
+from recovery_research.reporting.history import is_alive
+from recovery_research.reporting.report_folders import list_reports
 from recovery_research.reporting.run_logs import LOG_FILE
 from recovery_research.reporting.shelf import Shelf
 

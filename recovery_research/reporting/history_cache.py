@@ -8,11 +8,14 @@ check sum, and a cache in which anything is odd is thrown away.
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import zlib
 from collections.abc import Iterable, Mapping
 from contextlib import closing, suppress
 from pathlib import Path
+
+from recovery_research.reporting.sharing import share
 
 CACHE_FILE = ".history.sqlite"
 # Raised whenever what is kept of a run changes.
@@ -85,12 +88,17 @@ def write_cache(
     path = reports / CACHE_FILE
     if path.exists() and not path.is_file():
         return
+    with suppress(OSError):
+        # Another user's, who kept it to herself; what is not there cannot be stale.
+        if path.is_file() and not os.access(path, os.W_OK):
+            path.unlink()
     rows = [(run, *state, json.dumps(said)) for run, (state, said) in fresh.items()]
     rows = [(*row, _sum_up(row)) for row in rows]
     try:
         with closing(_open(path)) as cache, cache:
             cache.executemany("DELETE FROM runs WHERE path = ?", [(p,) for p in gone])
             cache.executemany("REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?)", rows)
+        share(path)
     except (UnicodeError, OverflowError):
         return  # a name or number that SQLite has no room for
     except sqlite3.Error as error:

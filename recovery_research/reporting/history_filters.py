@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from recovery_research.near_names import did_you_mean
 from recovery_research.reporting.ends import Verdict
-from recovery_research.reporting.history import PastRun
+from recovery_research.reporting.past_runs import PastRun
 
 _AGO = re.compile(r"(\d+)([mhdw])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import logging
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
@@ -14,37 +14,26 @@ from pathlib import Path
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from recovery_research.reporting.board import (
+    MOST_TREND,
     Group,
-    list_links,
     make_board,
-    show_parameters,
+    make_line,
 )
 from recovery_research.reporting.details import DetailReader
 from recovery_research.reporting.ends import Verdict
-from recovery_research.reporting.history import (
-    DamagedRun,
-    PastRun,
-    RunHistory,
-    read_history,
-)
+from recovery_research.reporting.history import DamagedRun, RunHistory, read_history
 from recovery_research.reporting.locks import Lock
+from recovery_research.reporting.parameter_sets import sort_by_parameters
+from recovery_research.reporting.past_runs import PastRun
+from recovery_research.reporting.sharing import make_shared, write_shared
+from recovery_research.reporting.shelf import mend_pointers
 from recovery_research.reporting.wording import format_moment, format_seconds
-from recovery_research.whole_files import make_folder, write_whole
 
 _log = logging.getLogger("recovery_research.reporting.index")
 INDEX_FILE = "index.html"
 LOCK_FILE = ".index.lock"
 MOST_RECENT = 200
 _TEMPLATES = files("recovery_research.reporting") / "templates"
-
-
-@dataclass(frozen=True, slots=True)
-class RunLine:
-    """A run in the list of the latest runs."""
-
-    run: PastRun
-    parameters: list[tuple[str, str]]
-    links: list[tuple[str, str]]
 
 
 def write_index(reports: Path) -> Path:
@@ -65,15 +54,19 @@ def write_index(reports: Path) -> Path:
     OSError
         If it cannot be written.
     """
-    make_folder(reports)
+    make_shared(reports)
     # Under a lock, so that of two runs that end together the later list stays.
     with Lock(reports / LOCK_FILE).hold():
+        mend_pointers(reports)
         text = render_index(reports, read_history(reports))
-        return write_whole(reports / INDEX_FILE, text)
+        return write_shared(reports / INDEX_FILE, text)
 
 
 def refresh_index(reports: Path) -> None:
-    """Write the index anew after a run; what goes wrong is logged and no more.
+    """Write the index anew after a run; what goes wrong is told and no more.
+
+    The index is made of the records alone, so whoever may write it next puts right
+    what is missing now.
 
     Parameters
     ----------
@@ -82,12 +75,23 @@ def refresh_index(reports: Path) -> None:
     """
     try:
         write_index(reports)
+    except OSError as error:
+        _log.warning(
+            "the index of the reports was not written: %s: %s. The next run of a user "
+            "who may write there, or `recovery-research index`, brings it up to date.",
+            reports / INDEX_FILE,
+            error.strerror or error,
+        )
     except Exception:  # the run has ended, and its report is not to suffer
         _log.warning("the index of the reports was not written", exc_info=True)
 
 
 def render_index(
-    reports: Path, history: RunHistory, *, written: datetime | None = None
+    reports: Path,
+    history: RunHistory,
+    *,
+    written: datetime | None = None,
+    details: DetailReader | None = None,
 ) -> str:
     """Write the index's HTML.
 
@@ -99,6 +103,8 @@ def render_index(
         All runs in it.
     written : datetime, optional
         Time the page says it was written; by default now.
+    details : DetailReader, optional
+        Reads what is shown of the runs; by default from that folder.
 
     Returns
     -------
@@ -106,7 +112,7 @@ def render_index(
     """
     newest = list(reversed(history.runs))
     ended = [run for run in newest if run.verdict != Verdict.RUNNING]
-    details = DetailReader(reports)
+    details = details or DetailReader(reports)
     groups = make_board(ended, details)
     script = _read("index/index.js")
     digest = hashlib.sha256(script.encode()).digest()
@@ -115,11 +121,13 @@ def render_index(
         groups=groups,
         failing=_list_failing(groups),
         untold=[s for group in groups for s in group.standings if s.untold],
-        recent=[_make_line(run, details) for run in ended[:MOST_RECENT]],
+        recent=[make_line(run, details) for run in ended[:MOST_RECENT]],
         unfinished=[run for run in newest if run.verdict == Verdict.RUNNING],
         damaged=[_place(run, reports) for run in history.damaged],
         n_runs=len(ended),
-        n_standings=sum(len(group.standings) + group.n_hidden for group in groups),
+        n_sets=sum(group.n_sets for group in groups),
+        n_failing=sum(group.n_failing for group in groups),
+        n_dismissed=sum(group.n_dismissed for group in groups),
         folder=reports.name,
         written=written or datetime.now(UTC),
         style=_read("report/style.css") + _read("index/index.css"),
@@ -128,13 +136,28 @@ def render_index(
     )
 
 
+def choose_shown(runs: Sequence[PastRun]) -> list[PastRun]:
+    """Choose the runs of which an index shows more than that they were.
+
+    Parameters
+    ----------
+    runs : sequence of PastRun
+        All runs, oldest first.
+
+    Returns
+    -------
+    list of PastRun
+    """
+    newest = [run for run in reversed(runs) if run.verdict != Verdict.RUNNING]
+    shown = {run.folder: run for run in newest[:MOST_RECENT]}
+    for variant in sort_by_parameters(newest):
+        shown |= {run.folder: run for run in variant[: MOST_TREND + 1]}
+    return list(shown.values())
+
+
 def _list_failing(groups: list[Group]) -> list:
     failing = [s for group in groups for s in group.standings if s.failure is not None]
     return sorted(failing, key=lambda s: s.run.started, reverse=True)
-
-
-def _make_line(run: PastRun, details: DetailReader) -> RunLine:
-    return RunLine(run, show_parameters(run, details), list_links(run, details))
 
 
 def _place(run: DamagedRun, reports: Path) -> tuple[str, str]:

@@ -1,25 +1,29 @@
 """The few figures of a report that an index shows, and how they moved.
 
 A report chooses them by showing a table called ``key-figures``; otherwise they are
-the first rows of its first table with a column ``estimate``.
+the first rows of its first table with a column ``estimate``. Where that has a column
+``world``, they are the first of every world.
 """
 
 from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
+from io import StringIO
 
 from recovery_research.reporting.details import DetailReader
-from recovery_research.reporting.history import PastRun
+from recovery_research.reporting.past_runs import PastRun
 from recovery_research.said_names import say
 from recovery_research.table_cells import bare_cell
 
 KEY_TABLE = "key-figures"
-MOST_FIGURES = 3
+WORLD = "world"
+MOST_FIGURES, MOST_WORLDS, MOST_KEPT = 3, 24, 50
 LONGEST_LABEL = 60
 _LONGEST_LINE = 100_000
+_MOST_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,7 @@ class FigureReader:
 
     def __init__(self, details: DetailReader) -> None:
         self._details = details
-        self._read: dict[str, list[KeyFigure]] = {}
+        self._read: dict[str, tuple[list[KeyFigure], str]] = {}
 
     def read(self, run: PastRun) -> list[KeyFigure]:
         """Return the key figures of a run.
@@ -83,31 +87,30 @@ class FigureReader:
         str
             Empty if no table has an estimate.
         """
-        name, _ = self._choose(run)
-        return self._details.read(run).captions.get(name, "")
+        name, figures = self._choose(run)
+        note = self._read[self._details.read(run).tables[name][1]][1] if figures else ""
+        caption = self._details.read(run).captions.get(name, "")
+        return f"{caption} {note}".strip()
 
     def _choose(self, run: PastRun) -> tuple[str, list[KeyFigure]]:
         tables = self._details.read(run).tables
         for name in [KEY_TABLE] if KEY_TABLE in tables else tables:
             file, digest = tables[name]
             if digest not in self._read:
-                self._read[digest] = self._read_table(run.folder, str(file))
-            if self._read[digest]:
-                return name, self._read[digest]
+                self._read[digest] = self._read_table(run, str(file))
+            if self._read[digest][0]:
+                return name, self._read[digest][0]
         return "", []
 
-    def _read_table(self, folder: Path, file: str) -> list[KeyFigure]:
-        path = (folder / file).resolve()
-        if not path.is_relative_to(
-            folder.resolve()
-        ):  # a record may have been tampered with
-            return []
+    def _read_table(self, run: PastRun, file: str) -> tuple[list[KeyFigure], str]:
         try:
-            with path.open(encoding="utf-8", newline="") as lines:
-                rows = csv.reader(line[:_LONGEST_LINE] for line in lines)
-                return _pick_figures(rows)
+            # A record may have been tampered with, so this looks where it leads.
+            head = self._details.read_head(run, file, _MOST_BYTES)
+            whole = head if len(head) < _MOST_BYTES else head[: head.rindex(b"\n")]
+            lines = StringIO(whole.decode("utf-8"), newline="")
+            return _pick_figures(csv.reader(line[:_LONGEST_LINE] for line in lines))
         except (OSError, ValueError, csv.Error):
-            return []
+            return [], ""
 
 
 def write_number(value: float) -> str:
@@ -134,32 +137,69 @@ def write_number(value: float) -> str:
     return f"{value:.4g}"
 
 
-def _pick_figures(rows: csv.reader) -> list[KeyFigure]:
+def _pick_figures(rows: csv.reader) -> tuple[list[KeyFigure], str]:
+    """Return the first figures of every world, and what must be said of the others."""
     header = next(rows, [])
     if "estimate" not in header:
-        return []
+        return [], ""
     place = header.index("estimate")
+    world = header.index(WORLD) if WORLD in header else None
     limits = [header.index(c) if c in header else -1 for c in ("ci_low", "ci_high")]
-    figures: list[KeyFigure] = []
+    # Of each world its figures, by what they are of.
+    worlds: dict[str, dict[str, KeyFigure]] = {}
     for row in rows:
-        if len(figures) == MOST_FIGURES:
-            break
         if len(row) != len(header):
             continue
+        name = "" if world is None else say(bare_cell(row[world]))
+        there = worlds.setdefault(name, {})
+        if world is None and len(there) == MOST_FIGURES:
+            break
         estimate = _read_number(row[place])
-        if estimate is not None:
-            told = map(bare_cell, row[:place])
-            words = " \N{MIDDLE DOT} ".join(map(say, told))
-            label = _shorten(words) or "estimate"
-            low, high = (_read_number(row[i]) if i >= 0 else None for i in limits)
-            figures.append(KeyFigure(label, estimate, low, high))
-    return figures
+        if estimate is None or len(there) == MOST_KEPT:
+            continue
+        words = [say(bare_cell(w)) for i, w in enumerate(row[:place]) if i != world]
+        what = _tell_apart(" \N{MIDDLE DOT} ".join(words), there)
+        label = " \N{MIDDLE DOT} ".join(filter(None, (name, what))) or "estimate"
+        low, high = (_read_number(row[i]) if i >= 0 else None for i in limits)
+        there[what] = KeyFigure(label, estimate, low, high)
+    return _choose_fairly([each for each in worlds.values() if each]), _note(worlds)
 
 
-def _shorten(words: str) -> str:
-    if len(words) <= LONGEST_LABEL:
-        return words
-    return f"{words[: LONGEST_LABEL - 1].rsplit(' ', 1)[0]}\N{HORIZONTAL ELLIPSIS}"
+def _tell_apart(what: str, there: Collection[str]) -> str:
+    """Return another name for what is not the figure of that name above it."""
+    number, name = 2, what
+    while name in there:
+        number, name = number + 1, f"{what} ({number})"
+    return name
+
+
+def _note(worlds: dict[str, dict]) -> str:
+    n_shown = sum(map(bool, worlds.values()))
+    empty = [name for name, figures in worlds.items() if not figures]
+    notes = []
+    if n_shown > MOST_WORLDS:
+        notes.append(f"{MOST_WORLDS} of {n_shown:,} worlds are shown")
+    if n_shown and empty and worlds.keys() != {""}:
+        more = f" and {len(empty) - 3:,} more" if len(empty) > 3 else ""
+        notes.append(f"no estimate for {', '.join(empty[:3])}{more}")
+    return f"({'; '.join(notes)})" if notes else ""
+
+
+def _choose_fairly(worlds: list[dict[str, KeyFigure]]) -> list[KeyFigure]:
+    """Choose the first figures, the same of every world: one alone would mislead."""
+    if not worlds:
+        return []
+    first = list(worlds[0])
+    chosen = []
+    for place in range(max(1, MOST_FIGURES // len(worlds))):
+        for figures in worlds[:MOST_WORLDS]:
+            if place >= len(figures):
+                continue
+            same = first[place] if place < len(first) else None
+            what = same if same in figures else list(figures)[place]
+            if figures[what] not in chosen:
+                chosen.append(figures[what])
+    return chosen
 
 
 def _read_number(text: str) -> float | None:

@@ -14,6 +14,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from recovery_research.reporting.sharing import share
+
 BEAT_SECONDS = 30.0
 BELIEVED_SECONDS = 600.0
 POLL_SECONDS = 0.1
@@ -249,7 +251,7 @@ def lock_file(path: Path) -> int | None:
         If the file cannot be opened.
     """
     while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        handle = _open_shared(path)
         try:
             free = _try_system_lock(handle)
         except OSError as error:
@@ -263,6 +265,18 @@ def lock_file(path: Path) -> int | None:
             if os.path.samestat(os.fstat(handle), os.stat(path)):
                 return handle
         os.close(handle)
+
+
+def _open_shared(path: Path) -> int:
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except PermissionError:
+        if not os.path.isfile(path):
+            raise
+        # Another user's; it can be locked all the same.
+        return os.open(path, os.O_RDONLY)
+    share(path)
+    return handle
 
 
 def _try_system_lock(handle: int) -> bool:

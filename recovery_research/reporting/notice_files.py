@@ -10,9 +10,11 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from recovery_research.reporting.run_files import read_within
 from recovery_research.whole_files import write_whole
 
 NOTICES_FILE = "notices.json"
+MOST_BYTES = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +71,28 @@ def read_notices(folder: Path) -> list[Notice]:
         Empty if nothing was to be told, or that cannot be read.
     """
     try:
-        kept = json.loads((folder / NOTICES_FILE).read_bytes())
+        return parse_notices(read_within(folder, NOTICES_FILE, most=MOST_BYTES))
+    except (OSError, ValueError):
+        return []
+
+
+def parse_notices(content: bytes) -> list[Notice]:
+    """Read what was told of a run.
+
+    Parameters
+    ----------
+    content : bytes
+        What ``notices.json`` holds.
+
+    Returns
+    -------
+    list of Notice
+        Empty if that cannot be read.
+    """
+    try:
+        kept = json.loads(content)
         notices = [Notice(**notice) for notice in kept["notices"]]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, LookupError, TypeError, RecursionError):
         return []
     return [] if any(map(_is_odd, notices)) else notices
 

@@ -26,8 +26,8 @@ from recovery_research.reporting.parameter_files import (
     read_parameter_file,
 )
 from recovery_research.reporting.records import PlanRecord
+from recovery_research.reporting.report_folders import RESERVED_NAMES
 from recovery_research.reporting.retries import Retries
-from recovery_research.reporting.shelf import RESERVED_NAMES
 from recovery_research.reporting.values import list_texts
 
 LONGEST_NAME = 120

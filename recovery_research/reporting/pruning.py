@@ -1,8 +1,10 @@
-"""Old runs taken away, never the last good one."""
+"""Old runs taken away, never the last good one, and nothing left of them."""
 
 from __future__ import annotations
 
+import os
 import shutil
+import stat
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,11 +12,19 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from recovery_research.near_names import did_you_mean
-from recovery_research.reporting.history import PastRun, read_history
-from recovery_research.reporting.shelf import FAILED, STAGING, Shelf
+from recovery_research.reporting.history import read_history
+from recovery_research.reporting.index import refresh_index
+from recovery_research.reporting.parameter_sets import sort_by_parameters
+from recovery_research.reporting.past_runs import PastRun
+from recovery_research.reporting.pointers import TRASH
+from recovery_research.reporting.report_folders import (
+    FAILED,
+    LATEST,
+    STAGING,
+    list_reports,
+)
+from recovery_research.reporting.shelf import Shelf
 from recovery_research.whole_files import rename_synced
-
-TRASH = ".trash-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +53,18 @@ def choose_doomed(
 ) -> list[Doomed]:
     """Choose the runs that may go; nothing is deleted.
 
-    The last good run of every report stays whatever is asked, and so do runs under
-    way and runs whose record cannot be read. With both conditions given, a run must
-    meet both to go.
+    Runs are counted for each set of parameters, as the index shows them, and the last
+    good one of each stays. Only `keep=0` lets sets go: then the last good run of the
+    report stays and no other must. Runs under way and runs whose record cannot be read
+    stay whatever is asked. With both conditions given, a run must meet both to go.
 
     Parameters
     ----------
     reports : Path
         Folder of reports.
     keep : int, optional
-        How many runs of each report stay, failed ones counted.
+        How many runs with the same parameters stay of each report, failed ones
+        counted and dismissed ones not, for these need nobody's attention.
     older_than : timedelta, optional
         Only runs that started before this go.
     names : sequence of str, optional
@@ -87,18 +99,17 @@ def choose_doomed(
     for name, runs in shelves.items():
         if names and name not in names:
             continue
-        spared = _find_spared(Shelf(reports, name), runs)
-        many = runs if keep is None else runs[: max(0, len(runs) - keep)]
+        spared = _find_spared(Shelf(reports, name), runs, keep)
         doomed += [
             Doomed(run, _weigh(run.folder))
-            for run in many
+            for run in runs
             if run.folder not in spared and (limit is None or run.started < limit)
         ]
     return doomed
 
 
 def delete_runs(reports: Path, doomed: Sequence[Doomed]) -> list[Doomed]:
-    """Delete runs, each whole or not at all.
+    """Delete runs, each whole or not at all, and what earlier deletions have left.
 
     Parameters
     ----------
@@ -115,23 +126,42 @@ def delete_runs(reports: Path, doomed: Sequence[Doomed]) -> list[Doomed]:
     Raises
     ------
     OSError
-        If the folder cannot be written.
+        If the folder cannot be written, or something is left that another user must
+        delete; the others are gone by then.
     """
-    gone = []
+    gone, names = [], set(list_reports(reports))
     for one in doomed:
         shelf = Shelf(reports, one.run.folder.relative_to(reports).parts[0])
         with shelf.lock():
-            if shelf.latest() == one.run.folder.resolve():
+            if shelf.latest() == one.run.folder:
                 continue
             trash = one.run.folder.with_name(f"{TRASH}{one.run.folder.name}")
             # Out of sight first, so that a half-deleted run is never seen.
             with suppress(FileNotFoundError):
                 rename_synced(one.run.folder, trash)
                 gone.append(one)
-        for parent in (shelf.folder, shelf.folder / FAILED):
-            for trash in parent.glob(f"{TRASH}*"):
-                shutil.rmtree(trash, ignore_errors=True)
+    left = [path for name in sorted(names) for path in _sweep(Shelf(reports, name))]
+    # Without dead links: in the page of all reports, and in those that lead to runs.
+    refresh_index(reports)
+    if left:
+        raise OSError(
+            f"{len(left)} folders could not be deleted; another user must, or may: "
+            f"{left[0]}"
+        )
     return gone
+
+
+def _sweep(shelf: Shelf) -> list[Path]:
+    """Delete what is out of sight; return what cannot be."""
+    places = [shelf.folder, shelf.folder / FAILED, shelf.reports / LATEST]
+    found = [trash for place in places for trash in place.glob(f"{TRASH}*")]
+    for trash in found:
+        # Its owner may have protected it from herself.
+        for parent, _, _ in os.walk(trash):
+            with suppress(OSError):
+                os.chmod(parent, stat.S_IRWXU)
+        shutil.rmtree(trash, ignore_errors=True)
+    return [trash for trash in found if trash.exists()]
 
 
 def _sort_runs(reports: Path) -> dict[str, list[PastRun]]:
@@ -146,14 +176,22 @@ def _sort_runs(reports: Path) -> dict[str, list[PastRun]]:
     return shelves
 
 
-def _find_spared(shelf: Shelf, runs: list[PastRun]) -> set[Path]:
-    good = [run.folder for run in runs if run.succeeded]
-    spared = {good[-1]} if good else set()
+def _find_spared(shelf: Shelf, runs: list[PastRun], keep: int | None) -> set[Path]:
+    """Find the runs of a report that stay, whatever their age."""
     latest = shelf.latest()
-    if latest is not None:
-        spared.add(shelf.folder / latest.name)
+    spared = {latest} if latest is not None else set()
+    if keep == 0:
+        return spared
+    for newest_first in sort_by_parameters(runs[::-1]):
+        attended = [run.folder for run in newest_first if not run.dismissed]
+        spared |= set(attended[:keep] if keep is not None else [])
+        spared |= {run.folder for run in [r for r in newest_first if r.succeeded][:1]}
     return spared
 
 
 def _weigh(folder: Path) -> int:
-    return sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
+    return sum(
+        (Path(parent) / name).lstat().st_size
+        for parent, _, names in os.walk(folder)
+        for name in names
+    )

@@ -15,9 +15,12 @@ from recovery_research.reporting.record_versions import (
     SCHEMA_VERSION,
     update_document,
 )
+from recovery_research.reporting.run_files import read_within
 from recovery_research.whole_files import write_whole
 
 RECORD_FILE = "run.json"
+# Thousands of times what a record of a report has.
+MOST_BYTES = 100_000_000
 Value = bool | int | float | str
 # What most parameters are comes first; a history reads ten thousand of them at once.
 Given = Value | list[Value] | None | list[JsonValue] | dict[str, JsonValue]
@@ -217,7 +220,31 @@ def read_record(folder: Path) -> RunRecord:
         If there is none.
     """
     try:
-        return _parse((folder / RECORD_FILE).read_bytes())
+        content = read_within(folder, RECORD_FILE, most=MOST_BYTES)
+    except ValueError as error:
+        raise ValueError(f"{RECORD_FILE}: {error}") from None
+    return parse_record(content)
+
+
+def parse_record(content: bytes) -> RunRecord:
+    """Read a record, also one of an older version.
+
+    Parameters
+    ----------
+    content : bytes
+        What ``run.json`` holds.
+
+    Returns
+    -------
+    RunRecord
+
+    Raises
+    ------
+    ValueError
+        If it is none, or of a later schema version.
+    """
+    try:
+        return _parse(content)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 
 from recovery_research.near_names import did_you_mean
-from recovery_research.reporting.history import RECORD_FILE, list_reports
-from recovery_research.reporting.shelf import (
+from recovery_research.reporting.history import RECORD_FILE
+from recovery_research.reporting.report_folders import (
     FAILED,
     RESERVED_NAMES,
     STAGING,
-    Shelf,
-    is_run_id,
+    list_ids,
+    list_reports,
 )
+from recovery_research.reporting.shelf import Shelf
 
 SHORTEST_PREFIX = 4
 
@@ -44,7 +44,7 @@ def find_reports(folder: Path, *, named: bool = True) -> Path:
         raise ValueError(f"there is no folder of reports {folder}.{_hint(folder)}")
     if not named or _holds_runs(folder) or _is_fresh(folder):
         return folder
-    if any(_list_ids(folder)):
+    if list_ids(folder):
         raise ValueError(
             f"{folder} is one report of the folder {folder.parent}; write --reports "
             f"{folder.parent}."
@@ -57,15 +57,10 @@ def find_reports(folder: Path, *, named: bool = True) -> Path:
 
 def _holds_runs(folder: Path) -> bool:
     return any(
-        any(_list_ids(place))
+        list_ids(place)
         for name in list_reports(folder)
         for place in (folder / name, folder / name / FAILED, folder / name / STAGING)
     )
-
-
-def _list_ids(folder: Path) -> Iterator[str]:
-    with suppress(OSError):
-        yield from (path.name for path in folder.iterdir() if is_run_id(path.name))
 
 
 def _is_fresh(folder: Path) -> bool:

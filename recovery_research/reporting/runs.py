@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from recovery_research.reporting.ends import Verdict, find_exit_code
 from recovery_research.reporting.records import RunRecord
+from recovery_research.reporting.run_files import open_within
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,7 +85,8 @@ class ReportRun:
         names = [e.name for e in self.record.exhibits if e.kind == "table"]
         if name not in names:
             raise ValueError(f"{self.run_id} has no table {name!r}; it has {names}.")
-        return read_csv(self.folder / "tables" / f"{name}.csv")
+        with open_within(self.folder, f"tables/{name}.csv") as file:
+            return read_csv(file)
 
     def to_frame(self) -> pd.DataFrame:
         """Return the run as one row, parameters apart.

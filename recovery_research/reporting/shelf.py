@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import shutil
@@ -12,36 +13,32 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from recovery_research.reporting.locks import Lock
-from recovery_research.whole_files import (
-    clear_parts,
-    make_folder,
-    put_in_place,
-    rename_synced,
-    write_whole,
+from recovery_research.reporting.pointers import Pointer
+from recovery_research.reporting.report_folders import (
+    FAILED,
+    LATEST,
+    STAGING,
+    list_ids,
+    list_reports,
 )
+from recovery_research.reporting.sharing import make_shared, share, share_all
+from recovery_research.whole_files import clear_parts, put_in_place, write_whole
 
-LATEST = "latest"
-FAILED = "failed"
-STAGING = ".staging"
+_log = logging.getLogger("recovery_research.reporting.shelf")
+RECORD_FILE = "run.json"
 BALLAST = ".ballast"
 BALLAST_BYTES = 65_536
 # Nothing that is being written is so old.
 PART_SECONDS = 86_400.0
-RESERVED_NAMES = frozenset({LATEST, FAILED, "index"})
 _STAMP = "%Y%m%d-%H%M%S"
-_REDIRECT = (
-    '<!doctype html><meta charset="utf-8"><title>latest report</title>'
-    '<meta http-equiv="refresh" content="0; url={0}/report.html">'
-    '<a href="{0}/report.html">latest report</a>\n'
-)
 
 
 class Shelf:
     """The place of one report's runs, ``reports/NAME/``.
 
     A run is made in ``.staging/RUN`` and moved whole to ``RUN`` if it succeeded, to
-    ``failed/RUN`` if not; ``latest`` here and ``latest/NAME`` above point at the last
-    that succeeded.
+    ``failed/RUN`` if not; ``latest.txt`` names the last that succeeded, and ``latest``
+    here and ``latest/NAME`` above lead where it does.
 
     Parameters
     ----------
@@ -67,7 +64,7 @@ class Shelf:
         OSError
             If the folder cannot be made.
         """
-        make_folder(self.folder)
+        self._make_folder()
         return Lock(self.folder / ".run.lock")
 
     @contextmanager
@@ -88,12 +85,13 @@ class Shelf:
             The folder; its name is the id of the run.
         """
         with self.lock():
-            make_folder(self.folder / STAGING)
+            make_shared(self.folder / STAGING)
             stage = self.folder / STAGING / self._make_id(started)
             alive = alive_lock(stage)
             alive.take()
         try:
             stage.mkdir()
+            share(stage)
             # Room for an honest record when the disk is full at the end.
             write_whole(stage / BALLAST, b"\0" * BALLAST_BYTES)
             yield stage
@@ -119,7 +117,8 @@ class Shelf:
         parent = self.folder if succeeded else self.folder / FAILED
         place = parent / stage.name
         drop_ballast(stage)
-        make_folder(parent)
+        make_shared(parent)
+        share_all(stage)
         with self.lock():
             put_in_place(stage, place)
             if succeeded:
@@ -151,18 +150,25 @@ class Shelf:
     def latest(self) -> Path | None:
         """Return the folder of the last good run, or None.
 
+        ``latest.txt`` says which it is. If that is not there, names what is not there,
+        or a good run has come since, it is the newest with a record; the text and what
+        follows it are then put right, if the folder can be written.
+
         Returns
         -------
         Path or None
         """
-        link = self.folder / LATEST
-        if link.is_dir():
-            return link.resolve()
-        redirect = self.folder / f"{LATEST}.txt"
-        if redirect.is_file():
-            place = self.folder / redirect.read_text(encoding="utf-8").strip()
-            return place if place.is_dir() else None
-        return None
+        found = self._find_latest()
+        if not all(p.is_right(found) for p in self._list_pointers()):
+            with suppress(OSError):
+                lock = Lock(self.folder / ".lock")
+                if lock.take():
+                    try:
+                        self._mend_latest()
+                    finally:
+                        lock.release()
+            found = self._find_latest()
+        return None if found is None else self.folder / found
 
     def list_runs(self) -> list[Path]:
         """Return the folders of the good runs, oldest first.
@@ -199,26 +205,28 @@ class Shelf:
         ------
         None
         """
-        make_folder(self.folder)
+        self._make_folder()
         with Lock(self.folder / ".lock").hold():
             yield
 
-    def point_latest_at(self, run_id: str) -> None:
-        """Point ``latest`` and ``reports/latest/NAME`` at a run.
+    def point_latest_at(self, run_id: str | None) -> None:
+        """Have ``latest.txt``, and all that follows it, name a run.
 
         Parameters
         ----------
-        run_id : str
-            Id of a good run.
+        run_id : str or None
+            Id of a good run; None if there is none.
         """
-        _point(self.folder / LATEST, run_id, run_id)
-        shared = self.reports / LATEST
-        with suppress(OSError):
-            # Convenience only: a report stands also where this cannot be made.
-            make_folder(shared)
-            _point(shared / self.name, f"../{self.name}/{run_id}", run_id)
-            page = _REDIRECT.format(f"../{self.name}/{run_id}")
-            write_whole(shared / f"{self.name}.html", page)
+        if run_id is not None:
+            with suppress(OSError):
+                make_shared(self.reports / LATEST)
+        for pointer in self._list_pointers():
+            # A report stands, and is found, also where these cannot be written.
+            try:
+                pointer.thaw(self.folder)
+                pointer.write(run_id)
+            except OSError as error:
+                _log.info("%s does not lead to %s: %s", pointer.link, run_id, error)
 
     def _put_away(self, stage: Path, bury: Callable[[Path], None]) -> None:
         alive = alive_lock(stage)
@@ -229,19 +237,37 @@ class Shelf:
                 drop_ballast(stage)
                 bury(stage)
             if stage.is_dir():
-                make_folder(self.folder / FAILED)
+                make_shared(self.folder / FAILED)
                 put_in_place(stage, self.folder / FAILED / stage.name)
         finally:
             alive.release(remove=True)
 
-    def _mend_latest(self) -> None:
-        """Finish what a runner that was killed right after moving its run left undone.
+    def _list_pointers(self) -> list[Pointer]:
+        shared = Pointer(self.reports / LATEST / self.name, f"../{self.name}/")
+        return [Pointer(self.folder / LATEST), shared]
 
-        A good run that is newer than the latest was moved and not pointed at.
-        """
-        runs, latest = self.list_runs(), self.latest()
-        if runs and (latest is None or latest.name < runs[-1].name):
-            self.point_latest_at(runs[-1].name)
+    def _find_latest(self) -> str | None:
+        named = self._list_pointers()[0].read()
+        for run in reversed(self.list_runs()):
+            # Without a record it may be half of a run that is being copied here.
+            if run.name == named or (run / RECORD_FILE).is_file():
+                return run.name
+        return None
+
+    def _mend_latest(self) -> None:
+        """Finish what a killed runner, a copy or a careless hand has left wrong."""
+        for pointer in self._list_pointers():
+            with suppress(OSError):
+                pointer.thaw(self.folder)
+        self.point_latest_at(self._find_latest())
+
+    def _make_folder(self) -> None:
+        if self.folder.is_symlink() and not self.folder.is_dir():
+            raise OSError(
+                f"{self.folder} is a link to {os.readlink(self.folder)}, which is not "
+                "there. Mount that disk, or remove the link."
+            )
+        make_shared(self.folder)
 
     def _make_id(self, started: datetime) -> str:
         stamp = f"{started:{_STAMP}}"
@@ -282,50 +308,23 @@ def drop_ballast(stage: Path) -> None:
         (stage / BALLAST).unlink()
 
 
-def is_run_id(name: str) -> bool:
-    """Return whether a folder's name is the id of a run.
+def mend_pointers(reports: Path) -> None:
+    """Have all that leads to a report's last good run lead there, if that is possible.
 
     Parameters
     ----------
-    name : str
-        Name of a folder.
-
-    Returns
-    -------
-    bool
-
-    Examples
-    --------
-    >>> is_run_id("20260105-063000-1a2b3c"), is_run_id("latest")
-    (True, False)
+    reports : Path
+        Folder of all reports.
     """
-    return (
-        len(name) > 15
-        and name[8] == "-" == name[15]
-        and (name[:8] + name[9:15]).isdigit()
-    )
+    names = list_reports(reports)
+    for name in names:
+        Shelf(reports, name).latest()
+    with suppress(OSError):
+        for path in sorted((reports / LATEST).iterdir()):
+            link = path.with_suffix("") if path.suffix == ".html" else path
+            if link.name not in names and not link.exists():
+                Pointer(link).write(None)
 
 
 def _list_folders(parent: Path) -> list[Path]:
-    try:
-        with os.scandir(parent) as entries:
-            names = [
-                e.name
-                for e in entries
-                if is_run_id(e.name) and e.is_dir(follow_symlinks=False)
-            ]
-    except FileNotFoundError:
-        return []
-    return [parent / name for name in sorted(names)]
-
-
-def _point(link: Path, target: str, run_id: str) -> None:
-    fresh = link.with_name(f".{link.name}-{run_id}")
-    try:
-        fresh.symlink_to(target, target_is_directory=True)
-        rename_synced(fresh, link)
-    except (OSError, NotImplementedError):
-        with suppress(FileNotFoundError):
-            fresh.unlink()
-        write_whole(link.with_name(f"{link.name}.txt"), target + "\n")
-        write_whole(link.with_name(f"{link.name}.html"), _REDIRECT.format(target))
+    return [parent / name for name in sorted(list_ids(parent))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import datetime
 
 LONGEST_ADDRESS = 120
@@ -34,6 +35,27 @@ def show_value(value: object) -> str:
     if isinstance(value, int):
         return f"{value:,}" if abs(value) < 10**15 else str(value)
     return str(value)
+
+
+def shorten(text: str, longest: int) -> str:
+    """Return a text, cut if it is longer than that.
+
+    Parameters
+    ----------
+    text : str
+        The text.
+    longest : int
+        Most characters.
+
+    Returns
+    -------
+    str
+    """
+    return (
+        text
+        if len(text) <= longest
+        else f"{text[: longest - 1]}\N{HORIZONTAL ELLIPSIS}"
+    )
 
 
 def format_moment(moment: datetime) -> str:
@@ -90,7 +112,7 @@ def format_seconds(seconds: float | None) -> str:
     -------
     str
     """
-    if seconds is None:
+    if seconds is None or not math.isfinite(seconds):
         return ""
     if round(seconds, 1) < 60:
         return f"{seconds:.1f} s"
