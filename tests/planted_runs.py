@@ -42,9 +42,10 @@ class WarmRunner:
             },
         )  # fmt: skip
 
-    def run(self, names):
+    def run(self, names, tier="not slow"):
         """Run until the first failure; return exit code, the tests red, what was said."""
-        self.process.stdin.write(json.dumps([f"tests/{name}" for name in names]) + "\n")
+        asked = ["-m", tier, *(f"tests/{name}" for name in names)]
+        self.process.stdin.write(json.dumps(asked) + "\n")
         self.process.stdin.flush()
         answer = json.loads(self.process.stdout.readline())
         return answer["code"], answer["red"], answer["said"]
@@ -66,7 +67,7 @@ class _Red:
             self.names.append(report.nodeid.removeprefix("tests/"))
 
 
-def _run_here(names, answer):
+def _run_here(asked, answer):
     """In the fork: run the tests, leave the answer in a file, and end."""
     os.setpgid(0, 0)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -75,7 +76,7 @@ def _run_here(names, answer):
         os.dup2(said.fileno(), 2)
         red = _Red()
         code = pytest.main(
-            ["-x", "-q", "-m", "not slow", "-p", "no:cacheprovider", *LATE, *names],
+            ["-x", "-q", "-p", "no:cacheprovider", *LATE, *asked],
             [red],
         )
         sys.stdout.flush()
@@ -88,11 +89,11 @@ def _answer(path, code, red, said):
     path.write_text(json.dumps({"code": code, "red": red, "said": said}), "utf-8")
 
 
-def _run_in_fork(names, answer):
+def _run_in_fork(asked, answer):
     child = os.fork()
     if not child:
         try:
-            _run_here(names, answer)
+            _run_here(asked, answer)
         except BaseException:
             _answer(answer, -1, [], traceback.format_exc())
         finally:

@@ -225,6 +225,7 @@ def test_an_order_log_refuses(build, customers, error, message):
         rr.tabulate_orders(build(), customers=customers)
 
 
+@pytest.mark.slow
 def test_an_order_log_by_default_is_of_who_is_there(build):
     experiment = build()
     default = rr.tabulate_orders(experiment)

@@ -102,6 +102,7 @@ def test_as_good_means_met_or_missed_hardly_more():
     assert not is_as_good(trial(0.1, 2.6), best)
 
 
+@pytest.mark.slow
 def test_calibration_by_simulation_meets_a_figure_it_can_meet_and_repeats():
     # A figure taken from a known world must be met again from another start.
     truth = rr.load_world("claims").but("claims", failure_probability=0.21)

@@ -126,6 +126,7 @@ def test_traits_have_the_distributions_the_population_names():
     assert np.abs(np.corrcoef(rate, odds)[0, 1]) < 4 / np.sqrt(len(rate))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "weeks"), [("webshop", 104), ("cdnow", 39)])
 def test_a_fit_of_the_order_log_gives_back_the_population(name, weeks):
     n = 20_000

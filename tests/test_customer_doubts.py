@@ -59,6 +59,7 @@ def test_constant_missing_and_small_are_told(tmp_path):
     assert "group 'recovered': only 20" in told
 
 
+@pytest.mark.slow
 def test_a_million_levels_are_refused_and_can_be_grouped(tmp_path):
     n = 1_000_000
     frame = flags(

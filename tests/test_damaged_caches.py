@@ -17,6 +17,7 @@ from recovery_research.reporting.index import write_index
 from recovery_research.reporting.shelf import Shelf
 
 
+@pytest.mark.slow
 @pytest.mark.fault(
     event="A kept batch of a diagnosis is damaged, or cannot be kept",
     survives="the diagnosis, by doing the batch again",

@@ -108,6 +108,7 @@ def test_a_hundred_sets_are_all_there_and_can_be_opened(tmp_path):
     assert "-0000c8/" in newest.select_one(".links a")["href"]
 
 
+@pytest.mark.slow
 def test_many_sets_and_dismissed_failures_are_readable_by_everybody(
     tmp_path, monkeypatch
 ):

@@ -124,6 +124,7 @@ def test_an_effect_is_found_where_it_was_put():
     assert_allclose(moved[~after], 0.0, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_few_customers_do_not_make_a_clear_difference_of_chance():
     # Five recovered customers among 200; errors by the whole sum and normal limits
     # covered 85 % here, and a chi-square found a drift in 28 %.

@@ -84,6 +84,7 @@ def test_paradox_of_an_order_log_says_that_heavy_buyers_are_failed_more():
     assert "unlike beforehand" in rr.divide_spending(table).note
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("design", "naive", "adjusted"),
     [
@@ -117,6 +118,7 @@ def test_a_first_order_has_no_past_whatever_is_adjusted_for():
         assert NO_PAST in said
 
 
+@pytest.mark.slow
 def test_a_survey_is_looked_at_by_its_mapped_covariates():
     read = rr.read_customers("example", mapping="example")
     notes = questions.contrast_groups(read)["note"]

@@ -60,6 +60,7 @@ def test_parts_are_those_of_two_regressions():
         assert_allclose((high + low) / 2.0, fit.params["d"])
 
 
+@pytest.mark.slow
 def test_errors_are_those_of_the_jackknife_all_along_the_curve(monkeypatch):
     monkeypatch.setattr(mediation, "CORRELATIONS", (-0.6, 0.0, 0.5))
     # Leaving out each of 220 customers knows nothing of influence functions; the two

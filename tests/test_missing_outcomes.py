@@ -106,6 +106,7 @@ def test_limits_begin_with_the_known_and_end_with_the_tables_filled_in():
                                 atol=1e-12)  # fmt: skip
 
 
+@pytest.mark.slow
 def test_it_turns_exactly_where_the_worst_case_does():
     # All of the small tables of two groups of which some are unknown.
     shapes = [(a, b, c) for a in (0, 15) for b in (0, 4, 20) for c in (0, 1, 9)

@@ -87,6 +87,7 @@ def run_cells(path, mapping):
     return book
 
 
+@pytest.mark.slow
 def test_each_word_of_a_file_stands_whole_wherever_it_stands(written):
     page = write_page(run_cells(*written), record())
     page = re.sub(r"data:[^\"]*|<style.*?</style>", "", page, flags=re.DOTALL)

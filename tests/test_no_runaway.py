@@ -84,7 +84,7 @@ def worlds(draw):
     return rr.load_world("evidence").but("any", **values)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(world=worlds(), policy=policies(), fork=st.sampled_from(FORKS))
 def test_anywhere_in_the_ranges(world, policy, fork):
     if fork == "recovered" and why_no_recovery(policy):

@@ -130,6 +130,7 @@ def test_runs_twice_the_same(runs):
     assert first == again
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "n_rows"),
     [("example", 9), ("example-orders", 9), ("example-complaints", 6)],

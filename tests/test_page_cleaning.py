@@ -61,7 +61,7 @@ def test_known_ways_round_are_closed(number):
     check_clean(f"<svg><g>{CLASSICS[number]}</g></svg>")
 
 
-@settings(max_examples=400)
+@settings(max_examples=120)
 @given(fragment=FRAGMENTS)
 def test_no_fragment_gets_round(fragment):
     check_clean(fragment)

@@ -221,6 +221,7 @@ def test_pictures_in_texts_are_shown_or_told():
     ]
 
 
+@pytest.mark.slow
 def test_very_long_markdown_is_shown_as_it_was_written():
     prose = Prose()
     written = prose.write_output("word *x*\n" * (MOST_MARKDOWN // 9) + "*the end*")

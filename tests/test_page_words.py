@@ -164,6 +164,7 @@ def test_no_axis_speaks_of_better_where_some_direction_is_not_said(page):
     assert "turned round where less is better" in figure.caption
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shift", [-2.0, -0.4, -0.05, 0.0, 0.3, 1.5])
 def test_turned_round_with_its_direction_an_outcome_comes_to_the_same(tmp_path, shift):
     # Contentment where more is better, and discontent, its negative, where less is.

@@ -185,6 +185,7 @@ def test_every_plan_has_a_number_with_the_power_asked_for():
         rr.sample_size_for_means(1e-300, std_dev=1.0)
 
 
+@pytest.mark.slow
 def test_the_power_promised_is_the_power_had():
     # 3,000 pairs of samples of the size asked for; error sqrt(.8 * .2 / 3000) = 0.0073.
     needed = rr.sample_size_for_means(1.0, std_dev=4.0, ratio=2.0)

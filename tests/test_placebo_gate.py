@@ -82,6 +82,7 @@ def test_no_failure_does_anything_in_the_simulator_itself():
         assert orders["even"][name].equals(orders["rare"][name])
 
 
+@pytest.mark.slow
 def test_every_analysis_of_a_file_is_asked(tmp_path):
     asked = set()
     for _, read in open_logs("even", 600, 1, tmp_path):
@@ -95,6 +96,7 @@ def test_every_analysis_of_a_file_is_asked(tmp_path):
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_gate_goes_on_where_it_was(tmp_path, monkeypatch):
     options = {"logs": 2, "sizes": [300], "shops": ["even"], "processes": 1,
                "folder": tmp_path, "anew": False}  # fmt: skip

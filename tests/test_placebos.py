@@ -93,6 +93,7 @@ def write_liked(path, seed, *, unseen, n=4000):
     return rr.read_customers(path, mapping=mapping)
 
 
+@pytest.mark.slow
 def test_a_placebo_is_not_adjusted_for_a_sum_that_it_is_part_of(tmp_path):
     # Adjusted for all spend before, which holds it, it passed whatever the seed. As it
     # is now it misses some; these are seeds of which it had found all when tried.

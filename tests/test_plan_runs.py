@@ -327,6 +327,7 @@ def test_workers_and_kernels_do_not_outlive_a_killed_plan(home):
     assert "SIGTERM" in run.message
 
 
+@pytest.mark.slow
 def test_eight_processes_run_a_plan_at_once(home):
     text = '[plan]\nreports = "eight"\njobs = 1\n[reports.good]\nnotebook = "./good.ipynb"\n'
     (home / "eight.toml").write_text(text)

@@ -115,6 +115,7 @@ def test_an_empty_group_cannot_be_asked_about(tmp_path):
         assert len(made) == 0
 
 
+@pytest.mark.slow
 def test_nothing_is_blank_without_a_reason_beside_it(tiny, example, orders, complaints):
     for read in (tiny, example, orders, complaints):
         for table in (

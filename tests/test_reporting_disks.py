@@ -32,6 +32,7 @@ def limit_files(size):
     return limit
 
 
+@pytest.mark.slow
 @pytest.mark.fault(
     event="The disk is full in the middle of a run",
     survives="the last good report; a record that says so",

@@ -161,6 +161,7 @@ def test_unnamed_private_folders_of_the_dead_are_removed_in_time(
         assert young.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.fault(
     event="A report is read while hundreds of runs replace it",
     survives="a whole report at every moment",

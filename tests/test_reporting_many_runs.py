@@ -38,6 +38,7 @@ def write_many(reports, n_runs):
         (folder / "run.json").write_text(said)
 
 
+@pytest.mark.slow
 def test_ten_thousand_runs_take_less_than_two_seconds(tmp_path):
     """In processor time, which other work on the machine does not lengthen."""
     write_many(tmp_path, 10_000)

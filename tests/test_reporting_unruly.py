@@ -70,7 +70,13 @@ def flood(tmp_path, text, megabytes):
     return int(said.split()[-3]) / 1000
 
 
-@pytest.mark.parametrize("text", FLOODS.values(), ids=FLOODS)
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(text, id=way, marks=[] if way == "printed" else pytest.mark.slow)
+        for way, text in FLOODS.items()
+    ],
+)
 @pytest.mark.fault(
     event="A notebook prints a flood",
     survives="the report, with what was cut told",

@@ -60,6 +60,7 @@ def test_whatever_a_name_is_made_of_it_is_shown(text):
         check(text)
 
 
+@pytest.mark.slow
 def test_a_thousand_notes_are_shown():
     rng = random.Random(3)
     for _ in range(1000):

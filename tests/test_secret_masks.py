@@ -34,7 +34,7 @@ from recovery_research.reporting.secret_forms import lower
 apprise = pytest.importorskip("apprise")
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")
 TRIALS = settings(
-    max_examples=150, deadline=None, derandomize=True,
+    max_examples=60, deadline=None, derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )  # fmt: skip
 # Nothing of it is a word of ours.

@@ -31,7 +31,9 @@ def wait_until(true, seconds):
     return true()
 
 
-@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "sent", [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGKILL]
+)
 @pytest.mark.fault(
     event="The process that leads a diagnosis is killed",
     survives="none of its workers",

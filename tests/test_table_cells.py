@@ -28,7 +28,7 @@ from recovery_research.table_cells import (
     write_csv,
 )
 
-TRIALS = settings(max_examples=300, deadline=None, derandomize=True)
+TRIALS = settings(max_examples=100, deadline=None, derandomize=True)
 PAYLOADS = [
     "=cmd|'/c calc'!A0", '=HYPERLINK("http://x.example";"y")', "+1+2", "-2+3+cmd|' /C x'!A0",
     "@SUM(1+1)*cmd|' /C x'!A0", "\t=1+1", "\r=1+1", "\n=1+1", " =1+1", "\u00a0=1+1",
