@@ -16,7 +16,7 @@ UNREADABLE = ("refuse", "set aside")
 BETTER = ("high", "low")
 DECIMAL = (".", ",")
 SHAPES = {
-    "customers": "one row per customer, with what became of her",
+    "customers": "one row per customer, with what became of the customer",
     "orders": "one row per order",
     "complaints": "one row per complaint, with how it was answered",
 }
@@ -53,9 +53,9 @@ PARTS_OF_TABLES = {
     "order": "which order it is; rows of one name are its lines",
     "complaint": "which complaint it is",
     "group": "what happened, in words that [groups] sorts",
-    "problem": "whether she had a problem",
+    "problem": "whether the customer had a problem",
     "failed": "whether the order failed",
-    "complained": "whether she complained",
+    "complained": "whether the customer complained",
     "resolved": "whether the problem was made good",
     "response": "whether the firm answered, asked or not",
     "severity": "how bad the problem was",
@@ -63,14 +63,14 @@ PARTS_OF_TABLES = {
     "amount": "what was paid for the order",
     "answer": "how the complaint was answered",
     "time": "when the order was placed",
-    "order_time": "when she ordered, or began to be observed",
-    "complaint_time": "when she complained",
+    "order_time": "when the customer ordered, or began to be observed",
+    "complaint_time": "when the customer complained",
     "resolved_time": "when the problem was made good",
     "answer_time": "when the complaint was answered",
-    "left_time": "when she left; blank if she has not",
-    "weeks_observed": "for how many weeks she was observed; goes with left",
-    "observed_until": "until when she was observed; goes with left and order_time",
-    "left": "whether she has left",
+    "left_time": "when the customer left; blank if not",
+    "weeks_observed": "for how many weeks the customer was observed; goes with left",
+    "observed_until": "until when the customer was observed; with left and order_time",
+    "left": "whether the customer has left",
 }
 GROUPS = {
     "no_failure": "words for: had no problem",
@@ -205,9 +205,9 @@ class OrderRule:
         str, "negative rows: set aside, or taken off the order that they belong to"
     ] = "set aside"
     followup_weeks: Annotated[float, "over how many weeks outcomes count"] = 13.0
-    index: Annotated[str, "which order counts: one drawn for her, or her first"] = (
-        "drawn"
-    )
+    index: Annotated[
+        str, "which order counts: one drawn of each customer, or the first"
+    ] = "drawn"
     day: Annotated[
         str | float | None, "the day of the customer-based design; by default found out"
     ] = None
