@@ -12,10 +12,11 @@ import click
 
 from recovery_research import places
 from recovery_research.command_json import print_json
-from recovery_research.reporting.exit_codes import EXIT_BAD_INPUT as EXIT_BAD_INPUT
-from recovery_research.reporting.exit_codes import EXIT_DIFFERENT as EXIT_DIFFERENT
-from recovery_research.reporting.exit_codes import EXIT_NOT_WRITTEN as EXIT_NOT_WRITTEN
-from recovery_research.reporting.exit_codes import EXIT_TIMED_OUT
+from recovery_research.reporting.exit_codes import (
+    EXIT_BAD_INPUT,
+    EXIT_NOT_WRITTEN,
+    EXIT_TIMED_OUT,
+)
 
 if TYPE_CHECKING:
     import logging

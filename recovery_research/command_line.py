@@ -20,13 +20,7 @@ from recovery_research import (
     places,
     plan_commands,
 )
-from recovery_research.command_ends import (
-    EXIT_BAD_INPUT,
-    EXIT_NOT_WRITTEN,
-    deliver,
-    fail,
-    read_assignments,
-)
+from recovery_research.command_ends import deliver, fail, read_assignments
 from recovery_research.command_group import Commands
 from recovery_research.command_json import JSON_OPTION, print_json
 from recovery_research.command_names import (
@@ -35,7 +29,12 @@ from recovery_research.command_names import (
     complete_profile,
 )
 from recovery_research.customer_commands import check, map_
-from recovery_research.reporting.exit_codes import MEANINGS, describe_codes
+from recovery_research.reporting.exit_codes import (
+    EXIT_BAD_INPUT,
+    EXIT_NOT_WRITTEN,
+    MEANINGS,
+    describe_codes,
+)
 from recovery_research.terminal_texts import calm_streams
 from recovery_research.world_commands import calibrate, verify
 

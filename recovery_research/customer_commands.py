@@ -5,9 +5,16 @@ from pathlib import Path
 
 import click
 
-from .command_ends import EXIT_BAD_INPUT, EXIT_NOT_WRITTEN, fail
+from recovery_research.command_ends import fail
+from recovery_research.reporting.exit_codes import (
+    EXIT_BAD_INPUT,
+    EXIT_DONE,
+    EXIT_NOT_WRITTEN,
+    USUAL,
+    describe_codes,
+)
+
 from .command_json import JSON_OPTION, print_json
-from .reporting.exit_codes import EXIT_DONE, USUAL, describe_codes
 from .whole_files import making_named, write_whole
 
 EPILOG = """\b

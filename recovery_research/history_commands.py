@@ -12,9 +12,6 @@ from typing import TYPE_CHECKING
 import click
 
 from recovery_research.command_ends import (
-    EXIT_BAD_INPUT,
-    EXIT_DIFFERENT,
-    EXIT_NOT_WRITTEN,
     REPORTS_OPTION,
     fail,
     flush_output,
@@ -23,7 +20,14 @@ from recovery_research.command_ends import (
 )
 from recovery_research.command_json import JSON_OPTION, print_json
 from recovery_research.command_names import complete_report, complete_run
-from recovery_research.reporting.exit_codes import EXIT_DONE, USUAL, describe_codes
+from recovery_research.reporting.exit_codes import (
+    EXIT_BAD_INPUT,
+    EXIT_DIFFERENT,
+    EXIT_DONE,
+    EXIT_NOT_WRITTEN,
+    USUAL,
+    describe_codes,
+)
 
 if TYPE_CHECKING:
     from recovery_research.reporting.comparisons import RunDifference

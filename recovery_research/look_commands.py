@@ -6,14 +6,9 @@ from pathlib import Path
 
 import click
 
-from recovery_research.command_ends import (
-    EXIT_BAD_INPUT,
-    EXIT_NOT_WRITTEN,
-    REPORTS_OPTION,
-    fail,
-    open_reports,
-)
+from recovery_research.command_ends import REPORTS_OPTION, fail, open_reports
 from recovery_research.command_json import JSON_OPTION, print_json
+from recovery_research.reporting.exit_codes import EXIT_BAD_INPUT, EXIT_NOT_WRITTEN
 from recovery_research.whole_files import make_folder, making_named
 
 KINDS = ("cron", "systemd", "github-actions", "gitlab-ci", "airflow", "dagster")

@@ -11,9 +11,6 @@ from typing import TYPE_CHECKING
 import click
 
 from recovery_research.command_ends import (
-    EXIT_BAD_INPUT,
-    EXIT_DIFFERENT,
-    EXIT_NOT_WRITTEN,
     REPORTS_OPTION,
     VOICE,
     deliver,
@@ -27,8 +24,11 @@ from recovery_research.command_ends import (
 from recovery_research.command_json import JSON_OPTION, print_json
 from recovery_research.command_names import complete_report, complete_run
 from recovery_research.reporting.exit_codes import (
+    EXIT_BAD_INPUT,
+    EXIT_DIFFERENT,
     EXIT_DONE,
     EXIT_INTERRUPTED,
+    EXIT_NOT_WRITTEN,
     MEANINGS,
     describe_codes,
 )

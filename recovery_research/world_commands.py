@@ -5,10 +5,17 @@ from pathlib import Path
 
 import click
 
-from .command_ends import EXIT_BAD_INPUT, EXIT_NOT_WRITTEN, fail, say
+from recovery_research.command_ends import fail, say
+from recovery_research.reporting.exit_codes import (
+    EXIT_BAD_INPUT,
+    EXIT_MISSED,
+    EXIT_NOT_WRITTEN,
+    USUAL,
+    describe_codes,
+)
+
 from .command_json import JSON_OPTION, print_json
 from .command_names import complete_world
-from .reporting.exit_codes import EXIT_MISSED, USUAL, describe_codes
 from .whole_files import make_folder
 
 
