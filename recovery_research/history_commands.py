@@ -39,12 +39,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option(
-    "--report",
-    "reports_named",
-    multiple=True,
-    metavar="NAME",
+    "--report", "reports_named", multiple=True, metavar="NAME",
     shell_complete=complete_report,
-)
+)  # fmt: skip
 @click.option("-p", "given", multiple=True, metavar="KEY=VALUE", help="A parameter.")
 @click.option("--verdict", "verdicts", multiple=True, help="Or `failed`, for any.")
 @click.option(

@@ -25,10 +25,11 @@ from recovery_research.reporting.ends import Verdict
 
 ROOT = Path(__file__).resolve().parent.parent
 # A draft is TOML, a log is a stream, and the others print the path of one thing.
-NO_TABLE = {"map", "follow", "init", "index", "formats"}
+NO_TABLE = {"map", "follow", "init", "index", "dismiss"}
 CALLS = {
     "list": [],
     "describe": ["told"],
+    "formats": ["mapping"],
     "run": ["told", "-p", "n=3"],
     "run-all": ["plan.toml"],
     "rerun": ["01-told"],
