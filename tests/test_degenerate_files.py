@@ -157,7 +157,16 @@ def test_a_sound_file_is_answered(tmp_path):
     check_blanks(names)
 
 
-@pytest.mark.parametrize("name", BAD)
+QUICK = {"nobody recovered", "one recovered", "nothing varies", "no overlap"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow)
+        for name in BAD
+    ],
+)
 def test_a_report_says_what_it_could_not_do(name, tmp_path):
     table = BAD[name](sound()).reset_index(drop=True)
     path, mapping = write(tmp_path, table)

@@ -94,12 +94,22 @@ def test_no_result_is_typed_into_prose(notebook):
     assert not re.search(r"\d+\.\d+|\d\s?%", without_maths)
 
 
-@pytest.fixture(scope="module")
-def runs(notebook, tmp_path_factory):
-    given = SMALL.get(notebook.stem)
+# Every notebook runs in the long tier, the main job in the quick one as well.
+QUICK = {"01-one-customer", "02-compare-policies"}
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow)
+        for name in NOTEBOOKS
+    ],
+)
+def runs(request, tmp_path_factory):
+    given = SMALL.get(request.param)
     return [
         run_report(
-            notebook.stem,
+            request.param,
             given or {},
             profile="standard" if given else "quick",
             reports=tmp_path_factory.mktemp(f"run{k}"),
