@@ -7,7 +7,7 @@ import inspect
 import re
 from typing import TYPE_CHECKING
 
-from recovery_research.near_names import did_you_mean
+from recovery_research._checks import did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd

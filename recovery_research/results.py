@@ -7,7 +7,7 @@ from dataclasses import asdict
 from html import escape
 from typing import TYPE_CHECKING
 
-from recovery_research.display_tables import lay_out_table
+from recovery_research.exhibits import lay_out_table
 
 if TYPE_CHECKING:
     import pandas as pd

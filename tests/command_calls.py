@@ -2,12 +2,12 @@
 
 from click.testing import CliRunner
 
-from recovery_research import command_line
+from recovery_research.cli import main
 
 
 def call(*arguments):
     """Call a command; what it did not mean to raise is raised."""
-    result = CliRunner().invoke(command_line.main, [str(a) for a in arguments])
+    result = CliRunner().invoke(main.main, [str(a) for a in arguments])
     fault = getattr(result.exception, "__cause__", None) or result.exception
     if fault is not None and not isinstance(fault, SystemExit):
         raise fault

@@ -95,7 +95,7 @@ def customer_file(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def expected(customer_file):
-    from recovery_research.customers.reading import read_customers
+    from recovery_research.customer_data.reading import read_customers
 
     return read_customers(customer_file, mapping=MAPPING).customers
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 from sample_notebooks import write_notebook
 
-from recovery_research.reporting.orphans import MARK
+from recovery_research.reports.orphans import MARK
 
 ROOT = Path(__file__).resolve().parent.parent
 TAG = "RECOVERY_RESEARCH_TEST"
@@ -21,7 +21,7 @@ TABLE = (
 )
 PAUSES = [SHORT, TABLE, *["import time; time.sleep(0.15)"] * 6]
 RUN = (
-    "import sys\nfrom recovery_research.reporting import run_report\n"
+    "import sys\nfrom recovery_research.reports import run_report\n"
     "run = run_report({notebook!r}, reports={reports!r})\n"
     "sys.exit(run.exit_code)"
 )

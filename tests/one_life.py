@@ -9,7 +9,7 @@ import math
 
 from scipy.special import ndtri
 
-from recovery_research._luck import draw_uniform
+from recovery_research.model._random import draw_uniform
 
 
 def logistic(x):

@@ -1,7 +1,9 @@
 """A parameters cell with a parameter of every kind."""
 
-from recovery_research.reporting.parameters import read_declarations
-from recovery_research.reporting.vocabularies import register_vocabulary
+from recovery_research.reports.declarations import (
+    read_declarations,
+    register_vocabulary,
+)
 
 CELL = """\
 # Everything below may be set from outside.

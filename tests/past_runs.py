@@ -3,7 +3,7 @@
 import hashlib
 from datetime import UTC, datetime, timedelta
 
-from recovery_research.reporting.records import (
+from recovery_research.reports.records import (
     ExhibitRecord,
     FailureRecord,
     GitRecord,
@@ -12,7 +12,7 @@ from recovery_research.reporting.records import (
     RunRecord,
     write_record,
 )
-from recovery_research.reporting.shelf import Shelf
+from recovery_research.reports.staging import Shelf
 
 START = datetime(2026, 1, 5, 6, 30, tzinfo=UTC)
 DISTRIBUTIONS = {f"package-{number:03}": "1.2.3" for number in range(200)}

@@ -5,10 +5,8 @@ from datetime import UTC, datetime, timedelta
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_notebook, new_output
 
-from recovery_research.reporting.pages import (
-    write_page,
-)
-from recovery_research.reporting.records import (
+from recovery_research.reports.pages import write_page
+from recovery_research.reports.records import (
     GitRecord,
     ParameterRecord,
     Provenance,

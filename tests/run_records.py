@@ -3,7 +3,7 @@
 import hashlib
 from datetime import UTC, datetime, timedelta
 
-from recovery_research.reporting.records import (
+from recovery_research.reports.records import (
     FailureRecord,
     GitRecord,
     ParameterRecord,

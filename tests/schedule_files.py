@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from recovery_research.reporting.schedules import Job
-from recovery_research.reporting.timetables import read_timetable
+from recovery_research.reports.schedules import Job
+from recovery_research.reports.timetables import read_timetable
 
 ROOT = Path(__file__).resolve().parent.parent
 SIX = read_timetable("0 6 * * 1-5")

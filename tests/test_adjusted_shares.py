@@ -6,10 +6,7 @@ from numpy.testing import assert_allclose
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
-from recovery_research.analyses.adjusted_shares import (
-    AdjustedScoreCurve,
-    share_limits,
-)
+from recovery_research.analysis.influence import AdjustedScoreCurve, share_limits
 
 Z = float(stats.norm.ppf(0.975))
 

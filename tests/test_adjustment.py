@@ -9,11 +9,11 @@ import statsmodels.api as sm
 from numpy.testing import assert_allclose
 from statsmodels.treatment.treatment_effects import TreatmentEffect
 
-from recovery_research.analyses.adjustment import adjust
-from recovery_research.analyses.balance import tabulate_balance
-from recovery_research.analyses.covariates import compare_with_covariates
-from recovery_research.analyses.overlap import prepare
-from recovery_research.analyses.weighting import Sample, adjust_mean, weights_for
+from recovery_research.analysis.adjustment import adjust
+from recovery_research.analysis.balance import tabulate_balance
+from recovery_research.analysis.covariates import compare_with_covariates
+from recovery_research.analysis.overlap import prepare
+from recovery_research.analysis.propensity import Sample, adjust_mean, weights_for
 
 REFERENCE = Path(__file__).parent / "reference" / "adjustment.csv"
 

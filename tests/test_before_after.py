@@ -7,7 +7,7 @@ import statsmodels.api as sm
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from recovery_research.analyses.before_after import compare_before_after
+from recovery_research.analysis.before_after import compare_before_after
 
 
 def draw(rng, n, *, effect, pull):

@@ -8,8 +8,8 @@ import pytest
 from customer_files import MAPPING, ROWS, write_rows
 
 import recovery_research as rr
-from recovery_research.customers import beside
-from recovery_research.customers.drawn_answers import contrast_over_draws, find_start
+from recovery_research.customer_data import comparison
+from recovery_research.customer_data.questions import contrast_over_draws, find_start
 
 
 def read(name):
@@ -26,33 +26,37 @@ def read(name):
     ],
 )
 def test_groups_of_two_can_be_compared(groups, found):
-    assert beside.find_groups(pd.DataFrame({"index_outcome": groups})) == found
+    assert comparison.find_groups(pd.DataFrame({"index_outcome": groups})) == found
 
 
 def test_outcomes_are_those_the_paradox_can_be_asked_of():
-    assert beside.list_outcomes(None) == []
-    assert beside.list_outcomes(read("example-complaints")) == []
+    assert comparison.list_outcomes(None) == []
+    assert comparison.list_outcomes(read("example-complaints")) == []
     table = read("example")
-    assert beside.list_outcomes(table) == ["followup_spend", "stayed", "satisfaction"]
-    assert beside.list_outcomes(table, kind="amount") == ["followup_spend"]
+    assert comparison.list_outcomes(table) == [
+        "followup_spend",
+        "stayed",
+        "satisfaction",
+    ]
+    assert comparison.list_outcomes(table, kind="amount") == ["followup_spend"]
 
 
 def test_only_a_log_counts_all_orders():
-    assert beside.count_exposure(None) is None
-    assert beside.count_exposure(read("example")) is None
+    assert comparison.count_exposure(None) is None
+    assert comparison.count_exposure(read("example")) is None
     log = read("example-orders")
-    assert beside.count_exposure(log) is log.customers
+    assert comparison.count_exposure(log) is log.customers
     assert len(rr.group_by_exposure(log.customers)) == len(log.customers)
 
 
 def test_a_file_is_told_with_what_it_cannot_say(tmp_path):
-    assert "No file was given" in beside.tell_file(None)
-    assert "660 customers; 11 rows" in beside.tell_file(read("example-orders"))
-    said = beside.tell_file(read("example-complaints"))
+    assert "No file was given" in comparison.tell_file(None)
+    assert "660 customers; 11 rows" in comparison.tell_file(read("example-orders"))
+    said = comparison.tell_file(read("example-complaints"))
     assert "1,200 complaints" in said
     assert "everybody in a file of complaints had a problem" in said
     path = write_rows(tmp_path / "mine.csv", ROWS[:4])  # nobody complained
-    said = beside.tell_file(rr.read_customers(path, mapping=MAPPING))
+    said = comparison.tell_file(rr.read_customers(path, mapping=MAPPING))
     assert "cannot be asked of it:** nobody is recovered." in said
 
 
@@ -85,21 +89,23 @@ def few_orders(tmp_path, **columns):
 def test_amounts_without_a_ratio_are_told_and_not_asked_for(tmp_path):
     # The report 03 once ended at "'followup_spend' is yes/no".
     log = few_orders(tmp_path, amount=0.0)
-    assert "followup_spend" in beside.list_outcomes(log)
-    assert beside.list_outcomes(log, kind="amount") == []
-    assert "No ratio of means can be had of followup\\_spend." in beside.tell_file(log)
-    assert beside.list_outcomes(few_orders(tmp_path), kind="amount") != []
+    assert "followup_spend" in comparison.list_outcomes(log)
+    assert comparison.list_outcomes(log, kind="amount") == []
+    assert "No ratio of means can be had of followup\\_spend." in comparison.tell_file(
+        log
+    )
+    assert comparison.list_outcomes(few_orders(tmp_path), kind="amount") != []
 
 
 def test_exposure_is_not_asked_of_a_log_without_one_of_its_groups(tmp_path):
-    assert beside.count_exposure(few_orders(tmp_path)) is not None
+    assert comparison.count_exposure(few_orders(tmp_path)) is not None
     # Each has a problem that was made good and one that was not.
     k = np.arange(120)
     failed = np.where(k % 3 > 0, "yes", "no")
     resolved = np.where(k % 3 == 2, "yes", np.where(k % 3 == 1, "no", ""))
     log = few_orders(tmp_path, failed=failed, resolved=resolved)
-    assert beside.list_outcomes(log) != []
-    assert beside.count_exposure(log) is None
+    assert comparison.list_outcomes(log) != []
+    assert comparison.count_exposure(log) is None
 
 
 def test_many_draws_are_of_the_time_that_the_mapping_says(tmp_path):

@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from recovery_research.analyses.bootstrap_t import (
+from recovery_research.analysis.bootstrap import (
     SCORES,
     bootstrap_t,
     borrowed_skewness,
     welch_freedom,
 )
-from recovery_research.analyses.intervals import difference_of_means
-from recovery_research.analyses.resampled_sums import resample_sums
+from recovery_research.analysis.intervals import difference_of_means
+from recovery_research.analysis.small_samples import resample_sums
 
 
 def skewed(seed, size, buyers=0.6):

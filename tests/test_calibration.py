@@ -5,23 +5,25 @@ import pandas as pd
 import pytest
 
 import recovery_research as rr
-from recovery_research.calibration import (
-    START,
-    calibrate,
-    tabulate_pinned,
-    write_calibration,
+from recovery_research.calibration.claims import (
+    Moment,
+    Target,
+    list_targets,
+    measure_claims,
 )
-from recovery_research.claims import Moment, Target, list_targets
-from recovery_research.coefficients import load_ledger
-from recovery_research.moments import measure_claims
-from recovery_research.places import data_path
-from recovery_research.searches import (
+from recovery_research.calibration.fit import (
+    START,
     Search,
+    calibrate,
     explore,
     find_best,
     is_as_good,
+    tabulate_pinned,
     weigh_misses,
+    write_calibration,
 )
+from recovery_research.model.coefficients import load_ledger
+from recovery_research.paths import data_path
 
 
 def linear(world):
@@ -162,7 +164,7 @@ def test_the_stored_world_shows_the_stored_fit():
 
 
 def test_start_names_what_is_searched():
-    from recovery_research.calibration import SEARCHED
+    from recovery_research.calibration.fit import SEARCHED
 
     assert set(START) == set(SEARCHED)
     assert all(SEARCHED[n][0] <= v <= SEARCHED[n][1] for n, v in START.items())

@@ -10,11 +10,11 @@ from IPython.core.interactiveshell import InteractiveShell
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
-from recovery_research import command_line
-from recovery_research.places import notebooks_folder
-from recovery_research.reporting.catalogue import list_notebooks, read_notebook
-from recovery_research.reporting.cell_checks import check_cells
-from recovery_research.reporting.parameters import ParameterError
+from recovery_research.cli import main
+from recovery_research.paths import notebooks_folder
+from recovery_research.reports.cell_checks import check_cells
+from recovery_research.reports.declarations import ParameterError
+from recovery_research.reports.notebooks import list_notebooks, read_notebook
 
 NOTEBOOKS = {path.stem: path for path in list_notebooks(notebooks_folder())}
 DECLARED = (
@@ -138,7 +138,7 @@ def test_first_cells_refuse_what_the_command_line_refuses(path):
             continue
         written = ",".join(wrong) if parameter.many else str(wrong)
         words = ["run", path.stem, "-p", f"{name}={written}"]
-        refused = CliRunner().invoke(command_line.main, words)
+        refused = CliRunner().invoke(main.main, words)
         assert refused.exit_code == 2, refused.output
         said = refused.stderr.strip().partition("command line: ")[2]
         with pytest.raises(ParameterError) as caught:

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from recovery_research.analyses.paradox import paradox
-from recovery_research.analyses.shares import tabulate_shares
-from recovery_research.customers.group_answers import adjust_groups
-from recovery_research.customers.questions import contrast_groups, list_questions
-from recovery_research.customers.reading import read_customers
+from recovery_research.analysis.paradox import paradox
+from recovery_research.analysis.shares import tabulate_shares
+from recovery_research.customer_data.answers import adjust_groups
+from recovery_research.customer_data.questions import contrast_groups, list_questions
+from recovery_research.customer_data.reading import read_customers
 
 ROOT = Path(__file__).resolve().parent.parent
 FILE = (ROOT / ".." / "shared" / "data" / "cfpb_recovery_dispute.csv").resolve()

@@ -4,10 +4,15 @@ import numpy as np
 import pytest
 
 import recovery_research as rr
-from recovery_research import claims
-from recovery_research.claims import Moment, Target, compare_moments, list_targets
-from recovery_research.ledgers import LedgerError
-from recovery_research.moments import measure_claims
+from recovery_research.calibration.claims import (
+    Moment,
+    Target,
+    compare_moments,
+    list_targets,
+    measure_claims,
+)
+from recovery_research.calibration.fit import claims
+from recovery_research.model.coefficients import LedgerError
 
 
 def test_the_seven_figures_are_there_with_their_provenance():

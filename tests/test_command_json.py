@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 from past_runs import lay_run
 from sample_notebooks import write_notebook
 
-from recovery_research import calibration, places, verification
-from recovery_research.command_json import make_plain, write_json
-from recovery_research.command_line import main
-from recovery_research.reporting.ends import Verdict
+from recovery_research import paths
+from recovery_research.calibration.fit import fit, stylized_facts
+from recovery_research.cli.json_output import make_plain, write_json
+from recovery_research.cli.main import main
+from recovery_research.reports.run_status import Verdict
 
 ROOT = Path(__file__).resolve().parent.parent
 # A draft is TOML, a log is a stream, and the others print the path of one thing.
@@ -68,7 +69,7 @@ CELLS = [
 def project(tmp_path_factory):
     folder = tmp_path_factory.mktemp("project")
     (folder / "notebooks").mkdir()
-    (folder / places.PROJECT_FILE).write_text("")
+    (folder / paths.PROJECT_FILE).write_text("")
     write_notebook(folder / "notebooks" / "01-told.ipynb", CELLS)
     (folder / "plan.toml").write_text('[reports.told]\nnotebook = "01-told"\n')
     (folder / "mine.toml").write_text(MAPPING)
@@ -85,11 +86,9 @@ def _worlds_at_once(monkeypatch):
     lines = pd.DataFrame(
         {"moment": ["a", "b"], "meaning": "m", "value": [1 / 3, np.nan]}
     ).assign(verdict="met")
-    monkeypatch.setattr(verification, "check_targets", lambda world: lines)
-    monkeypatch.setattr(
-        calibration, "calibrate", lambda: type("C", (), {"fit": lines})()
-    )
-    monkeypatch.setattr(calibration, "write_calibration", lambda made, into: [into])
+    monkeypatch.setattr(stylized_facts, "check_targets", lambda world: lines)
+    monkeypatch.setattr(fit, "calibrate", lambda: type("C", (), {"fit": lines})())
+    monkeypatch.setattr(fit, "write_calibration", lambda made, into: [into])
 
 
 def read_strictly(text):

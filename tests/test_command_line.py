@@ -9,9 +9,10 @@ import pytest
 from command_calls import call
 from sample_notebooks import write_notebook
 
-from recovery_research import command_line, places
-from recovery_research.reporting.records import read_record
-from recovery_research.reporting.verdicts import EXIT_CODES, EXIT_TERMINATED, Verdict
+from recovery_research import paths
+from recovery_research.cli import main
+from recovery_research.reports.failures import EXIT_CODES, EXIT_TERMINATED, Verdict
+from recovery_research.reports.records import read_record
 
 ROOT = Path(__file__).resolve().parent.parent
 SHORT = [
@@ -30,7 +31,7 @@ def project(tmp_path, monkeypatch):
     """A project with two notebooks, and nothing around the working directory."""
     notebooks = tmp_path / "notebooks"
     notebooks.mkdir()
-    (tmp_path / places.PROJECT_FILE).write_text("")
+    (tmp_path / paths.PROJECT_FILE).write_text("")
     write_notebook(notebooks / "02-compare-policies.ipynb", SHORT)
     write_notebook(notebooks / "03-recovery-paradox.ipynb", SHORT)
     (notebooks / "profiles.toml").write_text(PROFILES)
@@ -44,7 +45,7 @@ def test_help_names_every_exit_code():
         codes = {*EXIT_CODES.values(), 1, 2, EXIT_TERMINATED}
         for code in codes:
             assert f"\n  {code:>5}  " in said
-    assert EXIT_CODES[Verdict.NOT_WRITTEN] == command_line.EXIT_NOT_WRITTEN
+    assert EXIT_CODES[Verdict.NOT_WRITTEN] == main.EXIT_NOT_WRITTEN
     assert set(EXIT_CODES) == set(Verdict) - {Verdict.RUNNING}
     assert len(set(EXIT_CODES.values())) == len(EXIT_CODES)
 
@@ -118,14 +119,14 @@ def test_a_reports_folder_that_cannot_be_written(project):
 def test_init_lays_out_a_project_that_runs(project, tmp_path, monkeypatch):
     """From a laid-out folder, `run` uses its notebooks and its reports."""
     monkeypatch.setattr(
-        "recovery_research.reporting.projects.source_root", lambda: project
+        "recovery_research.reports.notebooks.source_root", lambda: project
     )
     new = tmp_path / "new" / "place"
     result = call("init", str(new))
     assert (result.exit_code, result.stdout) == (0, f"{new}\n")
     assert sorted(path.name for path in new.iterdir()) == [
         "notebooks",
-        places.PROJECT_FILE,
+        paths.PROJECT_FILE,
         "reports",
     ]
     again = call("init", str(new))
@@ -162,7 +163,7 @@ def test_init_lays_out_a_project_that_runs(project, tmp_path, monkeypatch):
 def test_quick_commands_import_nothing_heavy(project):
     heavy = "numpy pandas matplotlib nbformat nbconvert papermill pydantic scipy numba"
     code = (
-        "import sys\nfrom recovery_research.command_line import main\n"
+        "import sys\nfrom recovery_research.cli.main import main\n"
         f"main({['list']!r}, standalone_mode=False)\n"
         f"main({['describe', '02']!r}, standalone_mode=False)\n"
         f"print('heavy:', [m for m in {heavy.split()!r} if m in sys.modules])"
@@ -179,17 +180,17 @@ def test_quick_commands_import_nothing_heavy(project):
 
 def test_places_are_found_from_the_package(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert places.source_root() == ROOT
-    assert places.notebooks_folder() == ROOT / "notebooks"
-    assert places.reports_folder() == ROOT / "reports"
-    assert places.reports_folder("x") == tmp_path / "x"
-    assert places.project_root(tmp_path) == ROOT
+    assert paths.source_root() == ROOT
+    assert paths.notebooks_folder() == ROOT / "notebooks"
+    assert paths.reports_folder() == ROOT / "reports"
+    assert paths.reports_folder("x") == tmp_path / "x"
+    assert paths.project_root(tmp_path) == ROOT
     for name in ("", "../pyproject.toml", "/etc/passwd", "a\\b"):
         with pytest.raises(ValueError, match="named inside"):
-            places.data_path(name)
+            paths.data_path(name)
     with pytest.raises(FileNotFoundError, match=r"no data file 'absent\.csv'"):
-        places.data_path("absent.csv")
-    monkeypatch.setattr(places, "INSTALLED", tmp_path)
-    assert places.source_root() == tmp_path
-    assert places.data_path("x.csv", must_exist=False) == tmp_path / "data" / "x.csv"
-    assert places.reports_folder() == tmp_path / "reports"
+        paths.data_path("absent.csv")
+    monkeypatch.setattr(paths, "INSTALLED", tmp_path)
+    assert paths.source_root() == tmp_path
+    assert paths.data_path("x.csv", must_exist=False) == tmp_path / "data" / "x.csv"
+    assert paths.reports_folder() == tmp_path / "reports"

@@ -13,15 +13,15 @@ import pytest
 from past_runs import lay_run
 from sample_notebooks import write_notebook
 
-from recovery_research import places
-from recovery_research.reporting.records import read_record
+from recovery_research import paths
+from recovery_research.reports.records import read_record
 
 ROOT = Path(__file__).resolve().parent.parent
 # What Python does before a line of the command is read is Python's own.
 CODE = (
-    "import os, recovery_research.command_start\n"
+    "import os, recovery_research.cli.start\n"
     "os.write(2, b'!')\n"
-    "from recovery_research.command_line import main\n"
+    "from recovery_research.cli.main import main\n"
     "main()"
 )
 SLOW = ["parameters:n = 1  # how many", "import time; time.sleep(60)"]
@@ -33,7 +33,7 @@ def project(tmp_path_factory):
     """A project with two runs, a notebook that takes long, a file and a plan."""
     folder = tmp_path_factory.mktemp("project")
     (folder / "notebooks").mkdir()
-    (folder / places.PROJECT_FILE).write_text("")
+    (folder / paths.PROJECT_FILE).write_text("")
     write_notebook(folder / "notebooks" / "01-slow.ipynb", SLOW)
     lay_run(folder / "reports", 0, tables={"t": TABLE})
     lay_run(folder / "reports", 1, tables={"t": TABLE.replace("1,", "2,")})
@@ -145,7 +145,7 @@ def test_an_interrupted_run_is_recorded_and_leaves_nothing_behind(
 def test_an_interrupt_that_something_swallows_comes_again(project):
     swallow = (
         "import os, signal, sys, time\n"
-        "from recovery_research.reporting.signals import hear_stops\n"
+        "from recovery_research.reports.stopping import hear_stops\n"
         "with hear_stops() as stops:\n"
         "    try:\n"
         "        os.kill(os.getpid(), signal.SIGINT)\n"

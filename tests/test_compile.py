@@ -14,7 +14,7 @@ import numba
 import pytest
 from failing_disks import FaultyDisk
 
-from recovery_research import _compile
+from recovery_research.model import _compile
 
 INNER = (
     "from ._compile import compiled\n\n\n@compiled\ndef grow(x):\n    return x * {}\n"

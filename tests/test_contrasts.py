@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from recovery_research.analyses.paradox import paradox, paradox_by_outcome
+from recovery_research.analysis.paradox import paradox, paradox_by_outcome
 
 
 def table(**groups):

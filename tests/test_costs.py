@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import recovery_research as rr
-from recovery_research import orders, simulation
-from recovery_research.justice import form_reply
+from recovery_research.model import simulation, tables
+from recovery_research.model.justice import form_reply
 
 WEEKS, N = 60.0, 400
 OWN = rr.RecoveryPolicy("own", apology=1.0, days_to_resolve=3.0)
@@ -100,7 +100,7 @@ def test_prices_move_money_and_nothing_else(name, monkeypatch):
 
     lives = rr.simulate(experiment).customers, rr.tabulate_orders(experiment)
     monkeypatch.setattr(simulation, "form_reply", form_dear)
-    monkeypatch.setattr(orders, "form_reply", form_dear)
+    monkeypatch.setattr(tables, "form_reply", form_dear)
     others = rr.simulate(experiment).customers, rr.tabulate_orders(experiment)
     assert lives[1].equals(others[1])
     for column, values in lives[0].items():

@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 import recovery_research as rr
-from recovery_research.populations import TRAIT_BLOCK, draw_traits
+from recovery_research.model.populations import TRAIT_BLOCK, draw_traits
 
 REFERENCE = Path(__file__).parent / "reference"
 MECHANISMS = ("learning", "disconfirmation", "reciprocity")

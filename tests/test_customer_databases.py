@@ -9,11 +9,11 @@ import sqlalchemy
 from customer_files import MAPPING, but, same
 from postgres import running_server
 
-from recovery_research.customers import databases
-from recovery_research.customers.findings import CustomerFileError
-from recovery_research.customers.mapping_rules import SourceRule
-from recovery_research.customers.reading import read_customers
-from recovery_research.customers.sources import read_source
+from recovery_research.customer_data import databases
+from recovery_research.customer_data.issues import CustomerFileError
+from recovery_research.customer_data.mapping_rules import SourceRule
+from recovery_research.customer_data.reading import read_customers
+from recovery_research.customer_data.sources import read_source
 
 
 @pytest.fixture(scope="module")

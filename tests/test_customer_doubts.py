@@ -5,8 +5,8 @@ import pandas as pd
 import pyarrow.csv
 import pytest
 
-from recovery_research.customers.findings import CustomerFileError
-from recovery_research.customers.reading import read_customers
+from recovery_research.customer_data.issues import CustomerFileError
+from recovery_research.customer_data.reading import read_customers
 
 
 def flags(n, **columns):

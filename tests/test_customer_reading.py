@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from customer_files import HEADER, MAPPING, ROWS, but, write_rows
 
-from recovery_research.analyses.paradox import paradox
-from recovery_research.customers.findings import CustomerFileError
-from recovery_research.customers.reading import check_customers, read_customers
+from recovery_research.analysis.paradox import paradox
+from recovery_research.customer_data.issues import CustomerFileError
+from recovery_research.customer_data.reading import check_customers, read_customers
 
 
 @pytest.fixture
@@ -279,8 +279,8 @@ def test_the_examples_say_that_they_are_synthetic_and_are_accounted_for(name):
 
 
 def test_the_examples_are_what_the_library_makes(tmp_path):
-    from recovery_research.customers.synthetic import write_examples
-    from recovery_research.places import data_path
+    from recovery_research.customer_data.examples import write_examples
+    from recovery_research.paths import data_path
 
     for path in write_examples(tmp_path):
         kept = data_path(f"examples/{path.name}")

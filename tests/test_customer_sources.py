@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 from customer_files import HEADER, MAPPING, ROWS, but, same, write_rows
 
-from recovery_research.customers.findings import CustomerFileError
-from recovery_research.customers.mapping_rules import SourceRule
-from recovery_research.customers.reading import read_customers
-from recovery_research.customers.sources import find_file, read_source
+from recovery_research.customer_data.issues import CustomerFileError
+from recovery_research.customer_data.mapping_rules import SourceRule
+from recovery_research.customer_data.reading import read_customers
+from recovery_research.customer_data.sources import find_file, read_source
 
 
 def test_tabs_semicolons_and_a_byte_order_mark(tmp_path, customer_file, expected):

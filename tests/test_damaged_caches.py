@@ -9,12 +9,12 @@ from past_runs import lay_run
 from test_diagnosis import same, study_of
 
 import recovery_research as rr
-from recovery_research.reporting import history as history_module
-from recovery_research.reporting import history_cache, past_runs
-from recovery_research.reporting.history import read_history
-from recovery_research.reporting.history_cache import CACHE_FILE
-from recovery_research.reporting.index import write_index
-from recovery_research.reporting.shelf import Shelf
+from recovery_research.reports import history as history_cache
+from recovery_research.reports import history as history_module
+from recovery_research.reports import past_runs
+from recovery_research.reports.history import CACHE_FILE, read_history
+from recovery_research.reports.index import write_index
+from recovery_research.reports.staging import Shelf
 
 
 @pytest.mark.slow

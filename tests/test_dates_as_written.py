@@ -7,11 +7,11 @@ import pyarrow.parquet as pq
 import pytest
 from customer_files import write_rows
 
-from recovery_research.customers.cells import read_cells
-from recovery_research.customers.date_texts import find_formats
-from recovery_research.customers.findings import CustomerFileError
-from recovery_research.customers.mapping_rules import FileMapping, TimeRule
-from recovery_research.customers.reading import check_customers, read_customers
+from recovery_research.customer_data.cells import read_cells
+from recovery_research.customer_data.dates import find_formats
+from recovery_research.customer_data.issues import CustomerFileError
+from recovery_research.customer_data.mapping_rules import FileMapping, TimeRule
+from recovery_research.customer_data.reading import check_customers, read_customers
 
 
 def told(path, mapping):

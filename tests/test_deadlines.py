@@ -13,20 +13,20 @@ from command_calls import call
 from fault_runs import TABLE, notebook
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from recovery_research import command_line
-from recovery_research.reporting import attempts, prints, runner
-from recovery_research.reporting.deadlines import Deadline, TimeIsUp
-from recovery_research.reporting.execution import Execution
-from recovery_research.reporting.orders import (
+from recovery_research.cli import main
+from recovery_research.reports import pages, runner
+from recovery_research.reports.deadlines import Deadline, TimeIsUp
+from recovery_research.reports.execution import Execution
+from recovery_research.reports.pages import PrintTimeoutError, print_page
+from recovery_research.reports.plans import read_plan
+from recovery_research.reports.records import read_record
+from recovery_research.reports.run_request import (
     DEFAULT_RUN_SECONDS,
     Limits,
+    Retries,
     prepare_order,
 )
-from recovery_research.reporting.plans import read_plan
-from recovery_research.reporting.prints import PrintTimeoutError, print_page
-from recovery_research.reporting.records import read_record
-from recovery_research.reporting.retries import Retries
-from recovery_research.reporting.runner import fulfil_order
+from recovery_research.reports.runner import fulfil_order
 
 
 def spin():
@@ -84,15 +84,15 @@ def test_attempts_and_the_waits_between_share_one_deadline(tmp_path, monkeypatch
         handed.append(deadline)
         return Execution(ended, running=0)
 
-    monkeypatch.setattr(attempts, "_execute", execute)
+    monkeypatch.setattr(runner, "_execute", execute)
     order = prepare_order(notebook(tmp_path), retries=Retries(3, wait_seconds=0.01))
     log = runner.logging.getLogger("test")
     deadline = Deadline(60.0)
-    made = attempts.attempt_order(order, tmp_path, deadline=deadline, log=log)
+    made = runner.attempt_order(order, tmp_path, deadline=deadline, log=log)
     assert handed == [deadline] * 4
     assert len(made.records) == 4
     short = Deadline(60.0, spent=59.995)
-    made = attempts.attempt_order(order, tmp_path, deadline=short, log=log)
+    made = runner.attempt_order(order, tmp_path, deadline=short, log=log)
     assert len(made.records) == 1
     assert made.outcome.verdict == "cell failed"
 
@@ -166,7 +166,7 @@ def test_a_print_that_is_late_is_ended_with_all_its_processes(tmp_path, monkeypa
     browser = tmp_path / "browser"
     browser.write_text(SLOW_BROWSER)
     browser.chmod(0o755)
-    monkeypatch.setenv(prints.BROWSER_VARIABLE, str(browser))
+    monkeypatch.setenv(pages.BROWSER_VARIABLE, str(browser))
     (tmp_path / "report.html").write_text("x")
     with pytest.raises(PrintTimeoutError, match=r"no PDF in the 0\.3 s that there"):
         print_page(tmp_path / "report.html", seconds=0.3)
@@ -176,7 +176,7 @@ def test_a_print_that_is_late_is_ended_with_all_its_processes(tmp_path, monkeypa
     assert sorted(p.name for p in tmp_path.iterdir()) == ["browser", "report.html"]
     path = notebook(tmp_path)
     given = ("run", path, "--reports", tmp_path / "reports", "--pdf")
-    monkeypatch.setattr(prints, "PRINT_SECONDS", 0.3)
+    monkeypatch.setattr(pages, "PRINT_SECONDS", 0.3)
     done = call(*given)
     assert done.exit_code == 5
     assert "the report is complete" in done.stderr
@@ -189,7 +189,7 @@ def test_a_print_that_is_late_is_ended_with_all_its_processes(tmp_path, monkeypa
 def test_a_run_has_a_limit_unless_somebody_says_none(tmp_path):
     assert Limits().run_seconds == DEFAULT_RUN_SECONDS == 21_600
     assert Limits(run_seconds=float("inf")).run_seconds is None
-    option = next(o for o in command_line.run.params if o.name == "timeout")
+    option = next(o for o in main.run.params if o.name == "timeout")
     assert option.default == DEFAULT_RUN_SECONDS
     path = notebook(tmp_path)
     plan = tmp_path / "plan.toml"

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recovery_research.customers.findings import CustomerFileError
-from recovery_research.places import notebooks_folder
+from recovery_research.customer_data.issues import CustomerFileError
+from recovery_research.paths import notebooks_folder
 
 MAPPING = """\
 shape = "customers"

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import recovery_research as rr
-from recovery_research import study_batches
-from recovery_research.study_estimators import apply_estimator
-from recovery_research.study_samples import draw_samples
+from recovery_research.studies.design import replications
+from recovery_research.studies.replications import apply_estimator
+from recovery_research.studies.samples import draw_samples
 
 
 @pytest.fixture(scope="session")
@@ -171,7 +171,7 @@ def test_interrupted_work_goes_on_where_it_stopped(
     options = {"n_replications": 130, "seed": 4, "truth_customers": 40_000,
                "processes": 1}  # fmt: skip
     whole = rr.diagnose(study, "welch", **options)
-    real, done = study_batches.do_task, []
+    real, done = replications.do_task, []
 
     def until_the_third(job, task):
         if len(done) == 3:
@@ -179,13 +179,15 @@ def test_interrupted_work_goes_on_where_it_stopped(
         done.append(task)
         return real(job, task)
 
-    monkeypatch.setattr("recovery_research.study_runs.do_task", until_the_third)
+    monkeypatch.setattr(
+        "recovery_research.studies.replications.do_task", until_the_third
+    )
     with pytest.raises(KeyboardInterrupt):
         rr.diagnose(study, "welch", resume=tmp_path, **options)
     assert len(list(tmp_path.rglob("*.batch"))) == 3
     again = []
     monkeypatch.setattr(
-        "recovery_research.study_runs.do_task",
+        "recovery_research.studies.replications.do_task",
         lambda job, task: again.append(task) or real(job, task),
     )
     assert same(rr.diagnose(study, "welch", resume=tmp_path, **options), whole)

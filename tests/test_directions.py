@@ -10,10 +10,10 @@ from customer_files import MAPPING, ROWS, but, write_rows
 from numpy.testing import assert_allclose
 
 import recovery_research as rr
-from recovery_research.command_line import main
-from recovery_research.customers import group_answers, questions, sentences
-from recovery_research.customers.mapping_drafts import draft_mapping
-from recovery_research.figures_customers import plot_against_bounds
+from recovery_research.cli.main import main
+from recovery_research.customer_data import answers, questions, sentences
+from recovery_research.customer_data.mapping_drafts import draft_mapping
+from recovery_research.plots.customers import plot_against_bounds
 
 N = 600
 
@@ -58,7 +58,7 @@ def test_leaving_less_is_a_paradox_only_if_less_is_better(churners):
     verdicts = {}
     for better in ("", "high", "low"):
         given = CHURN | ({"better": better} if better else {})
-        table = group_answers.adjust_groups(read(churners, churned=given))
+        table = answers.adjust_groups(read(churners, churned=given))
         assert (table["ci_high"] < -0.02).all()
         verdicts[better] = set(table["verdict"])
     # Of an outcome whose direction nobody says there is no paradox either way.
@@ -85,13 +85,13 @@ def test_complaints_left_less_often_after_a_refund_are_lower_everywhere(tmp_path
         "outcomes": {"left": {"kind": "yes_no", "better": "low"}},
     }  # fmt: skip
     made = rr.read_customers(path, mapping=mapping)
-    table = group_answers.adjust_groups(made)
+    table = answers.adjust_groups(made)
     assert table["estimate"][0] == pytest.approx(-0.2)
     assert table["verdict"].tolist() == ["lower", "cannot tell"]
     assert table["reading"][0] == "better off"
     asked = questions.contrast_groups(made)
     assert asked["verdict"].tolist() == ["cannot be asked", "lower"]
-    (line,) = group_answers.say_in_short(made, table)[1:]
+    (line,) = answers.say_in_short(made, table)[1:]
     said = "**lower by more than is worth naming, which is better** (-0.2, "
     assert said in line
     assert said in sentences.say_verdicts(asked[asked["estimate"].notna()])[0]
@@ -155,8 +155,8 @@ def test_check_and_first_line_say_whom_an_unknown_covariate_leaves_out(tmp_path)
         "the others a covariate is unknown, 'region' 300"
     )
     assert (doubt.column, doubt.n_rows) == ("region", 300)
-    table = group_answers.adjust_groups(made)
-    (line,) = group_answers.say_in_short(made, table)
+    table = answers.adjust_groups(made)
+    (line,) = answers.say_in_short(made, table)
     assert "once alike, of 300 of the 600, **" in line
 
 
@@ -184,10 +184,10 @@ def test_an_outcome_that_sounds_bad_is_doubted_until_somebody_says(churners):
 
 def test_of_the_group_by_another_name_nothing_is_told(churners):
     made = read(churners, thanked={"column": "thanked", "kind": "yes_no"})
-    table = group_answers.adjust_groups(made)
+    table = answers.adjust_groups(made)
     assert set(table["verdict"]) == {"cannot tell"}
     assert table["note"].str.contains("two names of one thing").all()
-    (line,) = group_answers.say_in_short(made, table)
+    (line,) = answers.say_in_short(made, table)
     assert "these data cannot tell" in line
     assert "two names of one thing" in line
 

@@ -9,11 +9,11 @@ import pytest
 from click.testing import CliRunner
 from customer_files import write_rows
 
-from recovery_research.command_line import main
-from recovery_research.customers import beside, group_answers, questions, sentences
-from recovery_research.customers import findings as telling
-from recovery_research.customers.findings import HARMLESS, TURNS, Finding
-from recovery_research.customers.reading import read_customers
+from recovery_research.cli.main import main
+from recovery_research.customer_data import answers, comparison, questions, sentences
+from recovery_research.customer_data import issues as telling
+from recovery_research.customer_data.issues import HARMLESS, TURNS, Finding
+from recovery_research.customer_data.reading import read_customers
 
 HEADER = "customer,problem,resolved,spend,age"
 TABLE = {
@@ -202,8 +202,8 @@ def files(kind, folder):
 
 def say_short(path, mapping):
     read = read_customers(path, mapping=mapping)
-    table = group_answers.adjust_groups(read)
-    return read, "\n".join(group_answers.say_in_short(read, table)).replace("\\", "")
+    table = answers.adjust_groups(read)
+    return read, "\n".join(answers.say_in_short(read, table)).replace("\\", "")
 
 
 def test_every_kind_that_turns_an_answer_is_tried():
@@ -243,13 +243,13 @@ def test_order_lines_are_doubted_in_every_sentence_and_table(tmp_path):
     assert "+0.6" in answer
     assert rest.startswith(f"{TURNS['lines']} (column 'time', 600 rows).**")
     for table in (
-        questions.contrast_groups(read), group_answers.divide_spends(read),
-        beside.compare_ratios(read),
+        questions.contrast_groups(read), answers.divide_spends(read),
+        comparison.compare_ratios(read),
     ):  # fmt: skip
         answered = table[table["estimate"].notna()]
         assert len(answered)
         assert answered["note"].str.contains(TURNS["lines"], regex=False).all()
-    assert TURNS["lines"] in beside.tell_file(read)
+    assert TURNS["lines"] in comparison.tell_file(read)
 
 
 def test_check_says_it_where_it_says_what_can_be_asked(tmp_path):
@@ -278,7 +278,7 @@ def test_a_doubt_about_one_column_is_told_of_what_is_made_of_it(tmp_path):
     mapping = TABLE | {"outcomes": TABLE["outcomes"] | other}
     path = write_rows(tmp_path / "age.csv", rows, HEADER + ",visits")
     read = read_customers(path, mapping=mapping)
-    table = group_answers.adjust_groups(read)
+    table = answers.adjust_groups(read)
     doubted = table["note"].fillna("").str.contains(TURNS["code"], regex=False)
     # A covariate plays no part in the groups as they come.
     assert doubted.tolist() == (table["view"] != "as they come").tolist()
@@ -289,7 +289,7 @@ def test_a_doubt_about_one_column_is_told_of_what_is_made_of_it(tmp_path):
         HEADER + ",visits",
     )  # fmt: skip
     read = read_customers(path, mapping=mapping)
-    table = group_answers.adjust_groups(read)
+    table = answers.adjust_groups(read)
     doubted = table["note"].fillna("").str.contains(TURNS["code"], regex=False)
     assert doubted.tolist() == (table["outcome"] == "spend").tolist()
 

@@ -10,16 +10,16 @@ from fault_runs import SHORT, TABLE
 from run_records import make_record
 from sample_notebooks import write_notebook
 
-from recovery_research.reporting import attempts
-from recovery_research.reporting.delivery import _is_whole
-from recovery_research.reporting.execution import Execution
-from recovery_research.reporting.history import read_history
-from recovery_research.reporting.orders import prepare_order
-from recovery_research.reporting.pruning import choose_doomed, delete_runs
-from recovery_research.reporting.publication import PublicationError, publish_reports
-from recovery_research.reporting.records import read_record
-from recovery_research.reporting.runner import fulfil_order
-from recovery_research.reporting.shelf import Shelf
+from recovery_research.reports import runner
+from recovery_research.reports.execution import Execution
+from recovery_research.reports.history import read_history
+from recovery_research.reports.pruning import choose_doomed, delete_runs
+from recovery_research.reports.publish import PublicationError, publish_reports
+from recovery_research.reports.records import read_record
+from recovery_research.reports.repeats import _is_whole
+from recovery_research.reports.run_request import prepare_order
+from recovery_research.reports.runner import fulfil_order
+from recovery_research.reports.staging import Shelf
 from recovery_research.whole_files import PART
 
 
@@ -42,7 +42,7 @@ def execute(source, output, values, **_):
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     """A function that runs a report into a folder; no kernel is started for it."""
-    monkeypatch.setattr(attempts, "execute_notebook", execute)
+    monkeypatch.setattr(runner, "execute_notebook", execute)
     path = write_notebook(tmp_path / "fault.ipynb", [SHORT, TABLE])
     order, made_of = prepare_order(path), make_record().provenance
 

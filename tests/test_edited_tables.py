@@ -6,18 +6,19 @@ import pytest
 from refusals import refuses
 
 import recovery_research as rr
-from recovery_research import coefficients, ledgers, places, policies
+from recovery_research import paths
+from recovery_research.model import coefficients, policies
 
 
 @pytest.fixture
 def tables(tmp_path, monkeypatch):
     """A copy of the package's tables, to be spoilt; nothing is remembered between."""
     copy = tmp_path / "data"
-    shutil.copytree(places.source_root() / "data", copy)
+    shutil.copytree(paths.source_root() / "data", copy)
     caches = (coefficients.load_ledger, policies.read_own_catalogue)
     for each in caches:
         each.cache_clear()
-    monkeypatch.setattr(places, "source_root", lambda: tmp_path)
+    monkeypatch.setattr(paths, "source_root", lambda: tmp_path)
     yield copy
     for each in caches:
         each.cache_clear()
@@ -69,7 +70,7 @@ def test_an_edited_table_is_refused(tables, file, old, new, said):
     for each in (coefficients.load_ledger, policies.read_own_catalogue):
         each.cache_clear()
     spoil(tables / file, old, new)
-    with refuses(ledgers.LedgerError, *said):
+    with refuses(coefficients.LedgerError, *said):
         load_everything()
 
 
@@ -79,7 +80,7 @@ def test_a_row_taken_out_is_missed(tables):
         line for line in path.read_text().splitlines() if "process_share" not in line
     ]
     path.write_text("\n".join(lines) + "\n")
-    with refuses(ledgers.LedgerError, "gives no value for 'process_share'"):
+    with refuses(coefficients.LedgerError, "gives no value for 'process_share'"):
         load_everything()
 
 
@@ -89,21 +90,21 @@ def test_an_empty_table(tables, left):
     header = path.read_text().splitlines()[0]
     path.write_text(header + "\n" if left else "")
     said = "holds no row" if left else "lacks column 'policy'"
-    with refuses(ledgers.LedgerError, "policies.csv", said):
+    with refuses(coefficients.LedgerError, "policies.csv", said):
         load_everything()
 
 
 def test_a_table_that_is_no_text(tables):
     (tables / POLICIES).write_bytes(b"policy,apology\n\xff\xfe\x00")
-    with refuses(ledgers.LedgerError, "policies.csv", "UTF-8"):
+    with refuses(coefficients.LedgerError, "policies.csv", "UTF-8"):
         load_everything()
 
 
 def test_a_catalogue_of_ones_own(tmp_path):
-    with refuses(ledgers.LedgerError, "no table of policies at", "nowhere.csv"):
+    with refuses(coefficients.LedgerError, "no table of policies at", "nowhere.csv"):
         rr.load_policies(tmp_path / "nowhere.csv")
     mine = tmp_path / "mine.csv"
-    text = (places.source_root() / "data" / POLICIES).read_text().splitlines()
+    text = (paths.source_root() / "data" / POLICIES).read_text().splitlines()
     # Spreadsheets write a mark at the start of a file; it is no part of the name.
     mine.write_text("\n".join(text[:2]) + "\n", encoding="utf-8-sig")
     assert list(rr.load_policies(mine)) == ["a_sorry"]

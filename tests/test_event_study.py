@@ -7,11 +7,10 @@ import statsmodels.api as sm
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from recovery_research.analyses.cohort_changes import Cohorts
-from recovery_research.analyses.comparisons import compare
-from recovery_research.analyses.event_study import study_event, tabulate_panel
-from recovery_research.analyses.groups import TwoGroups
-from recovery_research.analyses.pretrends import measure_pretrend
+from recovery_research.analysis.contrasts import compare
+from recovery_research.analysis.event_study import study_event, tabulate_panel
+from recovery_research.analysis.groups import TwoGroups
+from recovery_research.analysis.pretrends import Cohorts, measure_pretrend
 
 
 def panel_of(rng, n, *, effect, trend=0.0, periods=10):

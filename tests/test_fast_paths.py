@@ -12,14 +12,23 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from recovery_research.customers import cells, id_luck, order_lines, text_rows
-from recovery_research.customers.cells import Cells, encode_texts
-from recovery_research.customers.file_readings import Reading, write_out
-from recovery_research.customers.id_luck import hash_ids, write_ids, write_many
-from recovery_research.customers.keys import are_whole, read_keys
-from recovery_research.customers.mapping_rules import FileMapping, OrderRule, ValueRule
-from recovery_research.customers.order_logs import sort_orders
-from recovery_research.customers.sources import RawTable
+from recovery_research.analysis import index_orders
+from recovery_research.analysis.index_orders import hash_ids, write_ids, write_many
+from recovery_research.analysis.order_logs import sort_orders
+from recovery_research.customer_data import cells, order_lines, text_rows
+from recovery_research.customer_data.cells import (
+    Cells,
+    are_whole,
+    encode_texts,
+    read_keys,
+)
+from recovery_research.customer_data.columns import Reading, write_out
+from recovery_research.customer_data.mapping_rules import (
+    FileMapping,
+    OrderRule,
+    ValueRule,
+)
+from recovery_research.customer_data.sources import RawTable
 
 PLAIN = FileMapping("none", "customers", {})
 EMPTY_KNOWN = replace(PLAIN, writing=ValueRule(known=("", "NA")))
@@ -178,13 +187,13 @@ def test_many_ids_are_written_as_one_by_one(data, kind):
         )
     slow = hash_ids(pd.Series(ids))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(id_luck, "MANY", -1)
+        patch.setattr(index_orders, "MANY", -1)
         np.testing.assert_array_equal(hash_ids(pd.Series(ids)), slow)
 
 
 def test_the_luck_of_an_id_is_the_same_among_many():
-    ids = pd.Series(np.arange(id_luck.MANY + 1) * 92_233_720_368 - 17)
-    few = [0, 1, 50_000, id_luck.MANY]
+    ids = pd.Series(np.arange(index_orders.MANY + 1) * 92_233_720_368 - 17)
+    few = [0, 1, 50_000, index_orders.MANY]
     np.testing.assert_array_equal(hash_ids(ids)[few], hash_ids(ids.iloc[few]))
 
 

@@ -9,7 +9,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 import recovery_research as rr
-from recovery_research import figures, figures_model
+from recovery_research.plots import simulated
 
 TABLE = pd.DataFrame(
     {
@@ -33,13 +33,13 @@ def read_intervals(ax):
 
 
 def test_points_and_both_caps_are_the_tables():
-    ax = figures.plot_intervals(TABLE, label="who", hue="world", xlabel="dollars")
+    ax = simulated.plot_intervals(TABLE, label="who", hue="world", xlabel="dollars")
     expected = TABLE[["estimate", "ci_low", "ci_high"]].to_numpy()
     assert np.allclose(read_intervals(ax), expected)
 
 
 def test_first_row_is_on_top_and_rows_are_named():
-    ax = figures.plot_intervals(TABLE[:2], label="who", xlabel="dollars")
+    ax = simulated.plot_intervals(TABLE[:2], label="who", xlabel="dollars")
     assert [t.get_text() for t in ax.get_yticklabels()] == ["b", "a"]
     low, high = ax.get_ylim()
     assert low > high  # the axis runs downwards
@@ -47,7 +47,7 @@ def test_first_row_is_on_top_and_rows_are_named():
 
 
 def test_hues_differ_in_colour_and_in_marker():
-    ax = figures.plot_intervals(TABLE, label="who", hue="world", xlabel="dollars")
+    ax = simulated.plot_intervals(TABLE, label="who", hue="world", xlabel="dollars")
     lines = [container[0] for container in ax.containers]
     assert len({to_hex(line.get_color()) for line in lines}) == 2
     assert len({line.get_marker() for line in lines}) == 2
@@ -67,7 +67,7 @@ def experiment():
 
 def test_retention_lines_are_the_tables(experiment):
     weeks = rr.tabulate_weeks(rr.simulate(experiment))
-    ax = figures.plot_retention(weeks)
+    ax = simulated.plot_retention(weeks)
     parts = weeks.groupby("policy", observed=True)
     for line, (_, part) in zip(ax.lines, parts, strict=True):
         assert np.array_equal(line.get_ydata(), part["alive_share"])
@@ -76,7 +76,7 @@ def test_retention_lines_are_the_tables(experiment):
 
 def test_bars_of_departures_add_up_to_who_left(experiment):
     departures = rr.tabulate_departures(experiment)
-    ax = figures.plot_departures(departures)
+    ax = simulated.plot_departures(departures)
     ends = {}
     for bar in ax.patches:
         row = round(bar.get_y() + bar.get_height() / 2)
@@ -87,13 +87,13 @@ def test_bars_of_departures_add_up_to_who_left(experiment):
 
 def test_one_life_is_drawn_order_by_order(experiment):
     orders = rr.tabulate_orders(experiment, customers=[3])
-    ax = figures.plot_life(orders)
+    ax = simulated.plot_life(orders)
     for policy, life in orders.groupby("policy", observed=True):
         line = next(one for one in ax.lines if one.get_label() == policy)
         assert np.array_equal(line.get_xdata(), life["week"])
         assert np.array_equal(line.get_ydata(), life["loyalty"])
     with pytest.raises(ValueError, match="one life at a time; the table holds 2"):
-        figures.plot_life(rr.tabulate_orders(experiment, customers=[3, 4]))
+        simulated.plot_life(rr.tabulate_orders(experiment, customers=[3, 4]))
 
 
 def test_boundary_marks_a_world_by_hand():
@@ -105,7 +105,7 @@ def test_boundary_marks_a_world_by_hand():
         recovery_weight=1.2,
         follow_up_weight=0.25,
     )
-    ax = figures_model.plot_boundary([world])
+    ax = simulated.plot_boundary([world])
     line = next(one for one in ax.lines if one.get_label() == "mine")
     assert np.allclose(line.get_xdata(), 2.3)
     assert np.allclose(line.get_ydata(), [3.6, 4.5])
@@ -122,22 +122,22 @@ def test_fit_is_drawn_in_widths_of_what_counts_as_met():
             "high": [0.6, 0.6],
         }
     )
-    drawn = read_intervals(figures_model.plot_fit(fit))
+    drawn = read_intervals(simulated.plot_fit(fit))
     assert np.allclose(drawn[:, 0], [0.5, -0.5])
     assert np.allclose(drawn[:, 2] - drawn[:, 0], 1.96 * np.array([0.05, 0.2]))
 
 
 def test_nothing_to_draw_is_said():
     with pytest.raises(ValueError, match="no rows"):
-        figures.plot_intervals(TABLE[:0], label="who", xlabel="")
+        simulated.plot_intervals(TABLE[:0], label="who", xlabel="")
     with pytest.raises(ValueError, match="no column 'ci_low'"):
-        figures.plot_intervals(TABLE.drop(columns="ci_low"), label="who", xlabel="")
+        simulated.plot_intervals(TABLE.drop(columns="ci_low"), label="who", xlabel="")
 
 
 def test_no_look_is_set_by_importing():
     code = (
         "import matplotlib as m; before = dict(m.rcParams);"
-        "import recovery_research.figures, recovery_research.figures_model;"
+        "import recovery_research.plots.simulated, recovery_research.plots.simulated;"
         "assert dict(m.rcParams) == before"
     )
     done = subprocess.run([sys.executable, "-c", code], check=False)

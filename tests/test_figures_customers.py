@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
-from recovery_research.analyses.mediation import mediate
-from recovery_research.figures_customers import (
+from recovery_research.analysis.mediation import mediate
+from recovery_research.plots.customers import (
     plot_against_bounds,
     plot_balance,
     plot_curves,

@@ -8,8 +8,9 @@ from matplotlib import pyplot as plt
 from matplotlib import rc_context
 from matplotlib.text import Text
 
-from recovery_research import figures, figures_fonts
 from recovery_research.exhibits import show_figure
+from recovery_research.plots import fonts as figures_fonts
+from recovery_research.plots import simulated
 
 OTHERS = ["没有回答", "คืนเงิน", "हिन्दी में", "ᏣᎳᎩ 😀 ok"]
 
@@ -26,7 +27,7 @@ def draw(names, hue=None):
     table = pd.DataFrame({"row": names, "estimate": 1.0, "ci_low": 0.0, "ci_high": 2.0})
     if hue is not None:
         table["view"] = hue
-    return figures.plot_intervals(
+    return simulated.plot_intervals(
         table, label="row", xlabel="x", hue="view" if hue else None
     )
 

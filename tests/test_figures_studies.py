@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
-from recovery_research.figures_studies import (
+from recovery_research.plots.studies import (
     plot_findings,
     plot_findings_by_world,
     plot_sample_sizes,

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
-from recovery_research.analyses.adjustment import adjust
-from recovery_research.analyses.balance import tabulate_balance
-from recovery_research.analyses.sensitivity import check_placebo, probe_confounding
+from recovery_research.analysis.adjustment import adjust
+from recovery_research.analysis.balance import tabulate_balance
+from recovery_research.analysis.sensitivity import check_placebo, probe_confounding
 
 METHODS = ("regression", "ipw", "aipw")
 

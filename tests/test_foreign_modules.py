@@ -13,10 +13,10 @@ from fault_runs import SHORT
 from run_records import make_record
 from sample_notebooks import write_notebook
 
-from recovery_research.places import PACKAGE
-from recovery_research.reporting.orders import prepare_order
-from recovery_research.reporting.plan_workers import Worker
-from recovery_research.study_runs import no_imports_from_here
+from recovery_research.paths import PACKAGE
+from recovery_research.reports.plan_workers import Worker
+from recovery_research.reports.run_request import prepare_order
+from recovery_research.studies.replications import no_imports_from_here
 
 NAMES = ["json", "pandas", "numpy", "ast", "decimal", "nbformat", "papermill", "psutil"]
 TRAP = "open({mark!r}, 'a').write(__file__ + chr(10))\nraise SystemExit('caught')\n"

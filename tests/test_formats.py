@@ -9,23 +9,26 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from recovery_research import command_line
-from recovery_research.customers.index_outcomes import OUTCOMES_OF_ORDERS
-from recovery_research.customers.mapping_fields import MAY_SAY
-from recovery_research.customers.mapping_parts import MappingError
-from recovery_research.customers.mapping_rules import GROUPS, ROLES, SHAPES
-from recovery_research.customers.mappings import PARTS, read_mapping
-from recovery_research.reporting.formats import PLAN, list_keys, say_rules
-from recovery_research.reporting.notify_settings import NotifySettings
-from recovery_research.reporting.parameter_files import PROFILES_FILE, read_profiles
-from recovery_research.reporting.plan_tables import PlanFile, read_tables
-from recovery_research.reporting.plans import read_plan
+from recovery_research.analysis.order_logs import OUTCOMES_OF_ORDERS
+from recovery_research.cli import main
+from recovery_research.customer_data.mapping import PARTS, read_mapping
+from recovery_research.customer_data.mapping_fields import MAY_SAY
+from recovery_research.customer_data.mapping_rules import (
+    GROUPS,
+    ROLES,
+    SHAPES,
+    MappingError,
+)
+from recovery_research.reports.formats import PLAN, list_keys, say_rules
+from recovery_research.reports.parameter_files import PROFILES_FILE, read_profiles
+from recovery_research.reports.plan_file import NotifySettings, PlanFile, read_tables
+from recovery_research.reports.plans import read_plan
 
 KINDS = ("plan", "mapping", "profile")
 
 
 def call(*arguments):
-    result = CliRunner().invoke(command_line.main, [str(word) for word in arguments])
+    result = CliRunner().invoke(main.main, [str(word) for word in arguments])
     assert result.exit_code == 0, result.output
     return result.output
 

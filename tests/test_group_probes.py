@@ -6,18 +6,17 @@ import pytest
 from customer_files import HEADER, MAPPING, ROWS, but, write_rows
 
 import recovery_research as rr
-from recovery_research.customers import (
-    group_answers,
-    group_changes,
-    group_probes,
+from recovery_research.customer_data import (
+    answers,
+    answers_over_time,
     questions,
     unknown_outcomes,
 )
-from recovery_research.customers.mapping_parts import MappingError
+from recovery_research.customer_data.mapping_rules import MappingError
 
 TABLES = (
-    group_probes.probe_groups, group_probes.check_placebos, group_probes.bound_groups,
-    group_changes.compare_changes, group_changes.find_parities,
+    answers.probe_groups, answers.check_placebos, answers.bound_groups,
+    answers_over_time.compare_changes, answers_over_time.find_parities,
 )  # fmt: skip
 KEYS = ("outcome", "treated", "control", "estimate", "ci_low", "ci_high")
 
@@ -49,19 +48,23 @@ def same(row, found, columns=("estimate", "ci_low", "ci_high")):
 
 def test_answers_are_those_of_the_analyses(example):
     names = ["orders_before", "spend_before", "tenure_weeks", "region"]
-    row = group_probes.probe_groups(example).set_index("outcome").loc["satisfaction"]
+    row = answers.probe_groups(example).set_index("outcome").loc["satisfaction"]
     found = rr.probe_confounding(
         example.customers, outcome="satisfaction", covariates=names
     )
     same(row, found, ("estimate", "robustness_value", "e_value", "n_treated"))
-    row = group_changes.compare_changes(example).set_index("after").loc["satisfaction"]
+    row = (
+        answers_over_time.compare_changes(example)
+        .set_index("after")
+        .loc["satisfaction"]
+    )
     found = rr.compare_before_after(
         example.customers, before="satisfaction_before", after="satisfaction"
     )
     same(
         row, found, ("change", "regression_to_mean", "estimate", "ci_low", "n_missing")
     )
-    table = group_probes.bound_groups(example).set_index(["treated", "outcome"])
+    table = answers.bound_groups(example).set_index(["treated", "outcome"])
     for group in ("recovered", "silent"):
         found = rr.bound_worst_case(
             example.customers,
@@ -72,7 +75,11 @@ def test_answers_are_those_of_the_analyses(example):
         )
         row = table.loc[(group, "satisfaction")]
         same(row, found, ("bound_low", "bound_high", "ci_low", "ci_high"))
-    row = group_changes.find_parities(example).set_index("outcome").loc["satisfaction"]
+    row = (
+        answers_over_time.find_parities(example)
+        .set_index("outcome")
+        .loc["satisfaction"]
+    )
     found = rr.find_parity(
         example.customers, outcome="satisfaction", quality="recovery_quality"
     )
@@ -80,7 +87,7 @@ def test_answers_are_those_of_the_analyses(example):
 
 
 def test_the_balance_does_not_depend_on_whose_outcome_is_known(example):
-    table = group_probes.tabulate_balances(example)
+    table = answers.tabulate_balances(example)
     assert list(table["covariate"]) == [
         "orders_before", "spend_before", "tenure_weeks", "region=north", "region=south",
     ]  # fmt: skip
@@ -93,7 +100,7 @@ def test_the_balance_does_not_depend_on_whose_outcome_is_known(example):
 
 
 def test_a_placebo_is_not_adjusted_for_itself(example):
-    table = group_probes.check_placebos(example)
+    table = answers.check_placebos(example)
     assert list(table["outcome"]) == ["followup_spend_before", "satisfaction_before"]
     assert table["passed"].all()
     for row in table.itertuples():
@@ -125,7 +132,7 @@ def test_a_placebo_finds_selection_that_the_adjustment_leaves(tmp_path):
         "covariates": {"age": {"column": "age", "kind": "number"}},
     }  # fmt: skip
     read = rr.read_customers(tmp_path / "mine.csv", mapping=mapping)
-    (row,) = group_probes.check_placebos(read).itertuples()
+    (row,) = answers.check_placebos(read).itertuples()
     assert not row.passed
     assert row.ci_low > 0.0
     # Adjusted for what it was before, the difference is gone.
@@ -134,16 +141,14 @@ def test_a_placebo_finds_selection_that_the_adjustment_leaves(tmp_path):
     naive = rr.paradox(read.customers, outcome="spend_now")
     found = rr.adjust(read.customers, outcome="spend_now", covariates=["age", "before"])
     assert found.estimate < 0.5 * naive.estimate
-    assert "before" not in group_probes.check_placebos(read)["covariates"][0].split(
-        ", "
-    )
+    assert "before" not in answers.check_placebos(read)["covariates"][0].split(", ")
 
 
 def test_an_order_log_is_followed_around_the_index_order(orders):
-    study, note = group_changes.follow_index_orders(orders)
+    study, note = answers_over_time.follow_index_orders(orders)
     assert list(study.periods["period"]) == list(range(-3, 4))
     assert "not observed so long" in note
-    model, note = group_changes.explain_leaving(orders)
+    model, note = answers_over_time.explain_leaving(orders)
     assert "5 orders whose outcome is unknown are left out" in note
     assert model.n_unknown == 5
     # A file's -1 for "nobody knows who left" stands nowhere in this one.
@@ -170,11 +175,14 @@ def test_spend_before_the_index_order_by_hand():
 
 
 def test_what_cannot_be_asked_says_why(tiny, example, orders, complaints):
-    assert group_changes.follow_index_orders(example) == (
+    assert answers_over_time.follow_index_orders(example) == (
         None,
         "the file is no order log",
     )
-    assert group_changes.explain_leaving(example) == (None, "the file is no order log")
+    assert answers_over_time.explain_leaving(example) == (
+        None,
+        "the file is no order log",
+    )
     for read in (tiny, example, orders, complaints):
         for ask in TABLES:
             table = ask(read)
@@ -183,16 +191,16 @@ def test_what_cannot_be_asked_says_why(tiny, example, orders, complaints):
             blank = table.reindex(columns=["estimate"]).isna().all(axis=1)
             blank &= table.reindex(columns=["bound_low"]).isna().all(axis=1)
             assert (table.loc[blank, "note"].fillna("") != "").all(), ask.__name__
-        said = group_probes.say_probes(group_probes.probe_groups(read))
+        said = answers.say_probes(answers.probe_groups(read))
         assert all(not each.endswith(".") for each in said)
 
 
 def test_effects_go_through_an_outcome_that_is_there(example):
-    found, notes = group_changes.explain_through(example, "satisfaction")
+    found, notes = answers_over_time.explain_through(example, "satisfaction")
     assert [each.outcome for each in found] == ["followup_spend", "stayed"]
     assert notes == []
     with pytest.raises(ValueError, match=r"'satisfacton' is no outcome.*Did you mean"):
-        group_changes.explain_through(example, "satisfacton")
+        answers_over_time.explain_through(example, "satisfacton")
 
 
 def test_what_was_before_and_how_good_it_was_is_read(tmp_path):
@@ -279,13 +287,13 @@ def test_a_covariate_called_known_is_balanced_as_any_other(tmp_path):
         "covariates": {"known": {"column": "age", "kind": "number"}},
     }
     read = rr.read_customers(tmp_path / "mine.csv", mapping=mapping)
-    (row,) = group_probes.tabulate_balances(read).itertuples()
+    (row,) = answers.tabulate_balances(read).itertuples()
     assert (row.covariate, row.note) == ("known", "")
     assert row.mean_treated == pytest.approx(frame["age"][::2].mean())
 
 
 def test_unknown_outcomes_are_probed_row_by_row(example):
-    adjusted = group_answers.adjust_groups(example)
+    adjusted = answers.adjust_groups(example)
     table = unknown_outcomes.probe_unknown(example, adjusted)
     # All three outcomes are unknown for somebody, as they come and adjusted.
     assert len(table) == len(adjusted) == 6
@@ -310,7 +318,7 @@ def test_unknown_outcomes_are_probed_row_by_row(example):
 
 
 def test_tables_without_unknown_outcomes_or_answers_say_nothing(tiny, orders):
-    adjusted = group_answers.adjust_groups(tiny)
+    adjusted = answers.adjust_groups(tiny)
     table = unknown_outcomes.probe_unknown(tiny, adjusted)
     assert "tipping_point" in table
     assert unknown_outcomes.say_unknown(tiny, table[:0]) == []

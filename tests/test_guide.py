@@ -10,7 +10,7 @@ from recovery_research.guide.build import GROUPS_PAGES
 from recovery_research.guide.formats import write_formats
 from recovery_research.guide.links import find_broken_links
 from recovery_research.reference import GROUPS
-from recovery_research.reporting.formats import list_keys
+from recovery_research.reports.formats import list_keys
 
 
 @pytest.mark.slow

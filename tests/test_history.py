@@ -10,13 +10,11 @@ import pytest
 from command_calls import call
 from past_runs import START, lay_run, make_record
 
-from recovery_research.reporting import history as history_module
-from recovery_research.reporting.history import ABANDONED, read_history
-from recovery_research.reporting.history_cache import CACHE_FILE
-from recovery_research.reporting.history_filters import choose_runs, read_moment
-from recovery_research.reporting.records import read_record, write_record
-from recovery_research.reporting.run_finder import find_run
-from recovery_research.reporting.shelf import Shelf
+from recovery_research.reports import history as history_module
+from recovery_research.reports.history import ABANDONED, CACHE_FILE, read_history
+from recovery_research.reports.records import read_record, write_record
+from recovery_research.reports.run_finder import choose_runs, find_run, read_moment
+from recovery_research.reports.staging import Shelf
 
 
 @pytest.fixture

@@ -11,16 +11,16 @@ from command_calls import call
 from run_records import keep_run, parameter
 from s3_server import list_keys
 
-from recovery_research.reporting.comparisons import compare_runs
-from recovery_research.reporting.delivery import _is_whole
-from recovery_research.reporting.history import read_history
-from recovery_research.reporting.index import write_index
-from recovery_research.reporting.manifests import name_file, name_host
-from recovery_research.reporting.pruning import choose_doomed
-from recovery_research.reporting.publication import PublicationError, publish_reports
-from recovery_research.reporting.records import read_record
-from recovery_research.reporting.runs import hand_back
-from recovery_research.reporting.shelf import Shelf
+from recovery_research.reports.comparisons import compare_runs
+from recovery_research.reports.history import read_history
+from recovery_research.reports.index import write_index
+from recovery_research.reports.manifests import name_file, name_host
+from recovery_research.reports.pruning import choose_doomed
+from recovery_research.reports.publish import PublicationError, publish_reports
+from recovery_research.reports.records import read_record
+from recovery_research.reports.repeats import _is_whole
+from recovery_research.reports.runs import hand_back
+from recovery_research.reports.staging import Shelf
 
 TABLE = "name,estimate\nhonest,1\n"
 SECRET = "name,estimate\nstolen,1\n"

@@ -8,9 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recovery_research.customers.id_luck import draw_by_id, hash_ids
-from recovery_research.customers.order_customers import customers_from_orders
-from recovery_research.customers.reading import read_customers
+from recovery_research.analysis.index_orders import (
+    customers_from_orders,
+    draw_by_id,
+    hash_ids,
+)
+from recovery_research.customer_data.reading import read_customers
 
 SPAN = (0.0, 60.0)
 

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from run_records import keep_run, make_failure, parameter
 
-from recovery_research.reporting import board
-from recovery_research.reporting.details import DetailReader
-from recovery_research.reporting.history import read_history
-from recovery_research.reporting.index import write_index
-from recovery_research.reporting.key_figures import MOST_WORLDS, FigureReader
+from recovery_research.reports import board
+from recovery_research.reports.history import read_history
+from recovery_research.reports.index import write_index
+from recovery_research.reports.index_figures import MOST_WORLDS, FigureReader
+from recovery_research.reports.run_details import DetailReader
 
 
 def keep(reports, number, n, report="02-x", *, good=True, **more):

@@ -7,9 +7,14 @@ import pandas as pd
 import pytest
 
 import recovery_research as rr
-from recovery_research.customers.draw_averages import combine
-from recovery_research.customers.draw_totals import GroupTotals, fit_curve
-from recovery_research.customers.index_draws import draw_orders, read_draw, read_log
+from recovery_research.analysis.averaged_draws import combine
+from recovery_research.analysis.index_draws import (
+    GroupTotals,
+    draw_orders,
+    fit_curve,
+    read_draw,
+    read_log,
+)
 
 SPAN = (0.0, 60.0)
 

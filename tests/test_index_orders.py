@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recovery_research.customers.findings import CustomerFileError
-from recovery_research.customers.mappings import read_mapping
-from recovery_research.customers.order_customers import customers_from_orders
-from recovery_research.customers.reading import read_customers
-from recovery_research.customers.sentences import list_limits
+from recovery_research.analysis.index_orders import customers_from_orders
+from recovery_research.customer_data.issues import CustomerFileError
+from recovery_research.customer_data.mapping import read_mapping
+from recovery_research.customer_data.reading import read_customers
+from recovery_research.customer_data.sentences import list_limits
 
 ON_A_DAY = pd.DataFrame(
     [

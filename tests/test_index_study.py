@@ -6,10 +6,10 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from recovery_research.analyses.comparisons import compare_means
-from recovery_research.analyses.groups import TwoGroups
-from recovery_research.analyses.index_study import study_index
-from recovery_research.customers.order_customers import customers_from_orders
+from recovery_research.analysis.contrasts import compare_means
+from recovery_research.analysis.groups import TwoGroups
+from recovery_research.analysis.index_orders import customers_from_orders
+from recovery_research.analysis.index_study import study_index
 
 ORDERS = pd.DataFrame(
     [

@@ -3,14 +3,14 @@
 import pytest
 from sample_notebooks import write_notebook
 
-from recovery_research.reporting.choices import Layer
-from recovery_research.reporting.ingredients import (
+from recovery_research.reports.parameters import Layer
+from recovery_research.reports.provenance import (
     hash_sources,
     list_ingredients,
     make_key,
     trace_order,
 )
-from recovery_research.reporting.orders import prepare_order
+from recovery_research.reports.run_request import prepare_order
 
 CELLS = [
     "md:# Does it read?",
@@ -45,7 +45,7 @@ def test_a_file_is_part_of_the_key_wherever_it_is_found(
         (tmp_path / folder).mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "called")
     monkeypatch.setattr(
-        "recovery_research.reporting.ingredients.project_root",
+        "recovery_research.reports.provenance.project_root",
         lambda: tmp_path / "project",
     )
     path = tmp_path / place / "mine.csv"

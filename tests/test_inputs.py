@@ -20,9 +20,8 @@ from watched_code import (
     write_zip,
 )
 
-from recovery_research.reporting.input_changes import find_change
-from recovery_research.reporting.inputs import NoteReader, gather_inputs
-from recovery_research.reporting.kernel_notes import NOTES_FILE
+from recovery_research.reports.inputs import NoteReader, find_change, gather_inputs
+from recovery_research.reports.kernel_notes import NOTES_FILE
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="runs forks")
 

@@ -8,13 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recovery_research.analyses.comparisons import compare
-from recovery_research.analyses.groups import TwoGroups
-from recovery_research.analyses.intervals import (
-    difference_of_proportions,
-)
-from recovery_research.analyses.paired_intervals import paired_difference
-from recovery_research.analyses.spending import divide_spending
+from recovery_research.analysis.contrasts import compare
+from recovery_research.analysis.groups import TwoGroups
+from recovery_research.analysis.intervals import difference_of_proportions
+from recovery_research.analysis.paired import paired_difference
+from recovery_research.analysis.spending import divide_spending
 
 REPLICATIONS = 2_000
 ALLOWED = 4 * np.sqrt(0.95 * 0.05 / REPLICATIONS)

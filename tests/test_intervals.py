@@ -13,15 +13,15 @@ from scipy import stats
 from statsmodels.stats.proportion import confint_proportions_2indep
 from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
 
-from recovery_research.analyses.bootstrap import (
+from recovery_research.analysis.bootstrap import (
     bootstrap_difference,
     skewness_of_estimate,
 )
-from recovery_research.analyses.intervals import (
+from recovery_research.analysis.intervals import (
     difference_of_means,
     difference_of_proportions,
 )
-from recovery_research.analyses.paired_intervals import paired_difference
+from recovery_research.analysis.paired import paired_difference
 
 # Both sides are double-precision sums of fewer than 300 terms; root finding in t and
 # normal quantiles is good to about 1e-12.

@@ -12,8 +12,8 @@ import pytest
 from one_life import Life
 
 import recovery_research as rr
-from recovery_research import justice
-from recovery_research.populations import draw_traits
+from recovery_research.model import justice
+from recovery_research.model.populations import draw_traits
 
 # Sums of at most some hundreds of terms in double precision, and two formulas for the
 # same quantile of the normal that agree to 2e-15: a thousand roundings are allowed.

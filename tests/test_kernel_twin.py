@@ -13,9 +13,13 @@ import numpy as np
 import pytest
 
 import recovery_research as rr
-from recovery_research import departures, experiments
-from recovery_research._kernel import AS_IT_WAS, PERFECTLY_TREATED, WITHOUT_FAILURES
-from recovery_research.justice import form_perfect_reply
+from recovery_research.model import departures, experiments
+from recovery_research.model._lifetimes import (
+    AS_IT_WAS,
+    PERFECTLY_TREATED,
+    WITHOUT_FAILURES,
+)
+from recovery_research.model.justice import form_perfect_reply
 
 # Both run the same operations in double precision; only exp, log and tanh may come
 # from another library and differ in the last bit, and a life passes on some hundreds.
@@ -94,15 +98,15 @@ def test_this_process_runs_the_loop_compiled():
     # Or the comparison above would be of a thing with itself.
     if os.environ.get("NUMBA_DISABLE_JIT", "0") == "1":
         pytest.skip("compiling is switched off from outside")
-    from recovery_research import _kernel
+    from recovery_research.model import _lifetimes
 
     run_all()
-    assert _kernel.live.signatures
+    assert _lifetimes.live.signatures
 
 
 if __name__ == "__main__":
-    from recovery_research import _kernel
+    from recovery_research.model import _lifetimes
 
-    if hasattr(_kernel.live, "signatures"):
+    if hasattr(_lifetimes.live, "signatures"):
         raise SystemExit("this was to run without compiling")
     np.savez(sys.argv[1], **run_all())

@@ -17,13 +17,13 @@ import pyreadstat
 import pytest
 from customer_files import HEADER, MAPPING, ROWS, but, same, write_rows
 
-from recovery_research.customers import size_limits
-from recovery_research.customers.encodings import name_encoding
-from recovery_research.customers.findings import CustomerFileError
-from recovery_research.customers.mapping_drafts import draft_mapping
-from recovery_research.customers.mapping_rules import SourceRule
-from recovery_research.customers.reading import read_customers
-from recovery_research.customers.sources import read_source
+from recovery_research.customer_data import text_rows
+from recovery_research.customer_data.issues import CustomerFileError
+from recovery_research.customer_data.mapping_drafts import draft_mapping
+from recovery_research.customer_data.mapping_rules import SourceRule
+from recovery_research.customer_data.reading import read_customers
+from recovery_research.customer_data.sources import read_source
+from recovery_research.customer_data.text_rows import name_encoding
 
 TEXT = "\n".join([HEADER, *ROWS]) + "\n"
 
@@ -298,7 +298,7 @@ def test_files_are_joined_by_a_query(tmp_path, expected):
 
 @pytest.fixture
 def little_memory(monkeypatch):
-    monkeypatch.setattr(size_limits, "available_memory", lambda: 40_000_000)
+    monkeypatch.setattr(text_rows, "available_memory", lambda: 40_000_000)
 
 
 def test_what_unpacks_to_more_than_there_is_room_for_is_told(tmp_path, little_memory):

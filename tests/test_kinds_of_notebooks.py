@@ -9,13 +9,13 @@ import pytest
 from command_calls import call
 from sample_notebooks import write_notebook
 
-from recovery_research.reporting import run_report
-from recovery_research.reporting.catalogue import (
+from recovery_research.reports import run_report
+from recovery_research.reports.notebooks import (
     NotebookError,
     read_notebook,
     write_runnable,
 )
-from recovery_research.reporting.orders import prepare_order
+from recovery_research.reports.run_request import prepare_order
 
 
 def code(source="1", tags=(), **more):

@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from past_runs import lay_run
 
-from recovery_research.reporting.bookkeeping import bury_run
-from recovery_research.reporting.history import read_history
-from recovery_research.reporting.index import write_index
-from recovery_research.reporting.pruning import choose_doomed, delete_runs
-from recovery_research.reporting.report_folders import list_reports
-from recovery_research.reporting.run_finder import find_run
-from recovery_research.reporting.shelf import Shelf
+from recovery_research.reports.bookkeeping import bury_run
+from recovery_research.reports.history import read_history
+from recovery_research.reports.index import write_index
+from recovery_research.reports.pruning import choose_doomed, delete_runs
+from recovery_research.reports.report_folders import list_reports
+from recovery_research.reports.run_finder import find_run
+from recovery_research.reports.staging import Shelf
 
 
 @pytest.fixture

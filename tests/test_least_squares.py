@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.testing import assert_allclose
 
-from recovery_research.analyses.least_squares import fit_least_squares, orthogonalise
+from recovery_research.analysis.least_squares import fit_least_squares, orthogonalise
 
 REFERENCE = Path(__file__).parent / "reference" / "least_squares.csv"
 

@@ -8,9 +8,8 @@ import pytest
 from numpy.testing import assert_allclose
 from statsmodels.duration.hazard_regression import PHReg
 
-from recovery_research.analyses.hazards import fit_hazards
-from recovery_research.analyses.leaving import fit_leaving
-from recovery_research.analyses.spells import tabulate_spells
+from recovery_research.analysis.cox import fit_leaving, tabulate_spells
+from recovery_research.analysis.hazards import fit_hazards
 
 REFERENCE = Path(__file__).parent / "reference" / "leaving.csv"
 

@@ -8,9 +8,8 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from recovery_research.analyses.few_departures import StateRisk, limit_exactly
-from recovery_research.analyses.leaving import STATES, fit_leaving
-from recovery_research.analyses.spells import tabulate_spells
+from recovery_research.analysis.cox import STATES, fit_leaving, tabulate_spells
+from recovery_research.analysis.cox_few_events import StateRisk, limit_exactly
 
 REFERENCE = Path(__file__).parent / "reference" / "leaving_ties.csv"
 OUTCOMES = np.array(["no_failure", "silent", "recovered", "not_recovered"])

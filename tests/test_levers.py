@@ -8,8 +8,8 @@ import pytest
 from one_life import judge_by_hand
 
 import recovery_research as rr
-from recovery_research.justice import Reply, form_perfect_reply, form_reply
-from recovery_research.policies import FORMS, LEVERS
+from recovery_research.model.justice import Reply, form_perfect_reply, form_reply
+from recovery_research.model.policies import FORMS, LEVERS
 
 # A middling policy: every lever inside its range, so that each can move both ways.
 MIDDLING = rr.RecoveryPolicy(

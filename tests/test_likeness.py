@@ -7,15 +7,15 @@ import pandas as pd
 import pytest
 
 import recovery_research as rr
-from recovery_research.analyses.likeness import tell_unlike
-from recovery_research.customers import group_answers, questions
-from recovery_research.customers.group_doubts import (
+from recovery_research.analysis.balance import tell_unlike
+from recovery_research.customer_data import answers, questions
+from recovery_research.customer_data.mapping import read_mapping
+from recovery_research.customer_data.questions import (
     HEAVY_FAILED,
     NEVER_FAIR,
     NO_PAST,
     doubt_groups,
 )
-from recovery_research.customers.mappings import read_mapping
 
 GROUPS = {"policy": None, "treated": "recovered", "control": "no_failure"}
 
@@ -103,7 +103,7 @@ def test_every_difference_of_a_file_carries_what_its_design_does(
     found = questions.contrast_groups(read)
     for note in found.loc[found["estimate"].notna(), "note"]:
         assert all((each in note) == (each == naive) for each in said)
-    table = group_answers.adjust_groups(read)
+    table = answers.adjust_groups(read)
     notes = table.loc[table["view"] == "adjusted (aipw)", "note"]
     assert all((NEVER_FAIR in note) == bool(adjusted) for note in notes)
     assert not any(HEAVY_FAILED in note for note in notes)

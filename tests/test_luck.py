@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.special import ndtri
 
-from recovery_research import _luck
+from recovery_research.model import _random
 
 KNOWN_ANSWERS = (
     ((0, 0, 0, 0), (0, 0), (0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8)),
@@ -59,7 +59,7 @@ def philox(counter, key, bits):
 
 
 def scrambled(counter, key):
-    return tuple(int(w) for w in _luck.scramble(*map(np.uint64, (*counter, *key))))
+    return tuple(int(w) for w in _random.scramble(*map(np.uint64, (*counter, *key))))
 
 
 @pytest.mark.parametrize(("counter", "key", "answer"), KNOWN_ANSWERS)
@@ -84,19 +84,19 @@ def test_scramble_is_the_same_algorithm_at_32_bits(counter, key):
 def test_a_draw_stands_where_the_address_says():
     # Counter is (customer, order, group, attempt), key the two halves of the seed.
     seed, customer, order, attempt = (17 << 32) + 2_000_000_011, 4_000_000_007, 6, 3
-    for purpose, place in _luck.PURPOSES.items():
+    for purpose, place in _random.PURPOSES.items():
         words = philox((customer, order, place // 4, attempt), (2_000_000_011, 17), 32)
-        drawn = _luck.draw_uniform(seed, customer, order, purpose, attempt)
+        drawn = _random.draw_uniform(seed, customer, order, purpose, attempt)
         assert drawn == (words[place % 4] + 0.5) / 2**32
 
 
 def test_purposes_keep_their_places():
     # The place of a purpose is part of every result: a new one is added at the end.
-    assert list(_luck.PURPOSES)[:12] == [
+    assert list(_random.PURPOSES)[:12] == [
         "gap", "dropout", "failure", "amount", "mention", "kind", "severity",
         "voice", "reach", "execution", "survey_before", "survey_after",
     ]  # fmt: skip
-    assert list(_luck.PURPOSES.values()) == list(range(len(_luck.PURPOSES)))
+    assert list(_random.PURPOSES.values()) == list(range(len(_random.PURPOSES)))
 
 
 @pytest.mark.parametrize(
@@ -115,27 +115,29 @@ def test_purposes_keep_their_places():
 )
 def test_every_part_of_an_address_matters(change):
     address = {"seed": 5, "customer": 12, "order": 0, "purpose": "gap", "attempt": 0}
-    assert _luck.draw_uniform(**address) != _luck.draw_uniform(**{**address, **change})
+    assert _random.draw_uniform(**address) != _random.draw_uniform(
+        **{**address, **change}
+    )
 
 
 def test_customer_and_order_are_not_exchangeable():
-    assert _luck.draw_uniform(5, 3, 8, "gap") != _luck.draw_uniform(5, 8, 3, "gap")
-    assert _luck.draw_uniform(3, 5, 8, "gap") != _luck.draw_uniform(5, 3, 8, "gap")
+    assert _random.draw_uniform(5, 3, 8, "gap") != _random.draw_uniform(5, 8, 3, "gap")
+    assert _random.draw_uniform(3, 5, 8, "gap") != _random.draw_uniform(5, 3, 8, "gap")
 
 
 def test_an_unknown_purpose_is_named():
     with pytest.raises(ValueError, match=r"purpose 'faillure'.*'failure'"):
-        _luck.draw_uniform(5, 3, 8, "faillure")
+        _random.draw_uniform(5, 3, 8, "faillure")
 
 
 def draws(seed, customers, orders):
     """Every uniform of some customers' orders, shape (customers, orders, 12)."""
-    source = _luck.source_of(seed)
+    source = _random.source_of(seed)
     return np.array(
         [
             [
                 np.concatenate(
-                    [_luck.draw_group(source, i, k, np.uint64(g)) for g in range(3)]
+                    [_random.draw_group(source, i, k, np.uint64(g)) for g in range(3)]
                 )
                 for k in range(orders)
             ]
@@ -174,8 +176,8 @@ def test_the_extreme_words_stay_inside_the_unit_interval():
     low, high = 0.5 * step, (2.0**32 - 0.5) * step
     assert 0.0 < low < high < 1.0
     for uniform in (low, high):
-        assert np.isfinite(_luck.to_normal(uniform))
-        assert 0.0 < _luck.to_exponential(uniform) < 23.0
+        assert np.isfinite(_random.to_normal(uniform))
+        assert 0.0 < _random.to_exponential(uniform) < 23.0
 
 
 def test_normal_draws_are_the_quantiles_of_the_normal():
@@ -184,7 +186,7 @@ def test_normal_draws_are_the_quantiles_of_the_normal():
     ends = np.concatenate([np.arange(3000), np.unique(np.geomspace(3000, 2**31, 3000))])
     words = np.concatenate([ends, 2**32 - 1 - ends, np.linspace(0, 2**32 - 1, 4001)])
     uniforms = (np.floor(words) + 0.5) / 2**32
-    ours = np.array([_luck.to_normal(u) for u in uniforms])
+    ours = np.array([_random.to_normal(u) for u in uniforms])
     np.testing.assert_allclose(ours, ndtri(uniforms), rtol=2e-15, atol=1e-15)
 
 
@@ -192,18 +194,18 @@ def test_normal_draws_rise_with_the_uniform_across_the_branches():
     seams = [0.5 - 0.425, 0.5 + 0.425]
     for seam in seams:
         near = seam + np.arange(-50, 51) * 1e-9
-        values = [_luck.to_normal(u) for u in near]
+        values = [_random.to_normal(u) for u in near]
         assert all(a < b for a, b in pairwise(values))
 
 
 def test_exponential_draws_have_mean_one_and_its_tail():
     for uniform in (1e-9, 0.03, 0.3, 0.7, 0.999):
-        value = _luck.to_exponential(uniform)
+        value = _random.to_exponential(uniform)
         assert stats.expon.sf(value) == pytest.approx(uniform, rel=1e-13)
 
 
 def test_seed_halves():
-    source = _luck.source_of((9 << 32) + 4, 2)
+    source = _random.source_of((9 << 32) + 4, 2)
     assert (int(source.seed_low), int(source.seed_high), int(source.attempt)) == (
         4,
         9,

@@ -11,11 +11,15 @@ from customer_files import write_rows
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recovery_research.customers.headers import name_columns
-from recovery_research.customers.mapping_drafts import check_draft, draft_mapping, quote
-from recovery_research.customers.mapping_parts import MappingError
-from recovery_research.customers.mappings import read_mapping
-from recovery_research.customers.reading import read_customers
+from recovery_research.customer_data.headers import name_columns
+from recovery_research.customer_data.mapping import read_mapping
+from recovery_research.customer_data.mapping_drafts import (
+    check_draft,
+    draft_mapping,
+    quote,
+)
+from recovery_research.customer_data.mapping_rules import MappingError
+from recovery_research.customer_data.reading import read_customers
 
 HEADER = "customer,problem,resolved,spend"
 

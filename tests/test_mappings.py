@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 from customer_files import MAPPING, ROWS, but, write_rows
 
-from recovery_research.customers.mapping_drafts import draft_mapping
-from recovery_research.customers.mapping_parts import MappingError
-from recovery_research.customers.mappings import list_mappings, read_mapping
-from recovery_research.customers.reading import read_customers
+from recovery_research.customer_data.mapping import list_mappings, read_mapping
+from recovery_research.customer_data.mapping_drafts import draft_mapping
+from recovery_research.customer_data.mapping_rules import MappingError
+from recovery_research.customer_data.reading import read_customers
 
 
 @pytest.mark.parametrize("name", list_mappings())

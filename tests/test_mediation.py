@@ -8,11 +8,15 @@ from numpy.testing import assert_allclose
 from scipy import stats
 from statsmodels.stats.mediation import Mediation as StatsmodelsMediation
 
-from recovery_research.analyses import mediation
-from recovery_research.analyses.curves import StudentCurve
-from recovery_research.analyses.least_squares import fit_least_squares
-from recovery_research.analyses.mediation import mediate
-from recovery_research.analyses.mediation_steps import LEVELS, multiply_laws, quantiles
+from recovery_research.analysis import mediation
+from recovery_research.analysis.curves import StudentCurve
+from recovery_research.analysis.least_squares import fit_least_squares
+from recovery_research.analysis.mediation import (
+    LEVELS,
+    mediate,
+    multiply_laws,
+    quantiles,
+)
 
 
 def draw(rng, n, *, first=0.6, second=5.0, direct=-3.0, correlation=0.0):

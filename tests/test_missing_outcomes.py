@@ -10,9 +10,13 @@ from numpy.testing import assert_allclose
 from scipy import stats
 
 import recovery_research as rr
-from recovery_research.analyses.tilts import APART_DOWN, APART_UP
-from recovery_research.analyses.tipping_points import say_tipping, start_tilting
-from recovery_research.analyses.verdicts import CANNOT_TELL, Bounds, place_interval
+from recovery_research.analysis.tipping_points import (
+    APART_DOWN,
+    APART_UP,
+    say_tipping,
+    start_tilting,
+)
+from recovery_research.analysis.verdicts import CANNOT_TELL, Bounds, place_interval
 
 
 def customers(treated, control):

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from recovery_research.reporting.history import read_history
-from recovery_research.reporting.sharing import make_shared, share, share_all
+from recovery_research.reports.history import read_history
+from recovery_research.reports.sharing import make_shared, share, share_all
 
 ROOT = Path(__file__).parents[1]
 TEAM, ANN, BOB = 54321, 54322, 54323
@@ -21,11 +21,11 @@ from pathlib import Path
 logging.basicConfig(format="%(message)s")
 sys.path.insert(0, {tests!r})
 from past_runs import lay_run, make_record
-from recovery_research.reporting.history import read_history
-from recovery_research.reporting.index import refresh_index
-from recovery_research.reporting.pruning import choose_doomed, delete_runs
-from recovery_research.reporting.records import write_record
-from recovery_research.reporting.shelf import Shelf
+from recovery_research.reports.history import read_history
+from recovery_research.reports.index import refresh_index
+from recovery_research.reports.pruning import choose_doomed, delete_runs
+from recovery_research.reports.records import write_record
+from recovery_research.reports.staging import Shelf
 
 def run(reports, prune):
     shelf = Shelf(reports, "loyalty")

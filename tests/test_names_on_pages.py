@@ -12,9 +12,9 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from report_pages import record
 
-from recovery_research.places import notebooks_folder
-from recovery_research.reporting.pages import write_page
-from recovery_research.said_names import TURNS, say
+from recovery_research.paths import notebooks_folder
+from recovery_research.reports.pages import write_page
+from recovery_research.texts import TURNS, say
 
 # Each has a piece, a Q and a letter, by which it is found where it does not stand whole.
 ANSWERS = ["没有_Qa回答_", "*Qb*_gut_", "$13 bis $Qc", "a`Qd`|c<b>d</b>", "_Qe_", "a_qf",

@@ -11,10 +11,10 @@ import openpyxl
 import pytest
 from customer_files import write_rows
 
-from recovery_research.customers.findings import CustomerFileError
-from recovery_research.customers.mapping_rules import SourceRule
-from recovery_research.customers.reading import check_customers, read_customers
-from recovery_research.customers.sources import read_source
+from recovery_research.customer_data.issues import CustomerFileError
+from recovery_research.customer_data.mapping_rules import SourceRule
+from recovery_research.customer_data.reading import check_customers, read_customers
+from recovery_research.customer_data.sources import read_source
 
 MAPPING = {
     "shape": "customers",
@@ -152,7 +152,7 @@ def test_formulas_without_a_result_are_told(tmp_path):
 
 def test_rows_that_a_reader_loses_are_missed(tmp_path, monkeypatch):
     # The second way of counting is one: a reader that stops halfway is seen.
-    from recovery_research.customers import text_files
+    from recovery_research.customer_data import text_files
 
     path = write_rows(tmp_path / "a.csv", people(), HEADER)
     real = text_files.take_csv
@@ -162,7 +162,7 @@ def test_rows_that_a_reader_loses_are_missed(tmp_path, monkeypatch):
 
 
 def test_a_large_file_is_counted_across_its_blocks(tmp_path, monkeypatch):
-    from recovery_research.customers import text_rows
+    from recovery_research.customer_data import text_rows
 
     ends = ["a,b", '1,"x\r\ny"', "", "2,z", '3,"q""', '"']
     path = tmp_path / "a.csv"

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import recovery_research as rr
-from recovery_research.policies import FORMS, LEVERS, why_no_recovery
-from recovery_research.populations import draw_traits
+from recovery_research.model.policies import FORMS, LEVERS, why_no_recovery
+from recovery_research.model.populations import draw_traits
 
 LEDGER = rr.load_world("evidence").ledger
 FORKS = ("as_it_comes", "failed", "silent", "recovered", "not_recovered")

@@ -9,10 +9,10 @@ import pytest
 from notebook_cells import list_corners, list_ends, name_corner, order_report, run_cells
 from parameter_cells import CELL, one
 
-from recovery_research.places import notebooks_folder
-from recovery_research.reporting.catalogue import list_notebooks, read_notebook
-from recovery_research.reporting.parameter_files import read_profiles
-from recovery_research.reporting.parameters import ParameterError, read_declarations
+from recovery_research.paths import notebooks_folder
+from recovery_research.reports.declarations import ParameterError, read_declarations
+from recovery_research.reports.notebooks import list_notebooks, read_notebook
+from recovery_research.reports.parameter_files import read_profiles
 
 SHIPPED = ("example", "example-orders", "example-complaints")
 FILES = tuple({"source": name, "mapping": name} for name in SHIPPED)

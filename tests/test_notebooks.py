@@ -7,12 +7,12 @@ import re
 import pandas as pd
 import pytest
 
-from recovery_research.analyses.ratios import paradox_ratio
-from recovery_research.customers.reading import read_customers
-from recovery_research.places import notebooks_folder
-from recovery_research.reporting import run_report
-from recovery_research.reporting.catalogue import list_notebooks, read_notebook
-from recovery_research.reporting.parameter_files import read_profiles
+from recovery_research.analysis.ratios import paradox_ratio
+from recovery_research.customer_data.reading import read_customers
+from recovery_research.paths import notebooks_folder
+from recovery_research.reports import run_report
+from recovery_research.reports.notebooks import list_notebooks, read_notebook
+from recovery_research.reports.parameter_files import read_profiles
 
 NOTEBOOKS = {path.stem: path for path in list_notebooks(notebooks_folder())}
 # As small as still gives each claim of the notebook a fair chance; the others run in

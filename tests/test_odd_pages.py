@@ -9,8 +9,8 @@ import pytest
 from notebook_cells import order_report, run_cells
 from true_words import allowed_words, untrue_words
 
-from recovery_research.analyses.verdicts import Bounds
-from recovery_research.customers.sentences import (
+from recovery_research.analysis.verdicts import Bounds
+from recovery_research.customer_data.sentences import (
     UNKNOWN_FOR,
     find_untold,
     say_found,

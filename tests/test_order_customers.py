@@ -5,14 +5,10 @@ import pandas as pd
 import pytest
 
 import recovery_research as rr
-from recovery_research import outcomes, simulation
-from recovery_research.customers import (
-    index_orders,
-    index_outcomes,
-    order_customers,
-)
-from recovery_research.customers.index_outcomes import classify_outcomes
-from recovery_research.customers.order_customers import customers_from_orders
+from recovery_research.analysis import index_orders, order_logs
+from recovery_research.analysis.index_orders import customers_from_orders
+from recovery_research.analysis.order_logs import classify_outcomes
+from recovery_research.model import simulation, tables
 
 # Three customers, lopsided on purpose. Anna's second order is at her first's window's
 # very end (13 weeks), her third beyond; Berta orders once, late; Cora was failed twice.
@@ -34,9 +30,9 @@ def small_log(small_history):
 
 
 def test_names_and_numbers_are_those_of_the_simulation():
-    assert index_outcomes.INDEX_OUTCOMES == outcomes.INDEX_OUTCOMES
-    assert order_customers.FOLLOWUP_WEEKS == simulation.FOLLOWUP_WEEKS
-    assert order_customers.YEAR_WEEKS == simulation.YEAR_WEEKS
+    assert order_logs.INDEX_OUTCOMES == tables.INDEX_OUTCOMES
+    assert index_orders.FOLLOWUP_WEEKS == simulation.FOLLOWUP_WEEKS
+    assert index_orders.YEAR_WEEKS == simulation.YEAR_WEEKS
 
 
 def test_first_orders_give_the_simulations_own_table(small_log, small_history):

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from customer_files import write_rows
 
-from recovery_research.customers.index_outcomes import OUTCOMES_OF_ORDERS
-from recovery_research.customers.order_lines import add_up_lines
-from recovery_research.customers.reading import check_customers, read_customers
+from recovery_research.analysis.order_logs import OUTCOMES_OF_ORDERS
+from recovery_research.customer_data.order_lines import add_up_lines
+from recovery_research.customer_data.reading import check_customers, read_customers
 
 HEADER = "customer,time,amount,failed,resolved"
 MAPPING = {

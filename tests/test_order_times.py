@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from recovery_research.customers.order_customers import customers_from_orders
+from recovery_research.analysis.index_orders import customers_from_orders
 
 
 def log_of(days, unit, **columns):

@@ -1,6 +1,10 @@
 """Output of cells: heard by the line, cut where it floods."""
 
-from recovery_research.reporting.outputs import LONGEST_TEXT, OutputGuard, join_streams
+from recovery_research.reports.output_limits import (
+    LONGEST_TEXT,
+    OutputGuard,
+    join_streams,
+)
 
 
 def stream(text):
@@ -53,7 +57,7 @@ def test_pieces_of_text_are_joined_whatever_the_clock_did():
 
 
 def test_too_large_outputs_are_refused_not_dropped(monkeypatch):
-    monkeypatch.setattr("recovery_research.reporting.outputs.LARGEST_OUTPUTS", 100)
+    monkeypatch.setattr("recovery_research.reports.output_limits.LARGEST_OUTPUTS", 100)
     refused = []
     guard = OutputGuard(lambda _: None, refused.append)
     data = {"msg_type": "display_data", "content": {"data": {"text/html": "x" * 99}}}

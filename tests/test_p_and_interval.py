@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from recovery_research.analyses.comparisons import METHODS, compare, compare_means
-from recovery_research.analyses.groups import TwoGroups
-from recovery_research.analyses.intervals import METHODS_FOR_SHARES, difference_of_means
-from recovery_research.analyses.verdicts import NO_DIFFERENCE, Bounds, decide
+from recovery_research.analysis.contrasts import METHODS, compare, compare_means
+from recovery_research.analysis.groups import TwoGroups
+from recovery_research.analysis.intervals import METHODS_FOR_SHARES, difference_of_means
+from recovery_research.analysis.verdicts import NO_DIFFERENCE, Bounds, decide
 
 BOUNDS = ((-1.0, 1.0), (-0.5, 0.0), (-2.0, 0.3), (0.0, 0.0))
 # Root finding in limits and tails is good to about 1e-10 of a level.

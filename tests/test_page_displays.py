@@ -7,9 +7,9 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from report_pages import record
 from sample_notebooks import write_notebook
 
-from recovery_research.reporting import read_record, run_report, stills
-from recovery_research.reporting.pages import compose_page
-from recovery_research.reporting.prose import MOST_MARKDOWN, Prose
+from recovery_research.reports import cell_displays, read_record, run_report
+from recovery_research.reports.notebook_html import MOST_MARKDOWN, Prose
+from recovery_research.reports.pages import compose_page
 
 PLOTLY = "application/vnd.plotly.v1+json"
 VEGALITE = "application/vnd.vegalite.v5+json"
@@ -137,8 +137,8 @@ def test_a_picture_in_the_bundle_stands_for_what_is_interactive(kind, picture):
 def test_a_library_that_is_there_draws_the_picture(monkeypatch):
     program = "import json, sys; sys.stdout.write(json.load(sys.stdin)['svg'])"
     drawn = SVG.replace("<circle", "<script>x</script><circle")
-    fake = stills.Interactive("a chart", ("json",), program)
-    monkeypatch.setattr(stills, "_KINDS", ((r"application/x-chart", fake),))
+    fake = cell_displays.Interactive("a chart", ("json",), program)
+    monkeypatch.setattr(cell_displays, "_KINDS", ((r"application/x-chart", fake),))
     main, told = shown(display({"application/x-chart": {"svg": drawn}}))
     assert main.find("img")["src"].startswith("data:image/svg+xml;base64,")
     assert [one.what for one in told] == ["a script"]
@@ -150,9 +150,11 @@ def test_a_library_that_is_there_draws_the_picture(monkeypatch):
 
 
 def test_a_library_that_hangs_is_waited_for_once(monkeypatch):
-    fake = stills.Interactive("a chart", ("json",), "import time; time.sleep(60)")
-    monkeypatch.setattr(stills, "_KINDS", ((r"application/x-chart", fake),))
-    monkeypatch.setattr(stills, "STILL_SECONDS", 0.2)
+    fake = cell_displays.Interactive(
+        "a chart", ("json",), "import time; time.sleep(60)"
+    )
+    monkeypatch.setattr(cell_displays, "_KINDS", ((r"application/x-chart", fake),))
+    monkeypatch.setattr(cell_displays, "STILL_SECONDS", 0.2)
     _, told = shown(*[display({"application/x-chart": {}})] * 3)
     assert [one.what for one in told] == [
         "a chart; drawing it took more than 0.2 s",

@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from browser import CHROMIUM
 
-from recovery_research.reporting.prints import print_page
+from recovery_research.reports.pages import print_page
 
 
 @pytest.fixture

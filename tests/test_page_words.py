@@ -9,8 +9,8 @@ from notebook_cells import order_report, run_cells
 from true_words import allowed_words, untrue_words
 
 import recovery_research as rr
-from recovery_research.analyses.verdicts import Bounds
-from recovery_research.customers.questions import contrast_groups, main_questions
+from recovery_research.analysis.verdicts import Bounds
+from recovery_research.customer_data.questions import contrast_groups, main_questions
 
 EACH = 150
 # By group: the share of yes or the mean, so that treated minus control is ...

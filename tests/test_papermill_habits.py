@@ -10,22 +10,26 @@ from hypothesis import strategies as st
 from parameter_cells import one
 from sample_notebooks import write_notebook
 
-from recovery_research.reporting import run_report
-from recovery_research.reporting.catalogue import (
-    read_notebook,
+from recovery_research.reports import run_report
+from recovery_research.reports.declarations import ParameterError
+from recovery_research.reports.execution import TupleTranslator
+from recovery_research.reports.failures import write_command
+from recovery_research.reports.notebooks import read_notebook
+from recovery_research.reports.parameter_files import (
+    describe_notebook,
+    read_parameter_file,
 )
-from recovery_research.reporting.choices import Layer, choose_parameters
-from recovery_research.reporting.descriptions import describe_notebook
-from recovery_research.reporting.execution import TupleTranslator
-from recovery_research.reporting.failures import write_command
-from recovery_research.reporting.history_filters import write_value
-from recovery_research.reporting.literals import read_literal
-from recovery_research.reporting.orders import prepare_order
-from recovery_research.reporting.parameter_files import read_parameter_file
-from recovery_research.reporting.parameters import ParameterError
-from recovery_research.reporting.records import read_record
-from recovery_research.reporting.type_hints import read_type_hint
-from recovery_research.reporting.values import DEEPEST, check_value, read_text
+from recovery_research.reports.parameters import (
+    DEEPEST,
+    Layer,
+    check_value,
+    choose_parameters,
+    read_text,
+)
+from recovery_research.reports.records import read_record
+from recovery_research.reports.run_finder import write_value
+from recovery_research.reports.run_request import prepare_order
+from recovery_research.reports.type_hints import read_literal, read_type_hint
 
 # ------------------------------------------------------------- declarations
 

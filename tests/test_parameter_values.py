@@ -10,13 +10,17 @@ from hypothesis import strategies as st
 from papermill.translators import PythonTranslator
 from parameter_cells import CELL, one
 
-from recovery_research.reporting.choices import Layer, choose_parameters
-from recovery_research.reporting.parameters import (
+from recovery_research.reports.declarations import (
     ParameterError,
     is_secret,
     read_declarations,
 )
-from recovery_research.reporting.values import check_value, read_text
+from recovery_research.reports.parameters import (
+    Layer,
+    check_value,
+    choose_parameters,
+    read_text,
+)
 
 
 @pytest.fixture(scope="module")

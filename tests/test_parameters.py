@@ -3,20 +3,19 @@
 import pytest
 from parameter_cells import CELL, one
 
-from recovery_research.reporting.choices import Layer, choose_parameters
-from recovery_research.reporting.parameter_files import (
-    choose_profile,
-    read_parameter_file,
-)
-from recovery_research.reporting.parameters import (
+from recovery_research.reports.declarations import (
     ParameterError,
+    Range,
     read_declarations,
-)
-from recovery_research.reporting.ranges import Range, read_range
-from recovery_research.reporting.vocabularies import (
+    read_range,
     read_vocabulary,
     register_vocabulary,
 )
+from recovery_research.reports.parameter_files import (
+    choose_profile,
+    read_parameter_file,
+)
+from recovery_research.reports.parameters import Layer, choose_parameters
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 import recovery_research as rr
-from recovery_research import patterns
+from recovery_research.calibration.fit import stylized_facts
 
 
 @pytest.fixture(scope="module")
@@ -52,15 +52,15 @@ def test_the_world_of_the_claims_does_not_follow_it():
 
 
 def test_intervals_are_read_the_right_way_round():
-    assert patterns.is_positive(0.1, 0.3)
-    assert not patterns.is_positive(-0.1, 0.3)
-    assert patterns.is_negative(-0.3, -0.1)
-    assert not patterns.is_negative(-0.3, 0.1)
-    assert patterns.is_not_positive(-0.1, 0.3)
-    assert not patterns.is_not_positive(0.1, 0.3)
-    assert patterns.is_near_zero(-0.09, 0.09)
-    assert not patterns.is_near_zero(-0.09, 0.11)
-    assert not patterns.is_near_zero(-0.11, 0.09)
+    assert stylized_facts.is_positive(0.1, 0.3)
+    assert not stylized_facts.is_positive(-0.1, 0.3)
+    assert stylized_facts.is_negative(-0.3, -0.1)
+    assert not stylized_facts.is_negative(-0.3, 0.1)
+    assert stylized_facts.is_not_positive(-0.1, 0.3)
+    assert not stylized_facts.is_not_positive(0.1, 0.3)
+    assert stylized_facts.is_near_zero(-0.09, 0.09)
+    assert not stylized_facts.is_near_zero(-0.09, 0.11)
+    assert not stylized_facts.is_near_zero(-0.11, 0.09)
 
 
 def test_severity_is_picked_on_one_way_and_kept_on_both():
@@ -71,7 +71,7 @@ def test_severity_is_picked_on_one_way_and_kept_on_both():
             "index_severity": [None, None, None, 0.1, 0.4, 0.9],
         }
     )
-    kept = patterns.pick(forks, "recovered", least=0.3, most=0.7)
+    kept = stylized_facts.pick(forks, "recovered", least=0.3, most=0.7)
     assert kept["customer"].tolist() == [2, 2]
 
 

@@ -9,8 +9,8 @@ from numpy.testing import assert_allclose
 from scipy import stats
 
 import recovery_research as rr
-from recovery_research.analyses.performance import MEASURES
-from recovery_research.analyses.sample_sizes import solve_student
+from recovery_research.analysis.sample_size import solve_student
+from recovery_research.studies.performance import MEASURES
 
 N = 40_000
 Z = stats.norm.ppf(0.975)

@@ -8,11 +8,14 @@ import pytest
 from customer_files import HEADER, ROWS, but, write_rows
 
 import recovery_research as rr
-from recovery_research.customers import group_changes, group_probes
-from recovery_research.customers.group_answers import adjust_groups
-from recovery_research.customers.group_probes import check_placebos, set_beside
-from recovery_research.customers.mappings import read_mapping
-from recovery_research.customers.sentences import list_limits
+from recovery_research.customer_data import answers, answers_over_time
+from recovery_research.customer_data.answers import (
+    adjust_groups,
+    check_placebos,
+    set_beside,
+)
+from recovery_research.customer_data.mapping import read_mapping
+from recovery_research.customer_data.sentences import list_limits
 
 
 @pytest.mark.parametrize("design", ["customer-based", "ever-failed"])
@@ -22,13 +25,13 @@ def test_before_and_after_is_not_asked_where_buying_decides_the_group(design):
     mapping = read_mapping("example-orders")
     mapping = replace(mapping, orders=replace(mapping.orders, design=design))
     read = rr.read_customers("example-orders", mapping=mapping)
-    study, note = group_changes.follow_index_orders(read)
+    study, note = answers_over_time.follow_index_orders(read)
     assert study is None
     assert f"in the {design} design" in note
-    (row,) = group_changes.compare_changes(read).itertuples()
+    (row,) = answers_over_time.compare_changes(read).itertuples()
     assert (row.after, row.group) == ("followup_spend", "recovered")
     assert f"in the {design} design" in row.note
-    (row,) = group_probes.check_placebos(read).itertuples()
+    (row,) = answers.check_placebos(read).itertuples()
     if design == "customer-based":
         assert "not what was before the problem" in row.note
         assert any("before the day is not here" in each for each in list_limits(read))
@@ -42,10 +45,10 @@ def test_a_first_order_has_nothing_before_it():
     mapping = read_mapping("example-orders")
     mapping = replace(mapping, orders=replace(mapping.orders, index="first"))
     read = rr.read_customers("example-orders", mapping=mapping)
-    study, note = group_changes.follow_index_orders(read)
+    study, note = answers_over_time.follow_index_orders(read)
     assert study is None
     assert "each customer's first" in note
-    for ask in (group_changes.compare_changes, group_probes.check_placebos):
+    for ask in (answers_over_time.compare_changes, answers.check_placebos):
         (row,) = ask(read).itertuples()
         assert "each customer's first" in row.note
 
@@ -57,7 +60,7 @@ def test_a_placebo_without_an_interval_neither_passes_nor_fails(tmp_path):
     mapping = but(
         outcomes={"spend": {"column": "spend_90", "kind": "amount", "before": "was"}},
     )
-    (row,) = group_probes.check_placebos(
+    (row,) = answers.check_placebos(
         rr.read_customers(path, mapping=mapping)
     ).itertuples()
     assert np.isnan(row.ci_low)
@@ -99,7 +102,7 @@ def test_a_placebo_is_not_adjusted_for_a_sum_that_it_is_part_of(tmp_path):
     # is now it misses some; these are seeds of which it had found all when tried.
     for seed, unseen in ((1, 1.0), (4, 1.0), (7, 1.0), (1, 0.0), (2, 0.0), (4, 0.0)):
         read = write_liked(tmp_path / f"{seed}.csv", seed, unseen=unseen)
-        (row,) = group_probes.check_placebos(read).itertuples()
+        (row,) = answers.check_placebos(read).itertuples()
         held = row.covariates.split(", ")
         assert not {"prior_spend", "prior_orders", "prior_failures"} & set(held)
         assert "prior_spend_by_then" in held

@@ -13,12 +13,13 @@ from customer_files import ROWS, write_rows
 from sample_notebooks import write_notebook
 from schedule_files import ROOT, need, run
 
-from recovery_research import command_line, places
-from recovery_research.reporting.choices import Layer
-from recovery_research.reporting.orders import prepare_order
-from recovery_research.reporting.plan_results import ReportEnd
-from recovery_research.reporting.plans import PlanError, read_plan
-from recovery_research.reporting.tellers import Teller
+from recovery_research import paths
+from recovery_research.cli import main
+from recovery_research.reports.parameters import Layer
+from recovery_research.reports.plan_progress import ReportEnd
+from recovery_research.reports.plans import PlanError, read_plan
+from recovery_research.reports.run_request import prepare_order
+from recovery_research.reports.tellers import Teller
 
 READS = [
     "md:# T",
@@ -53,7 +54,7 @@ def project(tmp_path):
     home = tmp_path / "a project"
     (home / "notebooks").mkdir(parents=True)
     (home / "plans" / "maps").mkdir(parents=True)
-    (home / places.PROJECT_FILE).write_text("")
+    (home / paths.PROJECT_FILE).write_text("")
     write_notebook(home / "notebooks" / "01-mine.ipynb", READS)
     write_rows(home / "plans" / "mine.csv", ROWS)
     (home / "plans" / "maps" / "mine.toml").write_text(MAPPING)
@@ -147,7 +148,7 @@ def test_what_is_no_relative_path_stays_as_it_is(project):
 
 def generate(plan, kind, out):
     arguments = ["schedule", str(plan), "--as", kind, "--output", str(out)]
-    made = CliRunner().invoke(command_line.main, arguments)
+    made = CliRunner().invoke(main.main, arguments)
     assert made.exit_code == 0, made.output
     return [Path(line) for line in made.output.splitlines()]
 
@@ -298,7 +299,7 @@ def test_a_nonsense_schedule_is_refused_before_anything_runs(project, table, sai
     plan = project / "plans" / "weekly.toml"
     plan.write_text(PLAN + f"[schedule]\n{table}\n")
     for more in (["--dry-run"], []):
-        done = CliRunner().invoke(command_line.main, ["run-all", str(plan), *more])
+        done = CliRunner().invoke(main.main, ["run-all", str(plan), *more])
         assert done.exit_code == 2
         assert re.search(said, done.output)
     assert not (project / "reports").exists()

@@ -5,8 +5,12 @@ from datetime import datetime
 
 import pytest
 
-from recovery_research.reporting.plan_progress import Board, LineWriter
-from recovery_research.reporting.plan_results import PlanEnd, ReportEnd
+from recovery_research.reports.plan_progress import (
+    Board,
+    LineWriter,
+    PlanEnd,
+    ReportEnd,
+)
 
 
 def test_the_board_knows_how_long_it_takes():

@@ -15,16 +15,15 @@ from click.testing import CliRunner
 from fault_runs import TAG, marked
 from sample_notebooks import write_notebook
 
-from recovery_research import command_line
-from recovery_research.reporting import plan_runs
-from recovery_research.reporting.checks import CHECK_FILE, read_check
-from recovery_research.reporting.history import read_history
-from recovery_research.reporting.ingredients import trace_order
-from recovery_research.reporting.orders import prepare_order
-from recovery_research.reporting.plan_runs import run_plan
-from recovery_research.reporting.plans import read_plan
-from recovery_research.reporting.records import read_record
-from recovery_research.reporting.shelf import Shelf
+from recovery_research.cli import main
+from recovery_research.reports import plan_runs
+from recovery_research.reports.history import read_history
+from recovery_research.reports.plan_runs import run_plan
+from recovery_research.reports.plans import read_plan
+from recovery_research.reports.provenance import trace_order
+from recovery_research.reports.records import CHECK_FILE, read_check, read_record
+from recovery_research.reports.run_request import prepare_order
+from recovery_research.reports.staging import Shelf
 
 ROOT = Path(__file__).resolve().parent.parent
 CELLS = [
@@ -85,7 +84,7 @@ def command(*arguments, **options):
 
 
 def call(*arguments):
-    result = CliRunner().invoke(command_line.main, [str(a) for a in arguments])
+    result = CliRunner().invoke(main.main, [str(a) for a in arguments])
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result

@@ -8,17 +8,11 @@ from click.testing import CliRunner
 from past_runs import lay_run
 from sample_notebooks import write_notebook
 
-from recovery_research import command_line
-from recovery_research.reporting.grids import lay_out_grid
-from recovery_research.reporting.ingredients import (
-    list_ingredients,
-    make_key,
-    trace_order,
-)
-from recovery_research.reporting.orders import check_report_name
-from recovery_research.reporting.plan_runs import USUAL_BYTES, WORKER_BYTES, expect_cost
-from recovery_research.reporting.plans import PlanError, read_plan
-from recovery_research.reporting.retries import Retries
+from recovery_research.cli import main
+from recovery_research.reports.plan_runs import USUAL_BYTES, WORKER_BYTES, expect_cost
+from recovery_research.reports.plans import PlanError, lay_out_grid, read_plan
+from recovery_research.reports.provenance import list_ingredients, make_key, trace_order
+from recovery_research.reports.run_request import Retries, check_report_name
 
 PARAMETERS = (
     "parameters:n = 3  # how many [1 to 9]\n"
@@ -172,9 +166,7 @@ def test_every_mistake_is_named(folder, text, said):
     assert all(
         line.startswith("nightly.toml: ") for line in str(caught.value).splitlines()
     )
-    result = CliRunner().invoke(
-        command_line.main, ["run-all", str(folder / "nightly.toml")]
-    )
+    result = CliRunner().invoke(main.main, ["run-all", str(folder / "nightly.toml")])
     assert result.exit_code == 2
     assert result.stdout == ""
     assert "pass@" not in result.output
@@ -210,7 +202,7 @@ def test_a_dry_run_starts_nothing(folder):
         "--only",
         "sweep",
     ]
-    result = CliRunner().invoke(command_line.main, arguments)
+    result = CliRunner().invoke(main.main, arguments)
     assert result.exit_code == 0, result.output
     assert (
         "sweep--world-claims--share-1: loyalty, profile quick; would run"

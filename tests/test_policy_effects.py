@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from recovery_research.analyses.policy_effects import policy_contrast, policy_contrasts
+from recovery_research.analysis.policy_effects import policy_contrast, policy_contrasts
 
 
 @pytest.fixture

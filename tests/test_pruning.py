@@ -7,12 +7,12 @@ import pytest
 from command_calls import call
 from past_runs import START, lay_run
 
-from recovery_research.reporting.dismissals import dismiss_run
-from recovery_research.reporting.history import read_history
-from recovery_research.reporting.index import write_index
-from recovery_research.reporting.pointers import TRASH
-from recovery_research.reporting.pruning import choose_doomed, delete_runs
-from recovery_research.reporting.shelf import Shelf
+from recovery_research.reports.history import read_history
+from recovery_research.reports.index import write_index
+from recovery_research.reports.latest import TRASH
+from recovery_research.reports.past_runs import dismiss_run
+from recovery_research.reports.pruning import choose_doomed, delete_runs
+from recovery_research.reports.staging import Shelf
 
 
 def test_prune_shows_first_and_never_takes_the_last_good(tmp_path):

@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from run_records import keep_run, make_failure
 
-from recovery_research.reporting import stores
-from recovery_research.reporting.dismissals import dismiss_run
-from recovery_research.reporting.locks import Lock
-from recovery_research.reporting.manifests import is_place, name_file, name_host
-from recovery_research.reporting.publication import PublicationError, publish_reports
-from recovery_research.reporting.shelf import Shelf
+from recovery_research.reports import stores
+from recovery_research.reports.locks import Lock
+from recovery_research.reports.manifests import is_place, name_file, name_host
+from recovery_research.reports.past_runs import dismiss_run
+from recovery_research.reports.publish import PublicationError, publish_reports
+from recovery_research.reports.staging import Shelf
 
 pytest.importorskip("fsspec", reason="NOT TESTED: fsspec is not installed")
 TABLE = "what,estimate\na,1.5\n"

@@ -7,14 +7,14 @@ import pandas as pd
 import pytest
 from customer_files import MAPPING, ROWS, but, write_rows
 
-from recovery_research.analyses.adjustment import adjust
-from recovery_research.analyses.paradox import paradox
-from recovery_research.analyses.verdicts import Bounds, place_interval
-from recovery_research.customers import group_answers, questions, sentences
-from recovery_research.customers.drawn_answers import contrast_over_draws
-from recovery_research.customers.drawn_paradoxes import paradox_over_draws
-from recovery_research.customers.order_customers import customers_from_orders
-from recovery_research.customers.reading import read_customers
+from recovery_research.analysis.adjustment import adjust
+from recovery_research.analysis.averaged_draws import paradox_over_draws
+from recovery_research.analysis.index_orders import customers_from_orders
+from recovery_research.analysis.paradox import paradox
+from recovery_research.analysis.verdicts import Bounds, place_interval
+from recovery_research.customer_data import answers, questions, sentences
+from recovery_research.customer_data.questions import contrast_over_draws
+from recovery_research.customer_data.reading import read_customers
 
 
 @pytest.fixture(scope="module")
@@ -109,8 +109,8 @@ def test_an_empty_group_cannot_be_asked_about(tmp_path):
     }  # fmt: skip
     assert len(questions.main_questions(read)) == 0
     for made in (
-        group_answers.adjust_groups(read), group_answers.divide_spends(read),
-        group_answers.compare_stays(read),
+        answers.adjust_groups(read), answers.divide_spends(read),
+        answers.compare_stays(read),
     ):  # fmt: skip
         assert len(made) == 0
 
@@ -119,8 +119,8 @@ def test_an_empty_group_cannot_be_asked_about(tmp_path):
 def test_nothing_is_blank_without_a_reason_beside_it(tiny, example, orders, complaints):
     for read in (tiny, example, orders, complaints):
         for table in (
-            questions.contrast_groups(read), group_answers.adjust_groups(read),
-            group_answers.divide_spends(read), group_answers.compare_stays(read),
+            questions.contrast_groups(read), answers.adjust_groups(read),
+            answers.divide_spends(read), answers.compare_stays(read),
         ):  # fmt: skip
             if len(table):
                 blank = table["estimate"].isna() | table["ci_low"].isna()
@@ -134,7 +134,7 @@ def test_complaints_are_asked_for_the_strength_of_answers(complaints):
     said = "\n".join(sentences.list_limits(complaints))
     assert "Whether there is a recovery paradox" in said
     assert "The firm chose whom to answer how" in said
-    words = set(group_answers.adjust_groups(complaints)["verdict"])
+    words = set(answers.adjust_groups(complaints)["verdict"])
     assert words <= {"higher", "lower", "not higher", "cannot tell"}
 
 
@@ -143,13 +143,13 @@ def test_adjusting_brings_back_a_chance_that_is_known():
     # stated in `make_complaints`. Truth for the refunded: 0.12 - 0.30 = -0.18. Of the
     # refunded 0.35 * 0.45 / (0.35 * 0.45 + 0.65 * 0.15) = 61.8 % had damaged goods, of
     # the others 0.35 * 0.35 / (0.35 * 0.35 + 0.65 * 0.65) = 22.5 %; each 0.06 more.
-    from recovery_research.customers.synthetic import make_complaints
+    from recovery_research.customer_data.examples import make_complaints
 
     frame = make_complaints(160_000)
     truth = -0.18
     frame["index_outcome"] = frame["answer"]
     frame["disputed"] = frame["disputed"].map({"Yes": 1.0, "No": 0.0})
-    from recovery_research.analyses.adjustment import adjust
+    from recovery_research.analysis.adjustment import adjust
 
     found = adjust(
         frame, outcome="disputed", covariates=["goods"], treated="refund",
@@ -161,18 +161,18 @@ def test_adjusting_brings_back_a_chance_that_is_known():
 
 
 def test_staying_needs_to_know_who_left(example, orders):
-    (row,) = group_answers.compare_stays(orders).itertuples()
+    (row,) = answers.compare_stays(orders).itertuples()
     assert row.horizon == 52.0
     columns = dict(orders.mapping.columns)
     del columns["left"]
     orders = read_customers(
         "example-orders", mapping=replace(orders.mapping, columns=columns)
     )
-    assert len(group_answers.compare_stays(orders)) == 0
-    (row,) = group_answers.compare_stays(example, horizon=26.0).itertuples()
+    assert len(answers.compare_stays(orders)) == 0
+    (row,) = answers.compare_stays(example, horizon=26.0).itertuples()
     assert row.horizon == 26.0
     # As far as both groups were followed, and no further.
-    (row,) = group_answers.compare_stays(example, horizon=500.0).itertuples()
+    (row,) = answers.compare_stays(example, horizon=500.0).itertuples()
     assert row.horizon < 105.0
     assert any("Who left" in line for line in sentences.list_limits(orders))
 
@@ -192,7 +192,7 @@ def test_what_a_log_knows_beforehand_may_be_the_same_for_all(tmp_path):
         "shape": "orders", "columns": {name: name for name in columns},
         "orders": {"design": "order-based", "index": "first", "followup_weeks": 8.0},
     }  # fmt: skip
-    adjusted = group_answers.adjust_groups(read_customers(path, mapping=mapping))
+    adjusted = answers.adjust_groups(read_customers(path, mapping=mapping))
     made = adjusted[adjusted["view"] != "as they come"]
     assert made["ci_low"].notna().all()
     assert not made["covariates"].str.contains("index_amount").any()
@@ -202,7 +202,7 @@ def test_what_a_log_knows_beforehand_may_be_the_same_for_all(tmp_path):
 def test_a_file_without_covariates_says_so(tmp_path):
     path = write_rows(tmp_path / "mine.csv", ROWS)
     read = read_customers(path, mapping=but(covariates=None))
-    table = group_answers.adjust_groups(read)
+    table = answers.adjust_groups(read)
     tried = table[table["view"] != "as they come"]
     assert tried["note"].str.contains("no covariate that varies").all()
     assert any("names nothing" in line for line in sentences.list_limits(read))
@@ -255,8 +255,8 @@ def test_designs_that_fake_a_paradox_and_which_adjusting_mends():
 
 def test_the_answer_in_short_has_a_line_for_each_outcome(example, complaints):
     bounds = questions.read_bounds(["mapping"], example)
-    table = group_answers.adjust_groups(example, bounds=bounds)
-    lines = group_answers.say_in_short(example, table)
+    table = answers.adjust_groups(example, bounds=bounds)
+    lines = answers.say_in_short(example, table)
     assert len(lines) == 3
     (last,) = table[table["outcome"] == "satisfaction"].tail(1).itertuples()
     assert lines[2].startswith("- **satisfaction**, recovered against no failure: as")
@@ -265,13 +265,13 @@ def test_the_answer_in_short_has_a_line_for_each_outcome(example, complaints):
         f"{last.estimate:+.3g}, {last.ci_low:+.3g} to {last.ci_high:+.3g}" in lines[2]
     )
     assert "these data cannot tell" in lines[0]
-    table = group_answers.adjust_groups(complaints)
-    lines = group_answers.say_in_short(complaints, table)
+    table = answers.adjust_groups(complaints)
+    lines = answers.say_in_short(complaints, table)
     assert "cannot be asked:** everybody in a file of complaints" in lines[0]
     assert "**lower by more than is worth naming, which is better**" in lines[2]
     # Why there is no interval stands where it would.
     table = questions.judge(complaints, table.assign(ci_low=np.nan, note="too few"))
-    (line, *_) = group_answers.say_in_short(complaints, table)[1:]
+    (line, *_) = answers.say_in_short(complaints, table)[1:]
     assert line.count("**these data cannot tell** (") == 2
     # As they come the goods were unlike beforehand, which is told as well.
     assert line.count("no interval: too few") == 2
@@ -293,8 +293,8 @@ def test_an_order_log_is_asked_over_many_draws(example, orders, complaints):
         assert row.verdict == found.verdict
     told = table["ci_low"].notna() | (table["note"].fillna("") != "")
     assert told.all()
-    naive = group_answers.adjust_groups(orders)
-    lines = group_answers.say_in_short(orders, pd.concat([naive, table]))
+    naive = answers.adjust_groups(orders)
+    lines = answers.say_in_short(orders, pd.concat([naive, table]))
     assert len(lines) == len(orders.outcomes)
     assert all("; over many draws **" in line for line in lines)
     # Groups of whole customers, or a first order, are not drawn.

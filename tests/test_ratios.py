@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
-from recovery_research.analyses.paradox import paradox
-from recovery_research.analyses.ratios import paradox_ratio, ratio_of_means
+from recovery_research.analysis.paradox import paradox
+from recovery_research.analysis.ratios import paradox_ratio, ratio_of_means
 
 TREATED = np.array([22.0, 31.0, 4.5, 18.0, 55.0, 27.5])
 CONTROL = np.array([12.0, 20.5, 9.0, 17.0, 28.0, 16.0, 19.5, 11.0, 14.0])

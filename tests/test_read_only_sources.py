@@ -5,11 +5,11 @@ import sqlite3
 import duckdb
 import pytest
 
-from recovery_research.customers import queries
-from recovery_research.customers.findings import CustomerFileError
-from recovery_research.customers.mapping_rules import SourceRule
-from recovery_research.customers.queries import check_query
-from recovery_research.customers.sources import read_source
+from recovery_research.customer_data import queries
+from recovery_research.customer_data.issues import CustomerFileError
+from recovery_research.customer_data.mapping_rules import SourceRule
+from recovery_research.customer_data.queries import check_query
+from recovery_research.customer_data.sources import read_source
 
 GOOD = [
     "select * from people",
@@ -86,7 +86,7 @@ def test_nothing_else_is(query, guarded, tmp_path, monkeypatch):
         if query.startswith("set ") or "pragma" in query:
             pytest.skip("changes nothing but the connection")
         monkeypatch.setattr(
-            "recovery_research.customers.databases.check_query", lambda _, q: q
+            "recovery_research.customer_data.databases.check_query", lambda _, q: q
         )
     paths = make(tmp_path)
     before = {path: path.read_bytes() for path in paths}
@@ -137,7 +137,7 @@ def test_a_query_that_never_ends_is_stopped(tmp_path, monkeypatch):
 
 
 def test_more_rows_than_allowed_are_not_read(tmp_path, monkeypatch):
-    from recovery_research.customers import databases
+    from recovery_research.customer_data import databases
 
     monkeypatch.setattr(queries, "MOST_ROWS", 1)
     monkeypatch.setattr(databases, "MOST_ROWS", 1)

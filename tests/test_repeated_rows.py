@@ -9,10 +9,9 @@ import statsmodels.formula.api as smf
 from numpy.testing import assert_allclose
 
 import recovery_research as rr
-from recovery_research.analyses.comparisons import compare
-from recovery_research.analyses.groups import TwoGroups
-from recovery_research.analyses.paired_intervals import paired_difference
-from recovery_research.analyses.repeated_rows import gather_rows
+from recovery_research.analysis.contrasts import compare
+from recovery_research.analysis.groups import TwoGroups, gather_rows
+from recovery_research.analysis.paired import paired_difference
 
 
 def draw(rng, customers, rows, *, failed=0.3):

@@ -7,7 +7,7 @@ import pytest
 from command_calls import call
 from past_runs import START, lay_run
 
-from recovery_research.reporting.wording import show_local
+from recovery_research.reports.formatting import show_local
 
 
 @pytest.fixture

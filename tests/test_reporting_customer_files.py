@@ -3,10 +3,10 @@
 import pytest
 from customer_files import ROWS, write_rows
 
-from recovery_research.reporting import run_report
-from recovery_research.reporting.choices import Layer
-from recovery_research.reporting.orders import prepare_order
-from recovery_research.reporting.parameters import ParameterError
+from recovery_research.reports import run_report
+from recovery_research.reports.declarations import ParameterError
+from recovery_research.reports.parameters import Layer
+from recovery_research.reports.run_request import prepare_order
 
 MAPPING = """\
 shape = "customers"

@@ -11,11 +11,11 @@ import pytest
 from fault_runs import TABLE, TAG, marked, notebook, start
 from sample_notebooks import write_notebook
 
-from recovery_research.reporting import run_report
-from recovery_research.reporting.bookkeeping import bury_run
-from recovery_research.reporting.history import read_history
-from recovery_research.reporting.records import read_record
-from recovery_research.reporting.shelf import BALLAST, Shelf
+from recovery_research.reports import run_report
+from recovery_research.reports.bookkeeping import bury_run
+from recovery_research.reports.history import read_history
+from recovery_research.reports.records import read_record
+from recovery_research.reports.staging import BALLAST, Shelf
 
 
 @pytest.fixture(autouse=True)

@@ -3,8 +3,7 @@
 import pytest
 from bs4 import BeautifulSoup
 
-from recovery_research.reporting.equations import write_mathml
-from recovery_research.reporting.prose import Prose
+from recovery_research.reports.notebook_html import Prose, write_mathml
 
 
 @pytest.mark.parametrize(

@@ -17,17 +17,21 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from run_records import keep_run, make_failure, make_record, parameter
 from sample_notebooks import write_notebook
 
-from recovery_research import command_line, places
-from recovery_research.reporting import prints
-from recovery_research.reporting.bookkeeping import bury_run
-from recovery_research.reporting.failures import write_command
-from recovery_research.reporting.history import read_history
-from recovery_research.reporting.notice_files import read_notices
-from recovery_research.reporting.pages import write_page
-from recovery_research.reporting.plans import PlanError, read_plan
-from recovery_research.reporting.prints import NoBrowserError, PrintError, print_page
-from recovery_research.reporting.records import read_record
-from recovery_research.reporting.tellers import Teller, find_previous
+from recovery_research import paths
+from recovery_research.cli import main
+from recovery_research.reports import pages
+from recovery_research.reports.bookkeeping import bury_run
+from recovery_research.reports.failures import write_command
+from recovery_research.reports.history import read_history
+from recovery_research.reports.pages import (
+    NoBrowserError,
+    PrintError,
+    print_page,
+    write_page,
+)
+from recovery_research.reports.plans import PlanError, read_plan
+from recovery_research.reports.records import read_notices, read_record
+from recovery_research.reports.tellers import Teller, find_previous
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -217,16 +221,16 @@ def test_a_page_is_printed_whole_and_wide_tables_are_not_cut(tmp_path):
 
 
 def test_no_browser_is_said_before_anything_starts(tmp_path, monkeypatch):
-    monkeypatch.setenv(prints.BROWSER_VARIABLE, "/no/such/chromium")
+    monkeypatch.setenv(pages.BROWSER_VARIABLE, "/no/such/chromium")
     with pytest.raises(NoBrowserError, match="names '/no/such/chromium', which is not"):
         print_page(tmp_path / "x.html")
-    monkeypatch.delenv(prints.BROWSER_VARIABLE)
-    monkeypatch.setattr(prints, "BROWSERS", ("no-such-browser",))
-    (tmp_path / places.PROJECT_FILE).write_text("")
+    monkeypatch.delenv(pages.BROWSER_VARIABLE)
+    monkeypatch.setattr(pages, "BROWSERS", ("no-such-browser",))
+    (tmp_path / paths.PROJECT_FILE).write_text("")
     (tmp_path / "notebooks").mkdir()
     write_notebook(tmp_path / "notebooks" / "02-x.ipynb", ["parameters:n = 1", "n"])
     arguments = ["--project", str(tmp_path), "run", "02", "--pdf"]
-    result = CliRunner().invoke(command_line.main, arguments)
+    result = CliRunner().invoke(main.main, arguments)
     assert result.exit_code == 2
     assert "printed by Chromium or Chrome, and none is installed" in result.output
     assert "leave --pdf out" in result.output
@@ -237,7 +241,7 @@ def test_a_browser_that_prints_nothing_leaves_nothing(tmp_path, monkeypatch):
     odd = tmp_path / "odd"
     odd.write_text("#!/bin/sh\necho 'no display' >&2\nexit 4\n")
     odd.chmod(0o755)
-    monkeypatch.setenv(prints.BROWSER_VARIABLE, str(odd))
+    monkeypatch.setenv(pages.BROWSER_VARIABLE, str(odd))
     (tmp_path / "report.html").write_text("")
     with pytest.raises(PrintError, match="printed no PDF: exit 4; no display"):
         print_page(tmp_path / "report.html")
@@ -250,7 +254,7 @@ def test_a_browser_that_prints_nothing_leaves_nothing(tmp_path, monkeypatch):
 @pytest.fixture
 def plan(tmp_path):
     """A plan of one report that fails until a file is there, and tells a command."""
-    (tmp_path / places.PROJECT_FILE).write_text("")
+    (tmp_path / paths.PROJECT_FILE).write_text("")
     (tmp_path / "notebooks").mkdir()
     cells = [
         "md:# T",
@@ -320,7 +324,7 @@ def test_a_wrong_notify_table_is_refused_before_anything_starts(plan):
     assert "plan.toml: [reports.one.notify] urls_from: " in said
     assert "[reports.one.notify] on.0: " in said
     assert "secret-address" not in said
-    result = CliRunner().invoke(command_line.main, ["run-all", str(plan)])
+    result = CliRunner().invoke(main.main, ["run-all", str(plan)])
     assert result.exit_code == 2
     assert not (plan.parent / "reports").exists()
 

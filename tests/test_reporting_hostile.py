@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sample_notebooks import write_notebook
 
-from recovery_research.reporting import run_report
-from recovery_research.reporting.catalogue import NotebookError
-from recovery_research.reporting.orders import layer_given, prepare_order
+from recovery_research.reports import run_report
+from recovery_research.reports.notebooks import NotebookError
+from recovery_research.reports.run_request import layer_given, prepare_order
 
 DECLARED = (
     "parameters:n = 1  # how many [1 to 99]\nshare = 0.25  # of it [0 to 1]\n"

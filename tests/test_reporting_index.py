@@ -12,13 +12,20 @@ from bs4 import BeautifulSoup
 from hostile_texts import HOSTILE
 from run_records import keep_run, make_failure, make_record, parameter
 
-from recovery_research.reporting.board import make_board
-from recovery_research.reporting.changes import compare_ingredients, compare_tables
-from recovery_research.reporting.details import DetailReader, RunDetails
-from recovery_research.reporting.history import read_history
-from recovery_research.reporting.index import refresh_index, render_index, write_index
-from recovery_research.reporting.key_figures import FigureReader, write_number
-from recovery_research.reporting.sparklines import draw_trend
+from recovery_research.reports.board import make_board
+from recovery_research.reports.history import read_history
+from recovery_research.reports.index import refresh_index, render_index, write_index
+from recovery_research.reports.index_figures import (
+    FigureReader,
+    draw_trend,
+    write_number,
+)
+from recovery_research.reports.run_details import (
+    DetailReader,
+    RunDetails,
+    compare_ingredients,
+    compare_tables,
+)
 
 KEPT = "world,treated,estimate,ci_low,ci_high\nclaims,a_sorry,{},0.25,1.75\n"
 

@@ -20,9 +20,9 @@ from fault_runs import (
     start,
 )
 
-from recovery_research.reporting import run_report
-from recovery_research.reporting.history import read_history
-from recovery_research.reporting.orphans import (
+from recovery_research.reports import run_report
+from recovery_research.reports.history import read_history
+from recovery_research.reports.orphans import (
     MARK,
     find_marked,
     private_folder,

@@ -13,16 +13,16 @@ from pathlib import Path
 import pytest
 from fault_runs import TABLE, notebook
 
-from recovery_research.reporting import run_report
-from recovery_research.reporting.bookkeeping import bury_run
-from recovery_research.reporting.delivery import deliver_order
-from recovery_research.reporting.history import read_history
-from recovery_research.reporting.index import write_index
-from recovery_research.reporting.locks import BELIEVED_SECONDS, Holder
-from recovery_research.reporting.orders import prepare_order
-from recovery_research.reporting.orphans import private_folder
-from recovery_research.reporting.records import read_record
-from recovery_research.reporting.shelf import Shelf, alive_lock
+from recovery_research.reports import run_report
+from recovery_research.reports.bookkeeping import bury_run
+from recovery_research.reports.history import read_history
+from recovery_research.reports.index import write_index
+from recovery_research.reports.locks import BELIEVED_SECONDS, Holder
+from recovery_research.reports.orphans import private_folder
+from recovery_research.reports.records import read_record
+from recovery_research.reports.repeats import deliver_order
+from recovery_research.reports.run_request import prepare_order
+from recovery_research.reports.staging import Shelf, alive_lock
 
 DEAD = {"host": platform.node(), "pid": 2**22 + 7}
 AWAY = {"host": "another-machine", "pid": 17}

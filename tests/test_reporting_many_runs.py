@@ -8,10 +8,9 @@ import time
 import pytest
 from run_records import keep_run, parameter
 
-from recovery_research.reporting.history import read_history
-from recovery_research.reporting.history_cache import CACHE_FILE
-from recovery_research.reporting.index import write_index
-from recovery_research.reporting.records import read_record
+from recovery_research.reports.history import CACHE_FILE, read_history
+from recovery_research.reports.index import write_index
+from recovery_research.reports.records import read_record
 
 TABLE = "world,treated,estimate\nclaims,a_sorry,0.5\n"
 
@@ -60,7 +59,7 @@ def test_ten_thousand_runs_take_less_than_two_seconds(tmp_path):
 
 def test_the_index_needs_nothing_that_takes_long_to_import():
     code = (
-        "import recovery_research.reporting.index, sys; "
+        "import recovery_research.reports.index, sys; "
         "print(*{'pydantic', 'pandas', 'numpy', 'papermill'} & set(sys.modules))"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from recovery_research import reporting
+from recovery_research import reports as reporting
 
 
 def test_the_map_is_complete():

@@ -15,11 +15,15 @@ from bs4 import BeautifulSoup
 from pydantic import ValidationError
 from run_records import keep_run, make_failure, make_record, parameter
 
-from recovery_research.reporting.channels import NOT_INSTALLED
-from recovery_research.reporting.index import write_index
-from recovery_research.reporting.masks import find_secrets, find_tokens
-from recovery_research.reporting.notices import choose_event, describe_record, tell
-from recovery_research.reporting.notify_settings import NotifySettings, seclude
+from recovery_research.reports.index import write_index
+from recovery_research.reports.masking import find_secrets, find_tokens
+from recovery_research.reports.notifications import (
+    NOT_INSTALLED,
+    choose_event,
+    describe_record,
+    tell,
+)
+from recovery_research.reports.plan_file import NotifySettings, seclude
 
 apprise = pytest.importorskip("apprise")
 aiosmtpd = pytest.importorskip("aiosmtpd")

@@ -12,11 +12,11 @@ from click.testing import CliRunner
 from run_records import keep_run, make_failure
 from s3_server import list_keys
 
-from recovery_research import command_line
-from recovery_research.reporting import stores
-from recovery_research.reporting.checks import note_check
-from recovery_research.reporting.manifests import name_file, name_host
-from recovery_research.reporting.publication import PublicationError, publish_reports
+from recovery_research.cli import main
+from recovery_research.reports import stores
+from recovery_research.reports.manifests import name_file, name_host
+from recovery_research.reports.publish import PublicationError, publish_reports
+from recovery_research.reports.records import note_check
 
 pytest.importorskip("fsspec", reason="NOT TESTED: fsspec is not installed")
 TABLE = "what,estimate\na,1.5\n"
@@ -160,7 +160,7 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path, monkeypatch):
 )
 def test_a_destination_that_cannot_be_used(reports, destination, said):
     result = CliRunner().invoke(
-        command_line.main,
+        main.main,
         ["publish", destination.format(reports=reports), "--reports", str(reports)],
     )
     assert result.exit_code == 2
@@ -172,7 +172,7 @@ def test_a_destination_that_cannot_be_used(reports, destination, said):
 def test_a_destination_that_cannot_be_written(reports, tmp_path):
     (tmp_path / "file").write_text("")
     arguments = ["publish", str(tmp_path / "file"), "--reports", str(reports)]
-    result = CliRunner().invoke(command_line.main, arguments)
+    result = CliRunner().invoke(main.main, arguments)
     assert result.exit_code == 8
     assert "still leads to what was there" in result.output
 
@@ -202,7 +202,7 @@ def test_files_are_compared_by_content_and_by_what_lies_there(reports, tmp_path)
 
 def call_publish(reports, site, *options):
     arguments = ["publish", str(site), "--reports", str(reports), *options]
-    return CliRunner().invoke(command_line.main, arguments)
+    return CliRunner().invoke(main.main, arguments)
 
 
 def check_deletion(reports, site, list_there):
@@ -283,7 +283,7 @@ def test_a_manifest_that_lies_deletes_nothing_elsewhere(reports, tmp_path, place
 
 def test_s3_gets_pages_that_a_browser_opens(reports, bucket):
     result = CliRunner().invoke(
-        command_line.main, ["publish", "s3://team/site", "--reports", str(reports)]
+        main.main, ["publish", "s3://team/site", "--reports", str(reports)]
     )
     assert result.exit_code == 0, result.output
     assert "5 runs, 5 of them new" in result.output

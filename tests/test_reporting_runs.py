@@ -13,11 +13,11 @@ import psutil
 import pytest
 from sample_notebooks import EXAMPLE, PARAMETERS, write_notebook
 
-from recovery_research.reporting import register_vocabulary, run_report
-from recovery_research.reporting.fingerprints import drop_timings
-from recovery_research.reporting.orders import Limits
-from recovery_research.reporting.provenance import gather_provenance
-from recovery_research.reporting.records import read_record
+from recovery_research.reports import register_vocabulary, run_report
+from recovery_research.reports.artifacts import drop_timings
+from recovery_research.reports.provenance import gather_provenance
+from recovery_research.reports.records import read_record
+from recovery_research.reports.run_request import Limits
 
 ROOT = Path(__file__).resolve().parent.parent
 register_vocabulary("tool names", ["hammer", "saw", "glue_gun"])
@@ -270,7 +270,7 @@ def test_a_page_that_cannot_be_written_is_recorded(tmp_path, monkeypatch):
     def refuse(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("recovery_research.reporting.runner.compose_page", refuse)
+    monkeypatch.setattr("recovery_research.reports.runner.compose_page", refuse)
     notebook = write_notebook(tmp_path / "short.ipynb", [SHORT, "1"])
     with pytest.raises(OSError, match="No space"):
         run_report(notebook, reports=tmp_path / "reports")

@@ -9,12 +9,10 @@ from click.testing import CliRunner
 from sample_notebooks import write_notebook
 from schedule_files import ROOT, job, need, only_file, run
 
-from recovery_research import command_line, places
-from recovery_research.reporting.quoting import (
-    make_identifier,
-)
-from recovery_research.reporting.schedule_settings import prepare_job
-from recovery_research.reporting.schedules import write_schedule
+from recovery_research import paths
+from recovery_research.cli import main
+from recovery_research.reports.quoting import make_identifier
+from recovery_research.reports.schedules import prepare_job, write_schedule
 
 AIRFLOW = os.environ.get("RECOVERY_RESEARCH_TEST_AIRFLOW", "")
 DAGSTER = os.environ.get("RECOVERY_RESEARCH_TEST_DAGSTER", "")
@@ -63,7 +61,7 @@ def project(tmp_path):
     """A project whose plan has an awkward name, and reports in another place."""
     home = tmp_path / "read only & 100%"
     (home / "notebooks").mkdir(parents=True)
-    (home / places.PROJECT_FILE).write_text("")
+    (home / paths.PROJECT_FILE).write_text("")
     cells = ["md:# T", "parameters:n = 1  # how many", "assert n < 2, 'too many'"]
     write_notebook(home / "notebooks" / "02-x.ipynb", cells)
     plan = home / "it's a 'plan' $HOME.toml"
@@ -83,13 +81,13 @@ def test_the_generated_cron_line_runs_the_plan_with_nothing_around_it(
     if "PYTHONPATH" not in os.environ:
         monkeypatch.setenv("PYTHONPATH", str(ROOT))
     arguments = ["schedule", str(project), "--as", "cron", "--output", str(tmp_path)]
-    made = CliRunner().invoke(command_line.main, arguments)
+    made = CliRunner().invoke(main.main, arguments)
     assert made.exit_code == 0, made.output
     file = Path(made.output.strip())
     line = file.read_text().splitlines()[-1]
     assert line.startswith("30 5 * * mon  ")
     command = line.split("  ", 1)[1].replace(r"\%", "%")
-    again = CliRunner().invoke(command_line.main, arguments)
+    again = CliRunner().invoke(main.main, arguments)
     assert (again.exit_code, "is there" in again.output) == (2, True)
 
     for path in (project.parent, *project.parent.rglob("*")):
@@ -124,7 +122,7 @@ def test_the_generated_cron_line_runs_the_plan_with_nothing_around_it(
 def test_a_wrong_plan_or_time_writes_nothing(project, tmp_path):
     def call(*arguments):
         arguments = ["schedule", *arguments, "--output", str(tmp_path / "out")]
-        result = CliRunner().invoke(command_line.main, arguments)
+        result = CliRunner().invoke(main.main, arguments)
         assert result.exit_code == 2
         assert not (tmp_path / "out").exists()
         return result.output

@@ -13,14 +13,10 @@ from click.testing import CliRunner
 from hostile_texts import HOSTILE
 from schedule_files import job, need, only_file, run
 
-from recovery_research.reporting import schedules
-from recovery_research.reporting.quoting import (
-    check_line,
-    make_identifier,
-    quote_systemd,
-)
-from recovery_research.reporting.schedules import KINDS, write_schedule
-from recovery_research.reporting.timetables import read_timetable
+from recovery_research.reports import schedules
+from recovery_research.reports.quoting import check_line, make_identifier, quote_systemd
+from recovery_research.reports.schedules import KINDS, write_schedule
+from recovery_research.reports.timetables import read_timetable
 
 # File names may hold all of a hostile text but a slash.
 NAMES = [text.replace("/", "|") for text in HOSTILE]

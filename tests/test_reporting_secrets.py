@@ -6,13 +6,13 @@ import pytest
 from click.testing import CliRunner
 from sample_notebooks import write_notebook
 
-from recovery_research import command_line
-from recovery_research.customers.reading import read_customers
-from recovery_research.reporting import run_report
-from recovery_research.reporting.masks import find_references, holds_password
-from recovery_research.reporting.orders import layer_given, prepare_order
-from recovery_research.reporting.parameters import ParameterError
-from recovery_research.reporting.plans import read_plan
+from recovery_research.cli import main
+from recovery_research.customer_data.reading import read_customers
+from recovery_research.reports import run_report
+from recovery_research.reports.declarations import ParameterError
+from recovery_research.reports.masking import find_references, holds_password
+from recovery_research.reports.plans import read_plan
+from recovery_research.reports.run_request import layer_given, prepare_order
 
 ADDRESS = "postgresql://shop:hu5h-hu5h%21@db.example.org/orders"
 TOLD = [
@@ -93,7 +93,7 @@ def test_a_password_is_refused_and_not_repeated(notebook, values):
 )
 def test_nothing_is_started_or_written_by_the_command(notebook, tmp_path, words):
     arguments = ["run", str(notebook), *words, "--reports", str(tmp_path / "reports")]
-    result = CliRunner().invoke(command_line.main, arguments)
+    result = CliRunner().invoke(main.main, arguments)
     assert result.exit_code == 2
     assert "hu5h" not in result.output
     assert not (tmp_path / "reports").exists()
@@ -135,7 +135,7 @@ def test_what_a_reference_stands_for_is_masked(notebook, tmp_path, monkeypatch, 
             'data = { source = "env:SHOP_DATABASE" }\n'
         )
         arguments = ["run-all", str(plan), "--reports", str(reports)]
-        result = CliRunner().invoke(command_line.main, arguments)
+        result = CliRunner().invoke(main.main, arguments)
         assert "hu5h" not in result.output
         (folder,) = (reports / "told" / "failed").iterdir()
     record = json.loads((folder / "run.json").read_text())

@@ -12,9 +12,9 @@ import psutil
 import pytest
 from sample_notebooks import write_notebook
 
-from recovery_research.reporting.bookkeeping import bury_run
-from recovery_research.reporting.records import read_record
-from recovery_research.reporting.shelf import Shelf
+from recovery_research.reports.bookkeeping import bury_run
+from recovery_research.reports.records import read_record
+from recovery_research.reports.staging import Shelf
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -34,7 +34,7 @@ def start_slow_run(tmp_path):
         tmp_path / "slow.ipynb", [SHORT, "1", "import time; time.sleep(60)", "2"]
     )
     code = (
-        "import sys\nfrom recovery_research.command_line import main\n"
+        "import sys\nfrom recovery_research.cli.main import main\n"
         f"main(['run', r'{tmp_path}/slow.ipynb', '--reports', r'{tmp_path}/reports'])"
     )
     process = subprocess.Popen(

@@ -5,10 +5,10 @@ import os
 import pytest
 from fault_runs import RUN, TABLE, TAG, marked, notebook, start
 
-from recovery_research.reporting import run_report
-from recovery_research.reporting.history import read_history
-from recovery_research.reporting.last_words import LONGEST_LAST_WORDS, LastWords
-from recovery_research.reporting.orders import Limits
+from recovery_research.reports import run_report
+from recovery_research.reports.history import read_history
+from recovery_research.reports.kernels import LONGEST_LAST_WORDS, LastWords
+from recovery_research.reports.run_request import Limits
 
 
 @pytest.fixture(autouse=True)

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 import recovery_research as rr
-from recovery_research.analyses.paired_intervals import paired_difference
-from recovery_research.analyses.rounding import difference_of_averages, varies
+from recovery_research.analysis.paired import paired_difference
+from recovery_research.analysis.rounding import difference_of_averages, varies
 
 
 def table(treated, control):

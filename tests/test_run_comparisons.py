@@ -10,11 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from past_runs import lay_run
 
-from recovery_research.reporting.comparison_pages import write_comparison
-from recovery_research.reporting.comparison_texts import show_cell
-from recovery_research.reporting.comparisons import compare_runs
-from recovery_research.reporting.table_comparisons import CellChange, compare_tables
-from recovery_research.reporting.table_keys import find_keys
+from recovery_research.reports.comparison_pages import show_cell, write_comparison
+from recovery_research.reports.comparisons import compare_runs
+from recovery_research.reports.table_comparisons import (
+    CellChange,
+    compare_tables,
+    find_keys,
+)
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from sample_notebooks import write_notebook
 
-from recovery_research.reporting import run_report
-from recovery_research.reporting.cell_numbers import number_cell
-from recovery_research.reporting.execution import Execution
-from recovery_research.reporting.outputs import DEEPEST, OutputGuard
-from recovery_research.reporting.verdicts import judge
+from recovery_research.reports import run_report
+from recovery_research.reports.execution import Execution
+from recovery_research.reports.failures import judge
+from recovery_research.reports.observations import number_cell
+from recovery_research.reports.output_limits import DEEPEST, OutputGuard
 
 
 def ended(*outputs, source="do()", **seen):

@@ -9,15 +9,8 @@ from hostile_texts import HOSTILE
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recovery_research.reporting.prose import Prose
-from recovery_research.said_names import (
-    TURNS,
-    escape,
-    isolate,
-    quote_code,
-    say,
-    say_name,
-)
+from recovery_research.reports.notebook_html import Prose
+from recovery_research.texts import TURNS, escape, isolate, quote_code, say, say_name
 
 MARKED = [
     "_x_", "*gut*_sehr_", "$5 bis $10", "a`b`|c<b>d</b>", "left_", "a&amp;b", "1. first",

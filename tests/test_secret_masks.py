@@ -20,16 +20,16 @@ from run_records import make_failure, make_record
 from sample_notebooks import write_notebook
 from schedule_files import ROOT
 
-from recovery_research.reporting.masks import (
+from recovery_research.reports.masking import (
     PIECE_OF_CHANNEL,
     find_references,
     find_secrets,
+    lower,
     mask_secrets,
     mask_text,
 )
-from recovery_research.reporting.notices import tell
-from recovery_research.reporting.notify_settings import NotifySettings
-from recovery_research.reporting.secret_forms import lower
+from recovery_research.reports.notifications import tell
+from recovery_research.reports.plan_file import NotifySettings
 
 apprise = pytest.importorskip("apprise")
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")
@@ -232,7 +232,7 @@ def test_every_part_of_an_address_counts_in_an_error():
 LOOK = """\
 import os, sys
 from pathlib import Path
-from recovery_research.reporting.notify_settings import NotifySettings, seclude
+from recovery_research.reports.plan_file import NotifySettings, seclude
 known = seclude(NotifySettings(urls_from=["TEAM_MAIL", "TEAM"]))
 assert known["TEAM_MAIL"].endswith("-9-quiet")
 print(Path("/proc/self/environ").read_bytes() + Path("/proc/self/cmdline").read_bytes())

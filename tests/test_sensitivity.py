@@ -10,13 +10,13 @@ import statsmodels.api as sm
 from numpy.testing import assert_allclose
 from scipy import optimize, stats
 
-from recovery_research.analyses.sensitivity import (
+from recovery_research.analysis.sensitivity import (
     check_placebo,
     e_value,
     probe_confounding,
     robustness_value,
 )
-from recovery_research.analyses.worst_cases import bound_worst_case
+from recovery_research.analysis.worst_cases import bound_worst_case
 
 
 def draw(n=220, seed=3, effect=4.0):

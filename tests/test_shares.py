@@ -10,8 +10,8 @@ from scipy import optimize, stats
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 import recovery_research as rr
-from recovery_research.analyses.share_ratios import ratio_limits
-from recovery_research.analyses.shares import tabulate_shares
+from recovery_research.analysis.ratios import ratio_limits
+from recovery_research.analysis.shares import tabulate_shares
 
 
 def table(**groups):

@@ -8,8 +8,8 @@ import pytest
 import statsmodels.formula.api as smf
 from numpy.testing import assert_allclose
 
-from recovery_research.analyses.paradox import paradox
-from recovery_research.analyses.spending import divide_spending
+from recovery_research.analysis.paradox import paradox
+from recovery_research.analysis.spending import divide_spending
 
 
 @pytest.fixture

@@ -7,15 +7,15 @@ import pytest
 from command_calls import call
 from sample_notebooks import write_notebook
 
-from recovery_research.reporting import execution
-from recovery_research.reporting.comparisons import compare_records
-from recovery_research.reporting.delivery import find_stored
-from recovery_research.reporting.ingredients import trace_order
-from recovery_research.reporting.kernel_notes import NOTES_VARIABLE
-from recovery_research.reporting.orders import prepare_order
-from recovery_research.reporting.records import read_record
-from recovery_research.reporting.runner import run_report
-from recovery_research.reporting.shelf import Shelf
+from recovery_research.reports import execution
+from recovery_research.reports.comparisons import compare_records
+from recovery_research.reports.kernel_notes import NOTES_VARIABLE
+from recovery_research.reports.provenance import trace_order
+from recovery_research.reports.records import read_record
+from recovery_research.reports.repeats import find_stored
+from recovery_research.reports.run_request import prepare_order
+from recovery_research.reports.runner import run_report
+from recovery_research.reports.staging import Shelf
 
 READS = [
     "md:# Does it read?",

@@ -9,12 +9,12 @@ import pytest
 from numpy.testing import assert_allclose
 from statsmodels.duration.survfunc import SurvfuncRight, survdiff
 
-from recovery_research.analyses.staying import (
+from recovery_research.analysis.retention import (
     compare_staying,
     staying_times,
     tabulate_staying,
 )
-from recovery_research.analyses.survival import log_rank
+from recovery_research.analysis.survival import log_rank
 
 REFERENCE = Path(__file__).parent / "reference" / "staying.csv"
 

@@ -9,10 +9,14 @@ import pytest
 from numpy.testing import assert_allclose
 from statsmodels.stats.proportion import confint_proportions_2indep
 
-from recovery_research.analyses.staying import compare_staying, tabulate_staying
-from recovery_research.analyses.staying_limits import limit_share, mean_of_rows
-from recovery_research.analyses.survival import estimate_curve, restricted_mean
-from recovery_research.analyses.times import at_most, tie_times
+from recovery_research.analysis.retention import compare_staying, tabulate_staying
+from recovery_research.analysis.rounding import at_most, tie_times
+from recovery_research.analysis.survival import (
+    estimate_curve,
+    limit_share,
+    mean_of_rows,
+    restricted_mean,
+)
 
 REFERENCE = Path(__file__).parent / "reference" / "staying_ties.csv"
 UNITS = {"days": 1.0, "weeks": 7.0, "hours": 1 / 24, "years": 365.25}

@@ -7,10 +7,9 @@ import pytest
 from numpy.testing import assert_allclose
 
 import recovery_research as rr
-from recovery_research import study_truths
-from recovery_research.studies import LOG_OUTCOMES, SAMPLINGS
-from recovery_research.study_samples import SLICE, ask_slice, draw_samples
-from recovery_research.study_truths import follow_up, live_again, replay_slice
+from recovery_research.studies.design import LOG_OUTCOMES, SAMPLINGS, estimands
+from recovery_research.studies.estimands import follow_up, live_again, replay_slice
+from recovery_research.studies.samples import SLICE, ask_slice, draw_samples
 
 
 def study_of(evidence, webshop, sampled="order_based", **changes):
@@ -87,7 +86,7 @@ def test_a_replay_of_what_happened_is_what_happened(
 ):
     # With nothing forked the replayed outcome is the observed one, for every outcome.
     monkeypatch.setattr(
-        study_truths, "live_without_this", lambda life, who, *_: live_again(life, who)
+        estimands, "live_without_this", lambda life, who, *_: live_again(life, who)
     )
     study = study_of(evidence, webshop, sampled, outcome=outcome)
     effects = replay_slice(study, 17)
@@ -99,15 +98,15 @@ def test_no_problems_before_the_day_and_those_that_come_after_it(
     evidence, webshop, monkeypatch
 ):
     # The 6 % of orders that fail do so again from the first order after the day on.
-    logs, real = [], study_truths.live_without_problems
+    logs, real = [], estimands.live_without_problems
 
     def listen(*given):
         logs.append(real(*given))
         return logs[-1]
 
-    monkeypatch.setattr(study_truths, "live_without_problems", listen)
+    monkeypatch.setattr(estimands, "live_without_problems", listen)
     replay_slice(study_of(evidence, webshop, "customer_based"), 17)
-    outcome, week = rr_log("outcome"), study_truths.WEEK
+    outcome, week = rr_log("outcome"), estimands.WEEK
     firsts = []
     for log in logs:
         before = log[:, week] < 52.0
@@ -119,13 +118,13 @@ def test_no_problems_before_the_day_and_those_that_come_after_it(
 
 
 def rr_log(column):
-    return study_truths._books.LOG.index(column)
+    return estimands._books.LOG.index(column)
 
 
 @pytest.mark.parametrize("outcome", LOG_OUTCOMES[:3])
 def test_a_replay_of_the_day_is_the_day(evidence, webshop, outcome, monkeypatch):
     monkeypatch.setattr(
-        study_truths,
+        estimands,
         "live_without_problems",
         lambda life, who, _: live_again(life, who),
     )
@@ -137,9 +136,9 @@ def test_a_replay_of_the_day_is_the_day(evidence, webshop, outcome, monkeypatch)
 
 def test_follow_up_by_hand():
     log = np.zeros((4, 14))
-    log[:, study_truths.WEEK] = [2.0, 7.0, 15.0, 16.5]
-    log[:, study_truths.AMOUNT] = [30.0, 11.0, 5.0, 2.0]
-    log[3, study_truths.LEFT] = 1.0
+    log[:, estimands.WEEK] = [2.0, 7.0, 15.0, 16.5]
+    log[:, estimands.AMOUNT] = [30.0, 11.0, 5.0, 2.0]
+    log[3, estimands.LEFT] = 1.0
     later = log[1:]
     measured = [follow_up(o, later, log, 2.0, on_day=False) for o in LOG_OUTCOMES]
     assert measured == [16.0, 2.0, 1.0, 1.0, 0.0]
@@ -234,7 +233,7 @@ def test_a_study_that_cannot_be_done(evidence, webshop, changes, error, message)
 def test_what_a_study_cannot_know_or_find(evidence, webshop, monkeypatch):
     with pytest.raises(ValueError, match=r"cannot know \['voice'\]"):
         rr.reveal(study_of(evidence, webshop, covariates=["voice"]))
-    monkeypatch.setattr("recovery_research.study_samples.MOST_SLICES", 1)
+    monkeypatch.setattr("recovery_research.studies.samples.MOST_SLICES", 1)
     # It answers, and fails less often than our luck has steps.
     flawless = rr.load_policies()["zero_defects"].but("rare", failure_multiplier=1e-9)
     nobody = study_of(evidence, webshop, "complainers", policies=[flawless])

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import recovery_research as rr
-from recovery_research import survey_sentences, surveys
+from recovery_research.studies.design import surveys
 
 PARTS = ("gap", "recovery", "who")
 # Estimate and limits: below zero, about it, above it, the same for all, and none.
@@ -28,7 +28,7 @@ def make_parts(gap, did, who, *, world="evidence", note=""):
 
 @pytest.mark.parametrize("did", SIGNS)
 def test_what_failure_did_is_said_as_its_interval_lies(did):
-    said = survey_sentences.say_effects(make_parts("unsure", did, "unsure"))
+    said = surveys.say_effects(make_parts("unsure", did, "unsure"))
     assert ("spends less for having been failed" in said) == (did == "less")
     assert ("spends more for having been failed" in said) == (did == "more")
     assert ("cannot tell whether" in said) == (did in ("unsure", "flat"))
@@ -37,7 +37,7 @@ def test_what_failure_did_is_said_as_its_interval_lies(did):
 
 @pytest.mark.parametrize("who", ["less", "unsure", "more", "flat"])
 def test_selection_is_said_as_its_interval_lies(who):
-    said = survey_sentences.say_selection(make_parts("less", "less", who))
+    said = surveys.say_selection(make_parts("less", "less", who))
     assert ("spent more anyway" in said) == (who == "more")
     assert ("spent less anyway" in said) == (who == "less")
     assert ("cannot be told from none" in said) == (who in ("unsure", "flat"))
@@ -52,14 +52,14 @@ def test_a_survey_that_cannot_tell_does_not_announce_that_there_is_none():
             surveys.find_part(parts, world="evidence", part=each)
             for each in ("gap", "recovery")
         ]
-        found[gap] = survey_sentences.say_survey(*rows)
+        found[gap] = surveys.say_survey(*rows)
         assert f"{SIGNS[did][0]:+.2f}" in found[gap]
     assert "would announce no paradox (they spend less)" in found["less"]
     assert (
         "could not tell a paradox from none: +1.00 (-2.00 to +4.00)" in found["unsure"]
     )
     assert "would announce a paradox:" in found["more"]
-    assert "nothing can be told" in survey_sentences.say_survey(None, None)
+    assert "nothing can be told" in surveys.say_survey(None, None)
 
 
 @pytest.mark.parametrize("did", ["less", "unsure", "more", "flat", "none"])
@@ -67,28 +67,24 @@ def test_a_careless_comparison_fakes_a_paradox_only_where_recovery_does_harm(did
     parts = make_parts("unsure", did, "unsure")
     cause = surveys.find_part(parts, world="evidence", part="recovery")
     row = {"world": "evidence", "estimate": 1.9, "ci_low": 1.8, "ci_high": 2.0}
-    said = survey_sentences.say_careless(pd.Series(row | {"note": ""}), cause)
+    said = surveys.say_careless(pd.Series(row | {"note": ""}), cause)
     assert "**1.90 times**" in said
     assert ("It fakes a paradox" in said) == (did == "less")
     assert ("where failure and recovery cost spend" in said) == (did == "less")
     for low, high, word in ((0.8, 0.9, "no paradox"), (0.9, 1.1, "cannot tell")):
         flat = pd.Series(row | {"ci_low": low, "ci_high": high, "note": ""})
-        assert word in survey_sentences.say_careless(flat, cause)
-        assert "fakes" not in survey_sentences.say_careless(flat, cause)
+        assert word in surveys.say_careless(flat, cause)
+        assert "fakes" not in surveys.say_careless(flat, cause)
     none = pd.Series(row | {"ci_low": math.nan, "note": "nobody"})
-    assert "cannot be made: nobody." in survey_sentences.say_careless(none, cause)
+    assert "cannot be made: nobody." in surveys.say_careless(none, cause)
 
 
 def test_gaps_are_told_with_what_is_doubtful_or_why_not():
-    (line,) = survey_sentences.say_gaps(
-        make_parts("less", "more", "flat", note="only 9")
-    )
+    (line,) = surveys.say_gaps(make_parts("less", "more", "flat", note="only 9"))
     assert "spent -4.00 (-6.00 to -2.00) dollars" in line
     assert "did +3.00 (+1.00 to +5.00); +0.00 (no interval) is who" in line
     assert line.endswith("*Only 9.*")
-    (line,) = survey_sentences.say_gaps(
-        make_parts("none", "none", "none", note="1 is too few")
-    )
+    (line,) = surveys.say_gaps(make_parts("none", "none", "none", note="1 is too few"))
     assert "cannot be told: 1 is too few." in line
 
 
@@ -136,9 +132,7 @@ def test_nobody_recovered_is_an_answer(rare):
     customers = customers[customers["index_outcome"] != "recovered"]
     table = surveys.announce(customers, outcomes=["followup_spend"], world="w")
     assert table["verdict"].tolist() == ["cannot be asked"]
-    assert (
-        survey_sentences.say_notes(table) == "- w, followup spend: nobody is recovered."
-    )
+    assert surveys.say_notes(table) == "- w, followup spend: nobody is recovered."
     empty = surveys.compare_spend(
         customers, outcome="followup_spend", groups=[], world="w"
     )

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from run_records import keep_run
 
 import recovery_research as rr
-from recovery_research import command_line
+from recovery_research.cli import main
 from recovery_research.exhibits import METADATA_KEY, show_table
-from recovery_research.reporting.comparisons import compare_runs
-from recovery_research.reporting.harvest import find_exhibits
+from recovery_research.reports.artifacts import find_exhibits
+from recovery_research.reports.comparisons import compare_runs
 from recovery_research.table_cells import (
     bare_cell,
     guard_cell,
@@ -181,7 +181,7 @@ def test_rows_set_aside_are_guarded(tmp_path):
     )
     out = tmp_path / "out.csv"
     arguments = ["check", str(file), "--mapping", str(mapping), "--excluded", str(out)]
-    done = CliRunner().invoke(command_line.main, arguments)
+    done = CliRunner().invoke(main.main, arguments)
     assert done.exit_code == 0, done.output
     text = out.read_text()
     assert "'=9+9" in text

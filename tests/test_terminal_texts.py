@@ -17,9 +17,9 @@ from run_records import keep_run, make_failure, parameter
 from sample_notebooks import write_notebook
 from schedule_files import ROOT
 
-from recovery_research import command_line
-from recovery_research.reporting.failures import LAST_LINES
-from recovery_research.terminal_texts import (
+from recovery_research.cli import main
+from recovery_research.reports.failures import LAST_LINES
+from recovery_research.texts import (
     CalmStream,
     bare_stream,
     calm,
@@ -111,7 +111,7 @@ def test_streams_are_calmed_once_and_given_back():
 
 
 def call(*arguments, codes=(0,)):
-    result = CliRunner().invoke(command_line.main, [str(word) for word in arguments])
+    result = CliRunner().invoke(main.main, [str(word) for word in arguments])
     assert result.exit_code in codes, result.output
     check(result.stdout)
     check(result.stderr)

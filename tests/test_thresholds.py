@@ -9,10 +9,10 @@ import statsmodels.api as sm
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from recovery_research.analyses.quality_curves import fit_gap, make_basis, measure_fit
-from recovery_research.analyses.thresholds import find_parity
-from recovery_research.justice import judge_distributive
-from recovery_research.worlds import load_world
+from recovery_research.analysis.parity import find_parity
+from recovery_research.analysis.quality_curves import fit_gap, make_basis, measure_fit
+from recovery_research.model.justice import judge_distributive
+from recovery_research.model.worlds import load_world
 
 
 def draw(

@@ -10,13 +10,11 @@ from customer_files import write_rows
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recovery_research.customers.cells import read_cells
-from recovery_research.customers.findings import CustomerFileError
-from recovery_research.customers.keys import read_keys
-from recovery_research.customers.mapping_parts import MappingError
-from recovery_research.customers.mapping_rules import FileMapping
-from recovery_research.customers.mappings import read_mapping
-from recovery_research.customers.reading import check_customers, read_customers
+from recovery_research.customer_data.cells import read_cells, read_keys
+from recovery_research.customer_data.issues import CustomerFileError
+from recovery_research.customer_data.mapping import read_mapping
+from recovery_research.customer_data.mapping_rules import FileMapping, MappingError
+from recovery_research.customer_data.reading import check_customers, read_customers
 
 BLANK = FileMapping("none", "customers", {})
 HEADER = "customer,problem,resolved,spend"

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from recovery_research.analyses.groups import TwoGroups
-from recovery_research.analyses.verdicts import Bounds, decide, set_bounds
+from recovery_research.analysis.groups import TwoGroups
+from recovery_research.analysis.verdicts import Bounds, decide, set_bounds
 
 BOUNDS = Bounds(-2.0, 3.0, "set by the caller")  # lopsided on purpose
 

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recovery_research.analyses.staying import compare_staying
-from recovery_research.customers.mapping_parts import MappingError
-from recovery_research.customers.mappings import read_mapping
-from recovery_research.customers.reading import read_customers
+from recovery_research.analysis.retention import compare_staying
+from recovery_research.customer_data.mapping import read_mapping
+from recovery_research.customer_data.mapping_rules import MappingError
+from recovery_research.customer_data.reading import read_customers
 
 COLUMNS = {"customer": "id", "problem": "problem", "resolved": "resolved"}
 WEEKS = {"weeks_observed": "weeks", "left": "gone"}

@@ -8,8 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from true_words import allowed_words, untrue_words
 
-from recovery_research.analyses.verdicts import Bounds, decide, place_interval
-from recovery_research.analyses.wordings import DIRECTIONS, TOPICS, word_verdict
+from recovery_research.analysis.verdicts import (
+    DIRECTIONS,
+    TOPICS,
+    Bounds,
+    decide,
+    place_interval,
+    word_verdict,
+)
 
 # Lopsided on purpose; every place an interval can have, limits on a bound included.
 BOUNDS = (Bounds(-2.0, 3.0, ""), Bounds(0.0, 0.0, ""), Bounds(-1.0, 0.0, ""))

@@ -4,8 +4,9 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from recovery_research import calibration, verification
-from recovery_research.command_line import main
+from recovery_research.calibration.fit import fit as calibration
+from recovery_research.calibration.fit import stylized_facts
+from recovery_research.cli.main import main
 
 
 def test_verify_says_line_by_line_and_ends_well():
@@ -16,7 +17,7 @@ def test_verify_says_line_by_line_and_ends_well():
 
 def test_verify_ends_badly_if_a_line_fails(monkeypatch):
     table = pd.DataFrame({"statement": ["a", "b"], "holds": [True, False]})
-    monkeypatch.setattr(verification, "check_targets", lambda world: table)
+    monkeypatch.setattr(stylized_facts, "check_targets", lambda world: table)
     assert CliRunner().invoke(main, ["verify", "evidence"]).exit_code == 3
 
 
@@ -26,7 +27,7 @@ def test_verify_ends_badly_if_a_line_fails(monkeypatch):
 )
 def test_verify_fails_only_where_a_figure_is_missed(monkeypatch, verdicts, code):
     table = pd.DataFrame({"moment": ["a", "b"], "verdict": verdicts})
-    monkeypatch.setattr(verification, "check_targets", lambda world: table)
+    monkeypatch.setattr(stylized_facts, "check_targets", lambda world: table)
     done = CliRunner().invoke(main, ["verify", "claims"])
     assert done.exit_code == code
     assert ("cannot tell from a miss: b" in done.stderr) == ("cannot tell" in verdicts)

@@ -17,10 +17,10 @@ from pathlib import Path
 import recovery_research as rr
 from recovery_research.guide.formats import write_formats
 from recovery_research.guide.links import find_broken_links
-from recovery_research.places import notebooks_folder
+from recovery_research.paths import notebooks_folder
 from recovery_research.reference import GROUPS
-from recovery_research.reporting.catalogue import list_notebooks
-from recovery_research.reporting.equations import write_mathml
+from recovery_research.reports.notebook_html import write_mathml
+from recovery_research.reports.notebooks import list_notebooks
 
 PAGES = Path(__file__).parent / "pages"
 SETTINGS = {

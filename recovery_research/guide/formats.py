@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from recovery_research.customers.mapping_rules import KINDS, SHAPES
-from recovery_research.reporting.ends import EXIT_CODES, EXIT_TERMINATED
-from recovery_research.reporting.formats import STARTS, list_keys, say_rules
+from recovery_research.customer_data.mapping_rules import KINDS, SHAPES
+from recovery_research.reports.formats import STARTS, list_keys, say_rules
+from recovery_research.reports.run_status import EXIT_CODES, EXIT_TERMINATED
 
 HEADS = ("key", "what it means", "type, whether needed, default, allowed")
 

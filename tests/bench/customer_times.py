@@ -12,18 +12,18 @@ import pandas as pd
 from scipy import stats
 
 import recovery_research as rr
-from recovery_research.analyses.bootstrap import bootstrap_difference
+from recovery_research.analysis.bootstrap import bootstrap_difference
 
 from .made_files import ORDERS_MAPPING, write_customers, write_orders
 from .tables import Finding, find
 from .timing import ratios, time_in_turn
 
 ROOT = Path(__file__).resolve().parents[2]
-RUN = "from recovery_research.command_line import main; main()"
+RUN = "from recovery_research.cli.main import main; main()"
 # Each in a process of its own: the peak of resident memory never comes down again.
 READ = """
 import json, resource, sys, time
-from recovery_research.customers.reading import read_customers
+from recovery_research.customer_data.reading import read_customers
 path, mapping = json.loads(sys.argv[1])
 clock = time.perf_counter()
 n = len(read_customers(path, mapping=mapping).customers)

@@ -59,8 +59,8 @@ def time_both(notebook: Path, profile: str, *, rounds: int) -> tuple[list, list]
     """Return the seconds of bare papermill and of the runner, round by round."""
     import papermill
 
-    from recovery_research.reporting import run_report
-    from recovery_research.reporting.orders import prepare_order
+    from recovery_research.reports import run_report
+    from recovery_research.reports.run_request import prepare_order
 
     values = prepare_order(notebook, profile=profile).values()
     with tempfile.TemporaryDirectory() as folder, package_path():
@@ -87,8 +87,8 @@ def demand(run: object) -> None:
 
 def measure_plan(*, small: bool) -> list[Finding]:
     """Measure quick reports side by side against one after another."""
-    from recovery_research.reporting.plan_runs import run_plan
-    from recovery_research.reporting.plans import read_plan
+    from recovery_research.reports.plan_runs import run_plan
+    from recovery_research.reports.plans import read_plan
 
     n_reports = 4 if small else REPORTS
     with quick_notebook() as notebook:
@@ -173,8 +173,8 @@ def measure_watch(*, small: bool) -> list[Finding]:
 
 def time_watch(notebook: Path, profile: str, *, rounds: int) -> tuple[list, list]:
     """Return the processor seconds of runs without and with a watch, in turn."""
-    from recovery_research.reporting import execution, run_report
-    from recovery_research.reporting.kernel_notes import NOTES_VARIABLE
+    from recovery_research.reports import execution, run_report
+    from recovery_research.reports.kernel_notes import NOTES_VARIABLE
 
     make, taken = execution.kernel_environment, {False: [], True: []}
 

@@ -9,9 +9,9 @@ import numba
 import numpy as np
 
 import recovery_research as rr
-from recovery_research import _books, _kernel, _luck, _mind, simulation
-from recovery_research._sums import add_by_group
-from recovery_research.populations import TRAIT_BLOCK
+from recovery_research.model import _customer, _lifetimes, _random, _records, simulation
+from recovery_research.model._records import add_by_group
+from recovery_research.model.populations import TRAIT_BLOCK
 
 from .stubs import build_stub
 from .subjects import WEEKS, form_experiment, form_rules
@@ -28,13 +28,13 @@ def draw_alone(source, first, n_basics, n_events, n_answers):
     total = 0.0
     for i in range(n_basics.size):
         for k in range(n_basics[i]):
-            four = _luck.draw_group(source, first + i, k, _luck.EVERY_ORDER)
+            four = _random.draw_group(source, first + i, k, _random.EVERY_ORDER)
             total += four[0] + four[1] + four[2] + four[3]
             if k < n_events[i]:
-                four = _luck.draw_group(source, first + i, k, _luck.EVENTS)
+                four = _random.draw_group(source, first + i, k, _random.EVENTS)
                 total += four[0] + four[1] + four[2] + four[3]
             if k < n_answers[i]:
-                four = _luck.draw_group(source, first + i, k, _luck.ANSWERS)
+                four = _random.draw_group(source, first + i, k, _random.ANSWERS)
                 total += four[0] + four[1] + four[2] + four[3]
     return total
 
@@ -44,13 +44,13 @@ def count_draws(history) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     columns = {name: values[0] for name, values in history.customers.items()}
     orders = columns["n_orders"].astype(np.int64)
     stayed = np.isnan(columns["left_week"])
-    index_fine = columns["index_outcome"] == _books.NO_FAILURE
+    index_fine = columns["index_outcome"] == _records.NO_FAILURE
     return orders + stayed, orders, columns["n_failures"] + index_fine
 
 
 def draw_in_threads(seed, draws, threads: int) -> float:
     """Draw for all customers, a block a task."""
-    source, size = _luck.source_of(seed), TRAIT_BLOCK * simulation.CHUNKS_PER_BLOCK
+    source, size = _random.source_of(seed), TRAIT_BLOCK * simulation.CHUNKS_PER_BLOCK
     starts = range(0, draws[0].size, size)
     with ThreadPoolExecutor(threads) as pool:
         parts = [[n[k : k + size] for n in draws] for k in starts]
@@ -129,13 +129,13 @@ PARTS = {
 def make_task(kernel, mind, luck, experiment, rules):
     """Return a task that lets one chunk live by a stubbed kernel."""
     run = kernel.Run(
-        source=luck.Source(*_luck.source_of(rules.seed)), weeks=rules.weeks,
+        source=luck.Source(*_random.source_of(rules.seed)), weeks=rules.weeks,
         amount_sd=rules.amount_sd, index_order=0, followup_weeks=13.0, replay=0,
         order_limit=simulation.ORDER_LIMIT,
     )  # fmt: skip
     c, traits = mind.Coefficients(*rules.c), rules.traits
-    records = np.empty((len(traits), len(_books.RECORD)))
-    weekly = np.zeros((int(np.ceil(rules.weeks)), len(_books.WEEK)))
+    records = np.empty((len(traits), len(_records.RECORD)))
+    weekly = np.zeros((int(np.ceil(rules.weeks)), len(_records.WEEK)))
     starts = np.zeros(len(traits) + 1, dtype=np.int64)
 
     def task() -> float:
@@ -143,7 +143,7 @@ def make_task(kernel, mind, luck, experiment, rules):
             0, traits, run, c, rules.reply, experiment.list_forks(), records, weekly,
             simulation.NO_LOG, starts,
         )  # fmt: skip
-        return records[:, _books.N_ORDERS].sum()
+        return records[:, _records.N_ORDERS].sum()
 
     return task
 
@@ -155,7 +155,7 @@ def measure_parts(*, small: bool) -> list[Finding]:
     experiment = form_experiment(TRAIT_BLOCK)
     rules = form_rules(experiment)
     parts = dict(list(PARTS.items())[:1]) if small else PARTS
-    tasks = {"": make_task(_kernel, _mind, _luck, experiment, rules)}
+    tasks = {"": make_task(_lifetimes, _customer, _random, experiment, rules)}
     with tempfile.TemporaryDirectory() as folder:
         for number, (name, replacements) in enumerate(parts.items()):
             kernel = build_stub(f"{number}", replacements, Path(folder))
@@ -201,8 +201,8 @@ def measure_steps(*, small: bool) -> list[Finding]:
 
 def time_steps(experiment, replies, columns, draws):
     """Yield each step's name and its seconds."""
-    records = np.empty((1, TRAIT_BLOCK, len(_books.RECORD)))
-    weekly = np.zeros((int(WEEKS), len(_books.WEEK)))
+    records = np.empty((1, TRAIT_BLOCK, len(_records.RECORD)))
+    weekly = np.zeros((int(WEEKS), len(_records.WEEK)))
     sums = np.zeros((simulation.N_GROUPS, len(simulation.MEASURES), 3))
     clock = time.thread_time()
     traits = simulation.traits_of_chunk(experiment, 0)
@@ -213,12 +213,12 @@ def time_steps(experiment, replies, columns, draws):
     clock = yield from lap("loop", clock)
     measures = simulation.measure(records[0], WEEKS)
     clock = yield from lap("measures", clock)
-    groups = records[0][:, _books.INDEX_OUTCOME].astype(np.int64)
+    groups = records[0][:, _records.INDEX_OUTCOME].astype(np.int64)
     add_by_group(measures, groups, sums)
     clock = yield from lap("sums", clock)
     simulation.store_chunk(columns, 0, records)
     clock = yield from lap("storing", clock)
-    draw_alone(_luck.source_of(0), 0, *draws)
+    draw_alone(_random.source_of(0), 0, *draws)
     yield from lap("draws", clock)
 
 

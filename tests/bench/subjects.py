@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 import recovery_research as rr
-from recovery_research import _mind
-from recovery_research.justice import Reply, form_reply
-from recovery_research.simulation import form_coefficients, traits_of_chunk
+from recovery_research.model import _customer
+from recovery_research.model.justice import Reply, form_reply
+from recovery_research.model.simulation import form_coefficients, traits_of_chunk
 
 WEEKS = 104.0
 
@@ -16,7 +16,7 @@ WEEKS = 104.0
 class Rules(NamedTuple):
     """What a peer is told: coefficients, the policy's reply, and the customers."""
 
-    c: _mind.Coefficients
+    c: _customer.Coefficients
     reply: Reply
     traits: NDArray[np.float64]
     weeks: float

@@ -10,14 +10,13 @@ import numpy as np
 import pandas as pd
 
 import recovery_research as rr
-from recovery_research.customers import (
-    beside,
-    group_answers,
-    group_changes,
-    group_probes,
+from recovery_research.customer_data import (
+    answers,
+    answers_over_time,
+    comparison,
     questions,
 )
-from recovery_research.customers.reading import Customers
+from recovery_research.customer_data.reading import Customers
 
 METHODS = ("regression", "ipw", "aipw")
 PERIOD_WEEKS = 13.0
@@ -66,7 +65,7 @@ def as_they_come(read: Customers) -> Iterator[Announcement]:
 
 def adjusted(read: Customers) -> Iterator[Announcement]:
     """Contrasts adjusted by each method."""
-    table = group_answers.adjust_groups(read, methods=METHODS)
+    table = answers.adjust_groups(read, methods=METHODS)
     for method in METHODS:
         rows = table[table["view"] == f"adjusted ({method})"]
         yield from rows_of(rows, f"adjust ({method})", ("outcome", "treated"))
@@ -74,7 +73,7 @@ def adjusted(read: Customers) -> Iterator[Announcement]:
 
 def as_ratios(read: Customers) -> Iterator[Announcement]:
     """Ratios of mean amounts."""
-    table = beside.compare_ratios(read)
+    table = comparison.compare_ratios(read)
     yield from rows_of(table, "paradox_ratio", ("outcome", "treated"), centre=1.0)
 
 
@@ -100,7 +99,7 @@ def as_shares(read: Customers) -> Iterator[Announcement]:
 
 def spending(read: Customers) -> Iterator[Announcement]:
     """The parts of a difference in amounts."""
-    table = group_answers.divide_spends(read)
+    table = answers.divide_spends(read)
     yield from rows_of(table, "divide_spending", ("outcome",))
     for part in ("share", "amount"):
         yield from parts_of(table, "divide_spending", part, f"{part}_ci_")
@@ -108,7 +107,7 @@ def spending(read: Customers) -> Iterator[Announcement]:
 
 def staying(read: Customers) -> Iterator[Announcement]:
     """Weeks stayed, the share at the horizon and the log-rank test."""
-    table = group_answers.compare_stays(read)
+    table = answers.compare_stays(read)
     if not len(table):
         return
     weeks = table.drop(columns="p_value", errors="ignore")
@@ -120,13 +119,13 @@ def staying(read: Customers) -> Iterator[Announcement]:
 
 def changes(read: Customers) -> Iterator[Announcement]:
     """Before and after, less what would have changed anyway."""
-    table = group_changes.compare_changes(read)
+    table = answers_over_time.compare_changes(read)
     yield from rows_of(table, "compare_before_after", ("after",))
 
 
 def around_index(read: Customers) -> Iterator[Announcement]:
     """Spend around the index order, period by period, and the test of parallel trends."""
-    study, note = group_changes.follow_index_orders(read)
+    study, note = answers_over_time.follow_index_orders(read)
     yield from study_rows("study_index", study, note)
 
 
@@ -160,7 +159,7 @@ def study_rows(name: str, study: object | None, note: str) -> Iterator[Announcem
 
 def leaving(read: Customers) -> Iterator[Announcement]:
     """Hazard ratios by how the last failure ended."""
-    model, note = group_changes.explain_leaving(read)
+    model, note = answers_over_time.explain_leaving(read)
     if model is None:
         if read.orders is not None:
             yield Announcement("fit_leaving", "states", *[math.nan] * 4, note)
@@ -174,7 +173,7 @@ def mediation(read: Customers) -> Iterator[Announcement]:
     through = "satisfaction" if read.shape == "customers" else read.outcomes[-1].name
     if len(read.outcomes) < 2:
         return
-    found, notes = group_changes.explain_through(read, through)
+    found, notes = answers_over_time.explain_through(read, through)
     for each in found:
         table = each.to_frame()
         yield from rows_of(table, "mediate", ("outcome",), term="indirect")
@@ -188,19 +187,19 @@ def placebos(read: Customers) -> Iterator[Announcement]:
     """What the failure cannot have changed, adjusted."""
     if read.mapping.orders and read.mapping.orders.design == "ever-failed":
         return  # There it is asked in order to be failed: groups that were never alike.
-    table = group_probes.check_placebos(read)
+    table = answers.check_placebos(read)
     yield from rows_of(table, "check_placebo", ("outcome", "method"))
 
 
 def confounding(read: Customers) -> Iterator[Announcement]:
     """The estimate that is probed for something unseen."""
-    table = group_probes.probe_groups(read)
+    table = answers.probe_groups(read)
     yield from rows_of(table, "probe_confounding", ("outcome",))
 
 
 def worst_cases(read: Customers) -> Iterator[Announcement]:
     """Bounds whatever the unknown outcomes are."""
-    table = group_probes.bound_groups(read)
+    table = answers.bound_groups(read)
     yield from rows_of(table, "bound_worst_case", ("outcome", "treated"))
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 import recovery_research as rr
-from recovery_research.study_estimators import apply_estimator
+from recovery_research.studies.replications import apply_estimator
 
 from .counting import count_shares
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from recovery_research.customers.reading import Customers, read_customers
+from recovery_research.customer_data.reading import Customers, read_customers
 
 from .logs import START, WEEKS, make_complaints, make_orders, make_survey
 

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 import recovery_research as rr
-from recovery_research.populations import TRAIT_BLOCK, draw_traits
+from recovery_research.model.populations import TRAIT_BLOCK, draw_traits
 
 WEEKS = 78.0
 START = pd.Timestamp("2023-01-01")

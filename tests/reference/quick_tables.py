@@ -49,8 +49,8 @@ def describe_report(name, reports):
 if __name__ == "__main__":
     import tempfile
 
-    from recovery_research.places import notebooks_folder
-    from recovery_research.reporting.catalogue import list_notebooks
+    from recovery_research.paths import notebooks_folder
+    from recovery_research.reports.notebooks import list_notebooks
 
     names = sorted(path.stem for path in list_notebooks(notebooks_folder()))
     with tempfile.TemporaryDirectory() as folder:

@@ -1,0 +1,1 @@
+"""Worlds fitted to published figures, and held against them."""

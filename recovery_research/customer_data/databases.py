@@ -1,0 +1,296 @@
+"""Reading tables out of databases, in pieces, so that memory holds."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recovery_research._checks import did_you_mean
+from recovery_research.customer_data.headers import (
+    build_column,
+    join_chunks,
+    name_columns,
+)
+from recovery_research.customer_data.issues import CustomerFileError
+from recovery_research.customer_data.mapping_rules import SourceRule
+from recovery_research.customer_data.queries import (
+    MOST_ROWS,
+    MOST_SECONDS,
+    check_count,
+    check_query,
+    guard_sqlite,
+    limit_time,
+    refuse,
+)
+from recovery_research.customer_data.sources import RawTable, choose_columns
+from recovery_research.customer_data.text_rows import refuse_size
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ROWS_AT_ONCE = 50_000
+# Nothing but the file is reached, and that stays so.
+LOCKED = {"enable_external_access": "false", "lock_configuration": "true"}
+CASTS = " (Columns of text files are texts: write cast(amount as double).)"
+# Settings of a transaction that only reads, and not for ever, by kind of database.
+SETTINGS = {
+    "mysql": ("set transaction read only",),
+    "mariadb": ("set transaction read only",),
+    "oracle": ("set transaction read only",),
+    "postgresql": (
+        f"set local statement_timeout = {int(1000 * MOST_SECONDS)}",
+        "set local transaction read only",
+    ),
+}
+
+
+def read_sqlite(
+    path: Path, rule: SourceRule, *, columns: list[str] | None, limit: int | None
+) -> RawTable:
+    """Read a SQLite file, which stays unchanged."""
+    # Opened as what cannot change, no file appears beside it; one that is being
+    # written to has its news in a file beside it, and is opened to read alone.
+    is_written = Path(f"{path}-wal").exists() or Path(f"{path}-journal").exists()
+    how = "mode=ro" if is_written else "mode=ro&immutable=1"
+    connection = sqlite3.connect(
+        f"file:{quote(str(path))}?{how}", uri=True, check_same_thread=False
+    )
+    try:
+        listed = connection.execute(
+            "select name from sqlite_master where type in ('table', 'view') "
+            "and name not like 'sqlite_%' order by name"
+        )
+        query = write_query(path.name, [row[0] for row in listed], rule)
+        with guard_sqlite(connection, path.name):
+            cursor = connection.execute(query)
+            held = [column[0] for column in cursor.description]
+            pieces = iter(lambda: cursor.fetchmany(ROWS_AT_ONCE), [])
+            return gather(path.name, "SQLite", held, columns, pieces, limit)
+    except sqlite3.Error as error:
+        raise CustomerFileError(f"{path.name}: SQLite says: {error}.") from None
+    finally:
+        connection.close()
+
+
+def read_duckdb(
+    path: Path, rule: SourceRule, *, columns: list[str] | None, limit: int | None
+) -> RawTable:
+    """Read a DuckDB file, which stays unchanged."""
+    import duckdb
+
+    try:
+        connection = duckdb.connect(str(path), read_only=True, config=LOCKED)
+    except duckdb.Error as error:
+        raise CustomerFileError(
+            f"{path.name}: DuckDB says: {first_line(error)}"
+        ) from None
+    try:
+        listed = connection.execute(
+            "select table_name from information_schema.tables order by table_name"
+        ).fetchall()
+        query = write_query(path.name, [row[0] for row in listed], rule)
+        return ask_duckdb(connection, path.name, query, columns, limit)
+    finally:
+        connection.close()
+
+
+def ask_duckdb(
+    connection: object,
+    name: str,
+    query: str,
+    columns: list[str] | None,
+    limit: int | None,
+) -> RawTable:
+    """Ask a query of a DuckDB connection that can only read."""
+    import duckdb
+
+    try:
+        statements = duckdb.extract_statements(query)
+        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+            raise refuse(name, "it is not one select")
+        with limit_time(name, connection.interrupt):
+            described = connection.execute(f"describe {query}").fetchall()
+            held = name_columns([row[0] for row in described])
+            wanted = choose_columns(name, held, columns)
+            listed = ", ".join(map(in_quotes, held))
+            chosen = ", ".join(map(in_quotes, wanted))
+            end = f"limit {MOST_ROWS + 1 if limit is None else int(limit)}"
+            mark = free_name("row_mark", held)
+            table = connection.sql(
+                f"select {chosen}, hash({listed}) as {in_quotes(mark)} "
+                f"from ({query}) as chosen({listed}) {end}"
+            ).to_arrow_table()
+    except duckdb.Error as error:
+        raise CustomerFileError(
+            f"{name}: DuckDB says: {first_line(error)}{CASTS * is_about_types(error)}"
+        ) from None
+    check_count(name, table.num_rows)
+    refuse_size(name, "the table", table.nbytes)
+    marks = table.column(mark).to_numpy().astype(np.uint64)
+    rows = np.arange(1, table.num_rows + 1)
+    return RawTable(name, "DuckDB", table.select(wanted), rows, marks=marks)
+
+
+def in_quotes(column: str) -> str:
+    """Return a column's name as SQL takes it."""
+    return '"' + column.replace('"', '""') + '"'
+
+
+def free_name(name: str, held: list[str]) -> str:
+    """Return a name that no column has."""
+    while name in held:
+        name += "_"
+    return name
+
+
+def is_about_types(error: BaseException) -> bool:
+    """Return whether a query fails at texts that it takes for numbers."""
+    return "VARCHAR" in str(error)
+
+
+def read_database(
+    url: str, rule: SourceRule, *, columns: list[str] | None, limit: int | None
+) -> RawTable:
+    """Read a table or query of a database, given by its SQLAlchemy URL."""
+    import sqlalchemy
+    from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+    try:
+        parsed = sqlalchemy.engine.make_url(url)
+        if parsed.get_backend_name() in ("sqlite", "duckdb"):
+            return read_file_url(parsed, rule, columns=columns, limit=limit)
+        name = parsed.render_as_string(hide_password=True)
+        engine = sqlalchemy.create_engine(parsed)
+    except (ArgumentError, NoSuchModuleError, ImportError) as error:
+        # The error may repeat the URL, and with it a password.
+        raise CustomerFileError(
+            f"{re.sub('//.*@', '//***@', url)} cannot be opened: "
+            f"{type(error).__name__}: is it a SQLAlchemy URL such as "
+            "postgresql+psycopg://host/name, and is its driver installed?"
+        ) from None
+    read = [0]
+    try:
+        with engine.connect() as connection:
+            connection = connection.execution_options(
+                stream_results=True, postgresql_readonly=True
+            )
+            tables = [] if rule.query else list_tables(engine)
+            query = write_query(name, tables, rule, engine.dialect)
+            for setting in SETTINGS.get(engine.dialect.name, ()):
+                connection.exec_driver_sql(
+                    setting, execution_options={"stream_results": False}
+                )
+            # A colon in a query is a colon, no name of a value to be filled in.
+            result = connection.execute(sqlalchemy.text(query.replace(":", r"\:")))
+            # SQLAlchemy forgets the cursor of a connection that breaks; we do not.
+            with closing(result.cursor):
+                held = list(result.keys())
+                pieces = count_rows(result.partitions(ROWS_AT_ONCE), read)
+                return gather(name, "database", held, columns, pieces, limit)
+    except SQLAlchemyError as error:
+        cause = getattr(error, "orig", None) or error
+        raise CustomerFileError(
+            f"{name}: reading ended after {read[0]:,} rows, none of which are used: "
+            f"{first_line(cause)}"
+        ) from None
+    finally:
+        engine.dispose()
+
+
+def read_file_url(
+    parsed: object, rule: SourceRule, *, columns: list[str] | None, limit: int | None
+) -> RawTable:
+    """Read a database that is a file; where there is none, none is made."""
+    path = Path(parsed.database or "")
+    if not parsed.database or not path.is_file():
+        raise CustomerFileError(
+            f"{parsed}: there is no file {str(path)!r}; nothing was made."
+        )
+    from recovery_research.customer_data.readers import read_path
+
+    return read_path(path, rule, columns=columns, limit=limit)
+
+
+def list_tables(engine: object) -> list[str]:
+    """Return the names of a database's tables and views."""
+    import sqlalchemy
+
+    inspector = sqlalchemy.inspect(engine)
+    return [*inspector.get_table_names(), *inspector.get_view_names()]
+
+
+def count_rows(pieces: Iterable[Sequence], read: list[int]) -> Iterator[Sequence]:
+    """Pass pieces on and keep count of their rows, for the message if it breaks."""
+    for piece in pieces:
+        read[0] += len(piece)
+        yield piece
+
+
+def write_query(
+    name: str, tables: list[str], rule: SourceRule, dialect: object = None
+) -> str:
+    """Return the query of a mapping, or the one that reads its table."""
+    if rule.query:
+        return check_query(name, rule.query)
+    if rule.table and rule.table not in tables:
+        raise CustomerFileError(
+            f"{name} has no table {rule.table!r}; it has {tables}."
+            f"{did_you_mean(rule.table, tables)}"
+        )
+    if not rule.table and len(tables) != 1:
+        raise CustomerFileError(
+            f"{name} has the tables {tables}; name one in the mapping, [source] "
+            'table = "...", or give a query = "select ...".'
+        )
+    table = rule.table or tables[0]
+    if dialect is not None:
+        return f"select * from {dialect.identifier_preparer.quote_identifier(table)}"
+    return f"select * from {in_quotes(table)}"
+
+
+def gather(
+    name: str,
+    kind: str,
+    held: list[str],
+    columns: list[str] | None,
+    pieces: Iterable[Sequence],
+    limit: int | None,
+) -> RawTable:
+    """Put pieces of rows together as columns; each piece is let go of at once."""
+    import pyarrow as pa
+
+    held = name_columns(held)
+    wanted = choose_columns(name, held, columns)
+    places = [held.index(column) for column in wanted]
+    chunks: list[list[pa.Array]] = [[] for _ in wanted]
+    marks: list[NDArray] = [np.array([], dtype=np.uint64)]
+    n_rows, n_bytes = 0, 0
+    for piece in pieces:
+        for chunk, place in zip(chunks, places, strict=True):
+            chunk.append(build_column([row[place] for row in piece]))
+            n_bytes += chunk[-1].nbytes
+        hashes = [hash(repr(tuple(row))) for row in piece]
+        marks.append(np.array(hashes, dtype=np.int64).view(np.uint64))
+        n_rows += len(piece)
+        check_count(name, n_rows)
+        refuse_size(name, f"what was read so far, {n_rows:,} rows,", n_bytes)
+        if limit is not None and n_rows >= limit:
+            break
+    arrays = [join_chunks(chunk) for chunk in chunks]
+    table = pa.Table.from_arrays(arrays, names=wanted)
+    rows = np.arange(1, n_rows + 1)
+    return RawTable(name, kind, table, rows, marks=np.concatenate(marks))
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of what a driver says."""
+    lines = str(error).strip().splitlines()
+    return lines[0][:300] if lines else type(error).__name__

@@ -1,0 +1,1 @@
+"""The simulated customers: their world, their lives, and what became of them."""

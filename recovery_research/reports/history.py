@@ -1,0 +1,337 @@
+"""All runs that a reports folder holds, read from their records."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sqlite3
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from recovery_research.reports.locks import is_held
+from recovery_research.reports.past_runs import (
+    PastRun,
+    is_summary,
+    revive_run,
+    summarise_record,
+)
+from recovery_research.reports.report_folders import (
+    FAILED,
+    STAGING,
+    find_lost,
+    list_ids,
+    list_reports,
+)
+from recovery_research.reports.run_status import Verdict
+from recovery_research.reports.sharing import share
+from recovery_research.reports.staging import alive_lock
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_LOG = logging.getLogger(__name__)
+RECORD_FILE = "run.json"
+ABANDONED = "its runner is dead; the next run puts it away"
+
+
+@dataclass(frozen=True, slots=True)
+class DamagedRun:
+    """A run whose record cannot be read.
+
+    Attributes
+    ----------
+    folder : Path
+        Where it is.
+    reason : str
+        What is wrong.
+    """
+
+    folder: Path
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunHistory:
+    """All runs of a reports folder.
+
+    Attributes
+    ----------
+    runs : tuple of PastRun
+        Oldest first.
+    damaged : tuple of DamagedRun
+        Those that could not be read.
+    """
+
+    runs: tuple[PastRun, ...]
+    damaged: tuple[DamagedRun, ...] = field(default=())
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row for each run; each parameter is a column ``param_NAME``.
+
+        Returns
+        -------
+        DataFrame
+        """
+        import pandas as pd
+
+        rows = []
+        for run in self.runs:
+            row = asdict(run) | {"folder": str(run.folder)}
+            given = row.pop("parameters")
+            rows.append(row | {f"param_{n}": _flatten(v) for n, v in given.items()})
+        return pd.DataFrame(rows)
+
+
+def read_history(reports: Path) -> RunHistory:
+    """Read all runs of a reports folder; also those that are under way.
+
+    Only records that are new or changed since the last time are opened; what the
+    others said is kept in ``.history.sqlite``, which may be deleted at any time.
+
+    Parameters
+    ----------
+    reports : Path
+        Folder of reports; none is an empty history.
+
+    Returns
+    -------
+    RunHistory
+    """
+    kept = read_cache(reports)
+    fresh: dict[str, tuple[State, dict]] = {}
+    here: dict[str, dict] = {}
+    for place in _list_places(reports):
+        state = _read_state(f"{reports}/{place}/{RECORD_FILE}")
+        known = kept.get(place)
+        if state is None:
+            here[place] = {"damaged": f"there is no {RECORD_FILE}"}
+        elif known is not None and known[0] == state and is_summary(known[1]):
+            here[place] = known[1]
+        else:
+            here[place] = _summarise(reports / place)
+            fresh[place] = (state, here[place])
+    gone = kept.keys() - here.keys()
+    _LOG.debug("%s runs: %s in %s, %s records opened", len(here),
+               len(here) - len(fresh), CACHE_FILE, len(fresh))  # fmt: skip
+    if fresh or gone:
+        write_cache(reports, fresh, gone)
+    here |= _read_staged(reports)
+    return _assemble(reports, here)
+
+
+def _assemble(reports: Path, here: dict[str, dict]) -> RunHistory:
+    runs, damaged = [], []
+    for place, said in here.items():
+        folder = reports / place
+        if "damaged" in said:
+            damaged.append(DamagedRun(folder, said["damaged"]))
+            continue
+        try:
+            runs.append(revive_run(said, reports, place))
+        except (ValueError, OverflowError) as error:
+            damaged.append(DamagedRun(folder, f"{RECORD_FILE}: {error}"))
+    for name, place in find_lost(reports).items():
+        reason = f"a link to {place}, which is not there"
+        damaged.append(DamagedRun(reports / name, reason))
+    # Ids follow one another within a report even if the clock did not.
+    runs.sort(key=lambda run: (run.run_id[:15], run.started, run.run_id))
+    damaged.sort(key=lambda run: run.folder)
+    return RunHistory(tuple(runs), tuple(damaged))
+
+
+def _list_places(reports: Path) -> Iterator[str]:
+    """Yield the paths of all finished runs, relative to the reports folder."""
+    for name in list_reports(reports):
+        for part in (name, f"{name}/{FAILED}"):
+            yield from (f"{part}/{run}" for run in list_ids(f"{reports}/{part}"))
+
+
+def _read_state(path: str) -> State | None:
+    try:
+        state = os.stat(path)
+    except OSError:
+        return None
+    return state.st_mtime_ns, state.st_size, state.st_ino
+
+
+def _summarise(folder: Path) -> dict:
+    from recovery_research.reports.records import read_record
+
+    try:
+        record = read_record(folder)
+    except (OSError, ValueError) as error:
+        return {"damaged": str(error)}
+    return summarise_record(record)
+
+
+def _read_staged(reports: Path) -> dict[str, dict]:
+    """Read the runs that are under way, and those whose runner is dead."""
+    found = {}
+    for name in list_reports(reports):
+        for run_id in list_ids(f"{reports}/{name}/{STAGING}"):
+            place = f"{name}/{STAGING}/{run_id}"
+            said = _summarise(reports / place)
+            if "damaged" in said:
+                continue  # so young that it has no record yet
+            if not is_alive(reports / place):
+                verdict = Verdict.INTERRUPTED.value
+                said |= {"verdict": verdict, "message": ABANDONED}
+            found[place] = said
+    return found
+
+
+def is_alive(stage: Path) -> bool:
+    """Return whether the runner of a staged run lives.
+
+    Parameters
+    ----------
+    stage : Path
+        Private folder of the run.
+
+    Returns
+    -------
+    bool
+    """
+    path = alive_lock(stage).path
+    try:
+        return path.is_file() and is_held(path)
+    except OSError:
+        return True  # not ours to judge
+
+
+def _flatten(value: object) -> object:
+    return ",".join(map(str, value)) if isinstance(value, list) else value
+
+
+CACHE_FILE = ".history.sqlite"
+# Raised whenever what is kept of a run changes.
+CACHE_VERSION = 2
+# A cache that others hold for longer would cost more than it saves.
+BUSY_SECONDS = 2.0
+# What SQLite keeps beside a file, and would mix into the next of that name.
+_BESIDE = ("-journal", "-wal", "-shm")
+State = tuple[int, int, int]
+_TABLE = (
+    "CREATE TABLE runs (path TEXT PRIMARY KEY, mtime INTEGER, size INTEGER, "
+    "inode INTEGER, said TEXT, sum INTEGER)"
+)
+# Said of a cache that may be whole: others hold it, or the disk takes nothing.
+_NOT_DAMAGED = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_NOMEM,
+}
+
+
+def read_cache(reports: Path) -> dict[str, tuple[State, dict]]:
+    """Read what is kept; nothing if there is no cache or it is damaged.
+
+    Parameters
+    ----------
+    reports : Path
+        Folder of reports.
+
+    Returns
+    -------
+    dict of str to tuple
+        By the run's path in that folder: the state of its record when it was read,
+        and what was read.
+    """
+    path = reports / CACHE_FILE
+    if not path.is_file():
+        return {}
+    try:
+        with closing(_open(path)) as cache:
+            rows = cache.execute(
+                "SELECT path, mtime, size, inode, said, sum FROM runs"
+            ).fetchall()
+            return {row[0]: (row[1:4], json.loads(row[4])) for row in map(_check, rows)}
+    except (sqlite3.Error, ValueError) as error:
+        _throw_away(path, error)
+    return {}
+
+
+def write_cache(
+    reports: Path,
+    fresh: Mapping[str, tuple[State, dict]],
+    gone: Iterable[str],
+) -> None:
+    """Keep what was read, if that is possible.
+
+    Parameters
+    ----------
+    reports : Path
+        Folder of reports.
+    fresh : mapping
+        What was read anew, as `read_cache` returns it.
+    gone : iterable of str
+        Paths of runs that are no longer there.
+    """
+    path = reports / CACHE_FILE
+    if path.exists() and not path.is_file():
+        return
+    with suppress(OSError):
+        # Another user's, who kept it to herself; what is not there cannot be stale.
+        if path.is_file() and not os.access(path, os.W_OK):
+            path.unlink()
+    rows = [(run, *state, json.dumps(said)) for run, (state, said) in fresh.items()]
+    rows = [(*row, _sum_up(row)) for row in rows]
+    try:
+        with closing(_open(path)) as cache, cache:
+            cache.executemany("DELETE FROM runs WHERE path = ?", [(p,) for p in gone])
+            cache.executemany("REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?)", rows)
+        share(path)
+    except (UnicodeError, OverflowError):
+        return  # a name or number that SQLite has no room for
+    except sqlite3.Error as error:
+        _throw_away(path, error)
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    cache = sqlite3.connect(path, timeout=BUSY_SECONDS)
+    try:
+        (version,) = cache.execute("PRAGMA user_version").fetchone()
+        n_things, *_ = cache.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if version == 0 and n_things == 0:
+            with cache:
+                # Of two that begin it at once, one has done it when the other may.
+                cache.execute("BEGIN IMMEDIATE")
+                cache.execute(_TABLE.replace("TABLE", "TABLE IF NOT EXISTS", 1))
+                cache.execute(f"PRAGMA user_version = {CACHE_VERSION}")
+        elif version != CACHE_VERSION:
+            _complain(f"it is of version {version}")
+    except (sqlite3.Error, ValueError):
+        cache.close()
+        raise
+    return cache
+
+
+def _check(row: tuple) -> tuple:
+    return row if row[5] == _sum_up(row[:5]) else _complain("a line is damaged")
+
+
+def _complain(what: str) -> None:
+    raise sqlite3.DatabaseError(what)
+
+
+def _sum_up(row: tuple) -> int:
+    return zlib.crc32(repr(row).encode("utf-8", "surrogatepass"))
+
+
+def _throw_away(path: Path, error: Exception) -> None:
+    """Remove a cache that is damaged: what is not there cannot mislead."""
+    # The lowest byte is the kind; what is above tells more of it.
+    kind = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+    if kind not in _NOT_DAMAGED:
+        for name in (path, *(path.with_name(path.name + end) for end in _BESIDE)):
+            with suppress(OSError):
+                name.unlink()

@@ -1,0 +1,385 @@
+"""Telling people how a run ended, without ever failing the run."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from recovery_research.reports.formatting import (
+    format_moment,
+    format_seconds,
+    show_value,
+)
+from recovery_research.reports.masking import (
+    PIECE_OF_CHANNEL,
+    find_secrets,
+    find_tokens,
+    mask_text,
+)
+from recovery_research.reports.plan_file import NotifySettings
+from recovery_research.reports.records import Notice, keep_notices
+from recovery_research.reports.run_status import Verdict
+
+if TYPE_CHECKING:
+    from recovery_research.reports.records import RunRecord
+
+LONGEST_GIVEN = 240
+_log = logging.getLogger("recovery_research.reports.notifications")
+_log.addHandler(logging.NullHandler())
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What there is to tell of a run.
+
+    Attributes
+    ----------
+    report, title, run_id, verdict, message : str
+        As in its record.
+    seconds : float or None
+        How long it took.
+    started : datetime or None
+        When it began.
+    given : tuple of str
+        Parameters whose value is not the default, each with its value.
+    """
+
+    report: str
+    title: str
+    verdict: str
+    message: str = ""
+    run_id: str = ""
+    seconds: float | None = None
+    started: datetime | None = None
+    given: tuple[str, ...] = ()
+
+    @property
+    def good(self) -> bool:
+        """Whether the report is complete."""
+        return self.verdict == Verdict.SUCCEEDED
+
+
+def tell(
+    settings: NotifySettings | None,
+    record: RunRecord | Ending,
+    previous: RunRecord | Ending | None = None,
+    *,
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    home: Path | None = None,
+) -> list[Notice]:
+    """Tell how a run ended, if the settings want it told. Never raises.
+
+    Parameters
+    ----------
+    settings : NotifySettings or None
+        Whom to tell what; None tells nobody.
+    record : RunRecord or Ending
+        The run.
+    previous : RunRecord or Ending, optional
+        The run before it, of the same report with the same parameters.
+    folder : Path, optional
+        Folder of the run: named in the message, and what was told is kept there
+        in ``notices.json``.
+    environment : mapping of str to str, optional
+        Where the addresses are; by default the environment of this process.
+    home : Path, optional
+        Where the command is run; by default in the current folder.
+
+    Returns
+    -------
+    list of Notice
+        One for each channel; empty if nothing was to be told.
+    """
+    ending, before = describe_record(record), previous and describe_record(previous)
+    event = choose_event(settings, ending, before) if settings else None
+    if event is None:
+        return []
+    known = dict(os.environ if environment is None else environment)
+    addresses = [known.get(name, "") for name in settings.urls_from]
+    message = write_message(event, ending, folder, find_tokens(addresses))
+    hidden = find_secrets(addresses)
+    ways = [
+        (f"env:{name}", partial(send_to_url, known.get(name, ""), message))
+        for name in settings.urls_from
+    ]
+    if settings.command:
+        rest = {k: v for k, v in known.items() if k not in settings.urls_from}
+        limits = {"seconds": settings.command_seconds, "cwd": home}
+        send = partial(run_command, settings.command, message, rest, **limits)
+        ways.append(("command", send))
+    notices = [_try(event, channel, hidden, send) for channel, send in ways]
+    if folder is not None:
+        keep_notices(notices, folder)
+    return notices
+
+
+def choose_event(
+    settings: NotifySettings, ending: Ending, previous: Ending | None
+) -> str | None:
+    """Return what there is to tell of a run, the gravest first, or None.
+
+    Parameters
+    ----------
+    settings : NotifySettings
+        What is wanted.
+    ending, previous : Ending
+        The run, and the one before it, if there is one.
+
+    Returns
+    -------
+    str or None
+    """
+    limit, seconds = settings.slower_than_seconds, ending.seconds
+    happened = {
+        "failure": not ending.good,
+        "slow": limit is not None and seconds is not None and seconds > limit,
+        "recovery": ending.good and previous is not None and not previous.good,
+        "success": ending.good,
+    }
+    return next(
+        (e for e, is_so in happened.items() if is_so and e in settings.on), None
+    )
+
+
+def write_message(
+    event: str, ending: Ending, folder: Path | None, hidden: list[str]
+) -> Message:
+    """Write what is told of a run, as plain text.
+
+    Parameters
+    ----------
+    event : str
+        What happened.
+    ending : Ending
+        The run.
+    folder : Path or None
+        Its folder.
+    hidden : list of str
+        What must not be seen.
+
+    Returns
+    -------
+    Message
+    """
+    words = {
+        "failure": f"failed ({ending.verdict})",
+        "slow": f"slow ({format_seconds(ending.seconds)})",
+        "recovery": "good again",
+        "success": "succeeded",
+    }
+    when = format_moment(ending.started) if ending.started else ""
+    took = f", took {format_seconds(ending.seconds)}" if ending.seconds else ""
+    page = "" if folder is None else str(folder / "report.html")
+    head = f"{ending.report}: {words[event]}"
+    # Masked before it is cut, for half a secret is one, too.
+    given = [mask_text(line, hidden)[:LONGEST_GIVEN] for line in ending.given]
+    lines = [ending.title, head, ending.message, when + took, *given, page]
+    facts = {
+        "event": event,
+        "report": ending.report,
+        "run_id": ending.run_id,
+        "verdict": str(ending.verdict),
+        "message": mask_text(ending.message, hidden),
+        "seconds": ending.seconds,
+        "folder": "" if folder is None else str(folder),
+    }
+    subject = mask_text(" ".join(head.split()), hidden)
+    body = mask_text("\n".join(line for line in lines if line), hidden)
+    return Message(subject, body, event, facts)
+
+
+def describe_record(record: RunRecord | Ending) -> Ending:
+    """Return what there is to tell of a run.
+
+    Parameters
+    ----------
+    record : RunRecord or Ending
+        The run; what tells it already is given back.
+
+    Returns
+    -------
+    Ending
+    """
+    if isinstance(record, Ending):
+        return record
+    return Ending(
+        report=record.report,
+        title=record.title,
+        verdict=record.verdict,
+        message=record.failure.message if record.failure else "",
+        run_id=record.run_id,
+        seconds=record.seconds,
+        started=record.started,
+        given=tuple(
+            f"{p.name}: {show_value(p.value)}"
+            for p in record.parameters
+            if p.value != p.default
+        ),
+    )
+
+
+def _try(
+    event: str, channel: str, hidden: list[str], send: Callable[[], str]
+) -> Notice:
+    started = time.monotonic()
+    try:
+        error = send()
+    except Exception as problem:  # whatever a channel does, the run has ended well
+        error = f"{type(problem).__name__}: {problem}"
+    error = " ".join(mask_text(error, hidden, piece=PIECE_OF_CHANNEL).split())[:500]
+    if error:
+        _log.warning("nobody was told through %s: %s", channel, error)
+    return Notice(event, channel, not error, error, time.monotonic() - started)
+
+
+NOT_INSTALLED = (
+    "the package apprise is not installed; install recovery-research[notify]"
+)
+VARIABLE = "RECOVERY_RESEARCH_"
+_KINDS = {
+    "failure": "failure",
+    "slow": "warning",
+    "recovery": "success",
+    "success": "success",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is told.
+
+    Attributes
+    ----------
+    subject : str
+        One line.
+    body : str
+        Plain text.
+    event : str
+        What happened.
+    facts : dict
+        The same for a program.
+    """
+
+    subject: str
+    body: str
+    event: str
+    facts: dict
+
+
+def send_to_url(url: str, message: Message) -> str:
+    """Send a message through Apprise.
+
+    Parameters
+    ----------
+    url : str
+        One or several of Apprise's addresses.
+    message : Message
+        What to say.
+
+    Returns
+    -------
+    str
+        What went wrong, possibly with secrets in it; empty if nothing did.
+    """
+    if not url.strip():
+        return "the environment variable is not set"
+    try:
+        import apprise
+    except ImportError:
+        return NOT_INSTALLED
+    with _listen() as said:
+        servers = apprise.Apprise(asset=apprise.AppriseAsset(async_mode=False))
+        if not servers.add(url):
+            return f"it holds no address that Apprise knows. {' '.join(said)}"
+        sent = servers.notify(
+            title=message.subject,
+            body=message.body,
+            notify_type=_KINDS[message.event],
+            body_format="text",
+        )
+    return "" if sent else " ".join(said) or "the channel refused it"
+
+
+def run_command(
+    command: Sequence[str],
+    message: Message,
+    environment: Mapping[str, str],
+    *,
+    seconds: float,
+    cwd: Path | None = None,
+) -> str:
+    """Run a command that tells somebody; no shell reads it.
+
+    The facts are given in the environment, as ``RECOVERY_RESEARCH_REPORT`` and so on,
+    and as JSON on standard input.
+
+    Parameters
+    ----------
+    command : sequence of str
+        Program and arguments.
+    message : Message
+        What to say.
+    environment : mapping of str to str
+        Environment of the command.
+    seconds : float
+        How long it may take.
+    cwd : Path, optional
+        Where relative paths in it start from.
+
+    Returns
+    -------
+    str
+        What went wrong; empty if nothing did.
+    """
+    facts = {**message.facts, "subject": message.subject, "body": message.body}
+    told = {
+        f"{VARIABLE}{name.upper()}": str("" if value is None else value)
+        for name, value in facts.items()
+    }
+    try:
+        done = subprocess.run(
+            list(command),
+            input=json.dumps(facts),
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=seconds,
+            check=False,
+            cwd=cwd,
+            env={**environment, **{k: v.replace("\0", "") for k, v in told.items()}},
+        )
+    except subprocess.TimeoutExpired:
+        return f"it took more than {seconds:g} s"
+    except OSError as error:
+        return f"it did not start: {error.strerror}"
+    if done.returncode == 0:
+        return ""
+    last = done.stderr.strip().splitlines()[-1:] or ["it said nothing"]
+    return f"exit {done.returncode}: {last[0]}"
+
+
+@contextmanager
+def _listen() -> Iterator[list[str]]:
+    """Gather what Apprise says, and keep it from everybody else: it names addresses."""
+    said: list[str] = []
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: said.append(record.getMessage())
+    logger = logging.getLogger("apprise")
+    propagated, logger.propagate = logger.propagate, False
+    logger.addHandler(handler)
+    try:
+        yield said
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = propagated

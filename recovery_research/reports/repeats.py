@@ -1,0 +1,356 @@
+"""One report at a time under each name, and none where nothing has changed."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from recovery_research.paths import project_root, source_root
+from recovery_research.reports.comparisons import Change, compare_records
+from recovery_research.reports.deadlines import Deadline
+from recovery_research.reports.given_paths import is_file_source
+from recovery_research.reports.index import refresh_index
+from recovery_research.reports.inputs import find_change
+from recovery_research.reports.locks import Holder
+from recovery_research.reports.parameters import Layer
+from recovery_research.reports.provenance import (
+    INPUTS,
+    UNKNOWN,
+    hash_bytes,
+    hash_sources,
+    list_ingredients,
+    trace_order,
+)
+from recovery_research.reports.records import (
+    RECORD_FILE,
+    Provenance,
+    RunRecord,
+    note_check,
+    read_record,
+)
+from recovery_research.reports.run_files import read_within
+from recovery_research.reports.run_logs import Progress
+from recovery_research.reports.run_request import Limits, Order, prepare_order
+from recovery_research.reports.runs import ReportRun, hand_back
+from recovery_research.reports.staging import Shelf
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Ingredients by which a record that does not match is told apart quickly.
+_TELLING = ("notebook", "parameters", "package")
+_LOG = logging.getLogger(__name__)
+
+
+def deliver_order(
+    order: Order,
+    reports: Path,
+    *,
+    force: bool = False,
+    progress: Progress | None = None,
+    on_wait: Callable[[Holder | None], None] | None = None,
+    on_change: Callable[[str], None] | None = None,
+) -> ReportRun:
+    """Give the stored report if nothing has changed; run the order otherwise.
+
+    While another process runs a report of the same name this waits for its end, and
+    takes its report if that is the answer.
+
+    Parameters
+    ----------
+    order : Order
+        Checked order.
+    reports : Path
+        Folder of all reports.
+    force : bool, optional
+        Whether it is run anyway.
+    progress : callable, optional
+        Called before each cell with its position and the number of cells.
+    on_wait : callable, optional
+        Told once who runs the report already.
+    on_change : callable, optional
+        Told why the report of before is not the answer, if there is one.
+
+    Returns
+    -------
+    ReportRun
+
+    Raises
+    ------
+    OSError
+        If the reports folder cannot be written.
+    """
+    from recovery_research.reports.runner import fulfil_order
+
+    shelf = Shelf(reports, order.report)
+    with shelf.run_lock().hold(on_wait):
+        deadline = Deadline(order.limits.run_seconds)
+        provenance = trace_order(order)
+        stored = None
+        if not force:
+            stored = find_stored(order, shelf, provenance, tell=on_change)
+        if stored is not None:
+            refresh_index(reports)
+            return stored
+        return fulfil_order(
+            order, reports, progress=progress, provenance=provenance, deadline=deadline
+        )
+
+
+def find_stored(
+    order: Order,
+    shelf: Shelf,
+    provenance: Provenance,
+    *,
+    tell: Callable[[str], None] | None = None,
+    note: bool = True,
+) -> ReportRun | None:
+    """Find the newest good run that would be the same now, and whose files are whole.
+
+    It was made of the same, and all that it was seen to read is as it was.
+
+    Parameters
+    ----------
+    order : Order
+        Checked order.
+    shelf : Shelf
+        Place of its report.
+    provenance : Provenance
+        What its numbers depend on now.
+    tell : callable, optional
+        Told why the newest run of the same order is not the answer, if there is one.
+    note : bool, optional
+        Whether it is noted beside the run that it was asked for again.
+
+    Returns
+    -------
+    ReportRun or None
+    """
+    ingredients = list_ingredients(order, provenance)
+    _LOG.debug("%s: looking in %s for a run of the same", order.report, shelf.folder)
+    why = None
+    for folder in reversed(shelf.list_runs()):
+        record = _read_matching(folder, ingredients)
+        if record is None:
+            continue
+        change = _find_change(record, order, ingredients)
+        if change is None and _is_whole(record, folder):
+            if note:
+                note_check(folder)
+            return hand_back(record, folder, stored=True)
+        why = why or change or "files of the report were changed"
+    if why is not None and tell is not None:
+        tell(why)
+    return None
+
+
+def _read_matching(folder: Path, ingredients: dict[str, str]) -> RunRecord | None:
+    """Read the record of a run if it was made of the same, before it read anything."""
+    with suppress(OSError, ValueError):
+        # Reading a record in full takes far longer than seeing that it is another's.
+        content = read_within(folder, RECORD_FILE)
+        if all(ingredients[name].encode() in content for name in _TELLING):
+            record = read_record(folder)
+            known = {n: h for n, h in record.ingredients.items() if n != INPUTS}
+            return record if known == ingredients else None
+    return None
+
+
+def _find_change(
+    record: RunRecord, order: Order, ingredients: dict[str, str]
+) -> str | None:
+    if UNKNOWN in ingredients.values():
+        unknown = [n for n, h in hash_sources(order).items() if h == UNKNOWN]
+        return f"cannot be known: what {' and '.join(unknown)} holds"
+    if record.key is None and record.inputs is not None and not record.inputs.unknown:
+        return "the data changed while it ran"
+    return find_change(record.inputs, order.notebook.path.parent)
+
+
+def _is_whole(record: RunRecord, folder: Path) -> bool:
+    """Return whether a good run's files are there, its tables and figures unchanged."""
+    try:
+        for exhibit in record.exhibits:
+            if hash_bytes(read_within(folder, exhibit.file)) != exhibit.sha256:
+                return False
+    except (OSError, ValueError):
+        return False
+    files = ("report.html", "report.ipynb")
+    return all((folder / f).is_file() and (folder / f).stat().st_size for f in files)
+
+
+@dataclass(frozen=True, slots=True)
+class Reproduction:
+    """What came of running a run again.
+
+    Attributes
+    ----------
+    original : RunRecord
+        The run of before.
+    run : ReportRun
+        The same, run now.
+    tables : dict of str to bool
+        Whether each table is the same to the byte; False also for one that only one
+        of the two has.
+    changes : tuple of Change
+        Everything that the two were made of and that differs.
+    """
+
+    original: RunRecord
+    run: ReportRun
+    tables: dict[str, bool]
+    changes: tuple[Change, ...]
+
+    @property
+    def identical(self) -> bool:
+        """Whether it succeeded again and every table is the same."""
+        return self.run.succeeded and all(self.tables.values())
+
+    @property
+    def differing(self) -> list[Change]:
+        """The changes that can change numbers: not the commit, nor the machine."""
+        idle = {"git commit", "files differ from the commit", "platform", "data as of"}
+        return [change for change in self.changes if change.name not in idle]
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row for each table.
+
+        Returns
+        -------
+        DataFrame
+        """
+        import pandas as pd
+
+        return pd.DataFrame(
+            {"table": list(self.tables), "identical": list(self.tables.values())}
+        )
+
+
+def reorder(
+    folder: Path,
+    layers: Sequence[Layer] = (),
+    *,
+    project: str | Path | None = None,
+    report: str | None = None,
+) -> Order:
+    """Make an order for the same as an earlier run.
+
+    Every parameter has the value of that run, also where the notebook's default is
+    another one today; limits, sources and report name are that run's.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the earlier run.
+    layers : sequence of Layer, optional
+        Parameters that shall be others.
+    project : path, optional
+        Project folder, in which the notebook is looked for first.
+    report : str, optional
+        Another name to file it under.
+
+    Returns
+    -------
+    Order
+
+    Raises
+    ------
+    ValueError
+        If the record cannot be read, the notebook is not there any more or does not
+        know a parameter, or a data file is gone.
+    """
+    record = read_record(folder)
+    values = {p.name: p.value for p in record.parameters}
+    for label, place in record.sources.items():
+        if is_file_source(place) and not Path(place).is_file():
+            raise ValueError(f"{record.run_id}: its data {label!r}, {place}, are gone.")
+    limits = Limits(
+        record.cell_seconds_limit, record.run_seconds_limit, record.memory_limit
+    )
+    order = prepare_order(
+        _find_notebook(record, project),
+        [Layer(f"run {record.run_id}", values), *layers],
+        limits=limits,
+        project=project,
+        report=report or record.report,
+        sources=record.sources,
+    )
+    return replace(
+        order,
+        profile=record.profile,
+        data_as_of=record.data_as_of if record.data_as_of_origin == "stated" else None,
+        plan=None if layers else record.plan,
+        rerun_of=record.run_id,
+    )
+
+
+def reproduce_run(
+    folder: Path,
+    *,
+    project: str | Path | None = None,
+    keep: Path | None = None,
+    progress: Progress | None = None,
+) -> Reproduction:
+    """Run an earlier run again and compare every table.
+
+    The new run is made in a folder of its own and thrown away, so that the reports
+    stay as they are.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the earlier run.
+    project : path, optional
+        Project folder.
+    keep : Path, optional
+        Reports folder to keep the new run in.
+    progress : callable, optional
+        Called before each cell with its position and the number of cells.
+
+    Returns
+    -------
+    Reproduction
+
+    Raises
+    ------
+    ValueError
+        If it cannot be ordered again, see `reorder`.
+    OSError
+        If the new run cannot be written.
+    """
+    from recovery_research.reports.runner import fulfil_order
+
+    original = read_record(folder)
+    order = reorder(folder, project=project)
+    with tempfile.TemporaryDirectory(prefix="recovery-research-") as aside:
+        run = fulfil_order(order, keep or Path(aside), progress=progress)
+    before, after = _hash_tables(original), _hash_tables(run.record)
+    tables = {
+        name: before.get(name) == after.get(name)
+        for name in sorted(before.keys() | after.keys())
+    }
+    changes = tuple(compare_records(original, run.record))
+    return Reproduction(original, run, tables, changes)
+
+
+def _find_notebook(record: RunRecord, project: str | Path | None) -> Path | str:
+    """Return where the notebook of a run is now."""
+    if record.notebook_path is None:  # a record of version 1
+        return record.notebook.removesuffix(".ipynb")
+    roots = [project, project_root(), source_root()]
+    for root in roots:
+        if root is not None:
+            path = Path(os.path.abspath(root)) / record.notebook_path
+            if path.is_file():
+                return path
+    return record.notebook.removesuffix(".ipynb")
+
+
+def _hash_tables(record: RunRecord) -> dict[str, str]:
+    return {e.name: e.sha256 for e in record.exhibits if e.kind == "table"}

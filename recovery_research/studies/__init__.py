@@ -1,0 +1,1 @@
+"""Studies of simulated customers: what they find, and what there was to be found."""
