@@ -207,7 +207,7 @@ def _draw_svg(figure: Figure, name: str) -> tuple[str, str]:
     # same figure the same file; closing it keeps Jupyter from drawing it again.
     from matplotlib import pyplot, rc_context
 
-    from recovery_research.plots.fonts import find_letters
+    from recovery_research.fonts import find_letters
 
     told = find_letters(figure)
     written = io.StringIO()

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 from customer_files import write_rows
 
-from recovery_research.customer_data.cells import read_cells
+from recovery_research.customer_data.columns import read_cells
 from recovery_research.customer_data.dates import find_formats
 from recovery_research.customer_data.issues import CustomerFileError
 from recovery_research.customer_data.mapping_rules import FileMapping, TimeRule

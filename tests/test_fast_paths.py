@@ -28,7 +28,7 @@ from recovery_research.customer_data.mapping_rules import (
     OrderRule,
     ValueRule,
 )
-from recovery_research.customer_data.sources import RawTable
+from recovery_research.customer_data.raw_tables import RawTable
 
 PLAIN = FileMapping("none", "customers", {})
 EMPTY_KNOWN = replace(PLAIN, writing=ValueRule(known=("", "NA")))

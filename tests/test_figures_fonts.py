@@ -8,18 +8,18 @@ from matplotlib import pyplot as plt
 from matplotlib import rc_context
 from matplotlib.text import Text
 
+from recovery_research import fonts
 from recovery_research.exhibits import show_figure
-from recovery_research.plots import fonts as figures_fonts
 from recovery_research.plots import simulated
 
 OTHERS = ["没有回答", "คืนเงิน", "हिन्दी में", "ᏣᎳᎩ 😀 ok"]
 
 
 @pytest.fixture(params=["with other fonts", "with those of matplotlib alone"])
-def fonts(request, monkeypatch):
+def installed(request, monkeypatch):
     if request.param != "with other fonts":
         monkeypatch.setattr(
-            figures_fonts, "list_families", lambda: {"DejaVu Sans", "STIXGeneral"}
+            fonts, "list_families", lambda: {"DejaVu Sans", "STIXGeneral"}
         )
 
 
@@ -43,7 +43,7 @@ def show(ax):
         return show_figure(ax, name="x", caption="Drawn.", alt="Dots.")
 
 
-@pytest.mark.usefixtures("fonts")
+@pytest.mark.usefixtures("installed")
 def test_every_word_is_drawn_or_told_and_no_warning_is_left():
     ax = draw([*OTHERS, "plain"], hue=["a", "b", "ראשון", "度", "e"])
     ax.set_title("标题 of two\nlines")
@@ -57,13 +57,11 @@ def test_every_word_is_drawn_or_told_and_no_warning_is_left():
         assert drawn or any(word in shown.caption for word in name.split())
     assert bool(left) == ("no font" in shown.caption)
     for text in figure.findobj(Text):
-        assert not figures_fonts.find_missing(
-            text.get_text(), figures_fonts.list_fonts(text)
-        )
+        assert not fonts.find_missing(text.get_text(), fonts.list_fonts(text))
 
 
 def test_where_there_is_no_font_numbers_stand_and_are_explained(monkeypatch):
-    monkeypatch.setattr(figures_fonts, "list_families", lambda: {"DejaVu Sans"})
+    monkeypatch.setattr(fonts, "list_families", lambda: {"DejaVu Sans"})
     ax = draw(["คืนเงิน", "left, คืนเงิน (less is better)", "ร้าน ที่ & x", "$5 to $6"])
     shown = show(ax)
     labels = [each.get_text() for each in ax.get_yticklabels()]
@@ -92,12 +90,12 @@ def test_a_font_is_found_among_those_that_are_there():
 def test_regional_letters_are_those_of_their_region():
     families = ["Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans CJK KR", "A Sans"]
     for text, best in (("返金なし", "JP"), ("환불", "KR"), ("退款", "SC")):
-        fittest = min(families, key=lambda f: figures_fonts.rank(f, frozenset(text)))
+        fittest = min(families, key=lambda f: fonts.rank(f, frozenset(text)))
         assert fittest.endswith(best)
 
 
 def test_figures_of_plain_words_are_as_before(monkeypatch):
-    monkeypatch.setattr(figures_fonts, "choose_families", lambda _: 1 / 0)
+    monkeypatch.setattr(fonts, "choose_families", lambda _: 1 / 0)
     ax = draw(["plain", "größer \N{MINUS SIGN} 5 €"])
     assert show(ax).caption == "Drawn."
     assert ax.get_yticklabels()[0].get_fontfamily() == plt.rcParams["font.family"]

@@ -10,7 +10,8 @@ from customer_files import write_rows
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recovery_research.customer_data.cells import read_cells, read_keys
+from recovery_research.customer_data.cells import read_keys
+from recovery_research.customer_data.columns import read_cells
 from recovery_research.customer_data.issues import CustomerFileError
 from recovery_research.customer_data.mapping import read_mapping
 from recovery_research.customer_data.mapping_rules import FileMapping, MappingError

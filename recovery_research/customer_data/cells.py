@@ -57,45 +57,6 @@ class ColumnRefusedError(ValueError):
     """A column that as a whole cannot be what the mapping says."""
 
 
-def read_cells(column: pa.ChunkedArray, kind: str, mapping: FileMapping) -> Cells:
-    """Read a column as the kind of value that the mapping says.
-
-    Parameters
-    ----------
-    column : pyarrow.ChunkedArray
-        As it was read.
-    kind : str
-        ``yes_no``, ``number``, ``amount``, ``share``, ``category``, ``key`` or
-        ``time``.
-    mapping : FileMapping
-        How values are written.
-
-    Returns
-    -------
-    Cells
-        Moments are numbers of weeks since 1970 in UTC, or as given if the mapping
-        counts in weeks.
-
-    Raises
-    ------
-    ColumnRefusedError
-        If the column as a whole cannot be that: too many levels, mixed time zones.
-    """
-    from recovery_research.customer_data.dates import read_moments
-    from recovery_research.customer_data.numbers import read_numbers
-
-    column = plain(column)
-    if kind == "yes_no":
-        return read_yes_no(column, mapping)
-    if kind == "category":
-        return read_levels(column, mapping)
-    if kind == "key":
-        return read_keys(column, mapping)
-    if kind == "time":
-        return read_moments(column, mapping)
-    return read_numbers(column, mapping, kind)
-
-
 def plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return a column without dictionary or large types, nested types refused."""
     import pyarrow as pa

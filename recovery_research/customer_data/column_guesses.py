@@ -15,14 +15,13 @@ from recovery_research.customer_data.cells import (
     is_text,
     number_texts,
     plain,
-    read_cells,
 )
-from recovery_research.customer_data.columns import put_labels
+from recovery_research.customer_data.columns import put_labels, read_cells
 from recovery_research.customer_data.dates import find_formats, name_numbers
 from recovery_research.customer_data.doubts import find_code
 from recovery_research.customer_data.mapping_rules import FileMapping
 from recovery_research.customer_data.numbers import doubt_marks
-from recovery_research.customer_data.sources import RawTable
+from recovery_research.customer_data.raw_tables import RawTable
 
 if TYPE_CHECKING:
     import pyarrow as pa

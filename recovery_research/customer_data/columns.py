@@ -17,14 +17,17 @@ from recovery_research.customer_data.cells import (
     encode_texts,
     is_text,
     plain,
-    read_cells,
     read_common_levels,
+    read_keys,
+    read_levels,
+    read_yes_no,
 )
-from recovery_research.customer_data.dates import suggest_dates
+from recovery_research.customer_data.dates import read_moments, suggest_dates
 from recovery_research.customer_data.issues import Finding
 from recovery_research.customer_data.mapping_rules import BLANK, ROLES, FileMapping
-from recovery_research.customer_data.numbers import suggest_numbers
-from recovery_research.customer_data.sources import RawTable, read_source
+from recovery_research.customer_data.numbers import read_numbers, suggest_numbers
+from recovery_research.customer_data.raw_tables import RawTable
+from recovery_research.customer_data.sources import read_source
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,6 +35,42 @@ if TYPE_CHECKING:
 MOST_EXAMPLES = 3
 # Excluded rows are written out with what stands in them, within reason.
 MOST_CHARACTERS = 80
+
+
+def read_cells(column: pa.ChunkedArray, kind: str, mapping: FileMapping) -> Cells:
+    """Read a column as the kind of value that the mapping says.
+
+    Parameters
+    ----------
+    column : pyarrow.ChunkedArray
+        As it was read.
+    kind : str
+        ``yes_no``, ``number``, ``amount``, ``share``, ``category``, ``key`` or
+        ``time``.
+    mapping : FileMapping
+        How values are written.
+
+    Returns
+    -------
+    Cells
+        Moments are numbers of weeks since 1970 in UTC, or as given if the mapping
+        counts in weeks.
+
+    Raises
+    ------
+    ColumnRefusedError
+        If the column as a whole cannot be that: too many levels, mixed time zones.
+    """
+    column = plain(column)
+    if kind == "yes_no":
+        return read_yes_no(column, mapping)
+    if kind == "category":
+        return read_levels(column, mapping)
+    if kind == "key":
+        return read_keys(column, mapping)
+    if kind == "time":
+        return read_moments(column, mapping)
+    return read_numbers(column, mapping, kind)
 
 
 @dataclass(slots=True, eq=False)

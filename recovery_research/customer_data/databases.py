@@ -30,11 +30,12 @@ from recovery_research.customer_data.queries import (
     limit_time,
     refuse,
 )
-from recovery_research.customer_data.sources import RawTable, choose_columns
+from recovery_research.customer_data.raw_tables import RawTable, choose_columns
 from recovery_research.customer_data.text_rows import refuse_size
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from sqlalchemy import URL
 
 ROWS_AT_ONCE = 50_000
 # Nothing but the file is reached, and that stays so.
@@ -156,6 +157,45 @@ def is_about_types(error: BaseException) -> bool:
     return "VARCHAR" in str(error)
 
 
+def parse_url(url: str) -> URL:
+    """Return a SQLAlchemy URL's parts; raise if it is none or has no driver."""
+    import sqlalchemy
+    from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+    try:
+        parsed = sqlalchemy.engine.make_url(url)
+        parsed.get_backend_name()
+    except (ArgumentError, NoSuchModuleError, ImportError) as error:
+        raise refuse_url(url, error) from None
+    return parsed
+
+
+def refuse_url(url: str, error: Exception) -> CustomerFileError:
+    """Return what is said of a URL that cannot be opened, without its password."""
+    # The error itself may repeat the URL.
+    return CustomerFileError(
+        f"{re.sub('//.*@', '//***@', url)} cannot be opened: "
+        f"{type(error).__name__}: is it a SQLAlchemy URL such as "
+        "postgresql+psycopg://host/name, and is its driver installed?"
+    )
+
+
+def find_database_file(url: str) -> Path | None:
+    """Return the file of a database that is one, None for a server's.
+
+    Where there is none, none is made.
+    """
+    parsed = parse_url(url)
+    if parsed.get_backend_name() not in ("sqlite", "duckdb"):
+        return None
+    path = Path(parsed.database or "")
+    if not parsed.database or not path.is_file():
+        raise CustomerFileError(
+            f"{parsed}: there is no file {str(path)!r}; nothing was made."
+        )
+    return path
+
+
 def read_database(
     url: str, rule: SourceRule, *, columns: list[str] | None, limit: int | None
 ) -> RawTable:
@@ -163,19 +203,12 @@ def read_database(
     import sqlalchemy
     from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
+    parsed = parse_url(url)
+    name = parsed.render_as_string(hide_password=True)
     try:
-        parsed = sqlalchemy.engine.make_url(url)
-        if parsed.get_backend_name() in ("sqlite", "duckdb"):
-            return read_file_url(parsed, rule, columns=columns, limit=limit)
-        name = parsed.render_as_string(hide_password=True)
         engine = sqlalchemy.create_engine(parsed)
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
-        # The error may repeat the URL, and with it a password.
-        raise CustomerFileError(
-            f"{re.sub('//.*@', '//***@', url)} cannot be opened: "
-            f"{type(error).__name__}: is it a SQLAlchemy URL such as "
-            "postgresql+psycopg://host/name, and is its driver installed?"
-        ) from None
+        raise refuse_url(url, error) from None
     read = [0]
     try:
         with engine.connect() as connection:
@@ -203,20 +236,6 @@ def read_database(
         ) from None
     finally:
         engine.dispose()
-
-
-def read_file_url(
-    parsed: object, rule: SourceRule, *, columns: list[str] | None, limit: int | None
-) -> RawTable:
-    """Read a database that is a file; where there is none, none is made."""
-    path = Path(parsed.database or "")
-    if not parsed.database or not path.is_file():
-        raise CustomerFileError(
-            f"{parsed}: there is no file {str(path)!r}; nothing was made."
-        )
-    from recovery_research.customer_data.readers import read_path
-
-    return read_path(path, rule, columns=columns, limit=limit)
 
 
 def list_tables(engine: object) -> list[str]:

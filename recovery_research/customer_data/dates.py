@@ -11,12 +11,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from recovery_research.customer_data.cells import (
+    Cells,
+    ColumnRefusedError,
+    encode_texts,
+    is_text,
+)
 from recovery_research.customer_data.mapping_rules import FileMapping, TimeRule
+from recovery_research.customer_data.numbers import as_floats, read_numbers
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-    from recovery_research.customer_data.cells import Cells
 
 # Month names by their beginnings in English, German, French, Spanish, Portuguese.
 MONTHS = {
@@ -195,13 +200,6 @@ def read_moments(column: pa.ChunkedArray, mapping: FileMapping) -> Cells:
     """
     import pyarrow as pa
 
-    from recovery_research.customer_data.cells import (
-        Cells,
-        ColumnRefusedError,
-        encode_texts,
-        is_text,
-    )
-
     rule = mapping.time
     is_moment = pa.types.is_timestamp(column.type) or pa.types.is_date(column.type)
     if rule.unit != "dates" and not is_moment:
@@ -238,9 +236,6 @@ def refuse_numbers(column: pa.ChunkedArray) -> None:
     """Raise for numbers that should be dates, saying what they look like."""
     import pyarrow as pa
 
-    from recovery_research.customer_data.cells import ColumnRefusedError
-    from recovery_research.customer_data.numbers import as_floats
-
     numeric = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
     looks = name_numbers(as_floats(column)) if numeric else ""
     looks = looks or f"[time] unit, one of {list(UNITS)}"
@@ -257,9 +252,6 @@ def read_counted(column: pa.ChunkedArray, mapping: FileMapping) -> Cells:
     ColumnRefusedError
         If they lie more than a hundred years apart from what they count from.
     """
-    from recovery_research.customer_data.cells import Cells, ColumnRefusedError
-    from recovery_research.customer_data.numbers import read_numbers
-
     unit = mapping.time.unit
     size, start = UNITS[unit]
     cells = read_numbers(column, mapping, "number")
@@ -300,8 +292,6 @@ def read_texts(texts: pa.Array, rule: TimeRule) -> NDArray[np.float64]:
 
 def read_each_text(texts: pd.Series, rule: TimeRule) -> NDArray[np.float64]:
     """Return texts as weeks where some may be no moments, or have a time zone."""
-    from recovery_research.customer_data.cells import ColumnRefusedError
-
     if rule.format:
         stamps = read_formatted(texts, rule.format)
         zoned = getattr(stamps.dt, "tz", None) is not None

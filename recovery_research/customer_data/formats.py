@@ -14,7 +14,7 @@ from recovery_research._checks import did_you_mean
 from recovery_research.customer_data.headers import build_column, name_columns
 from recovery_research.customer_data.issues import CustomerFileError
 from recovery_research.customer_data.mapping_rules import SourceRule
-from recovery_research.customer_data.sources import RawTable, choose_columns
+from recovery_research.customer_data.raw_tables import RawTable, choose_columns
 from recovery_research.customer_data.text_rows import (
     largest_table,
     open_text,

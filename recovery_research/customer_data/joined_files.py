@@ -10,7 +10,8 @@ from recovery_research.customer_data.databases import LOCKED, ask_duckdb
 from recovery_research.customer_data.issues import CustomerFileError
 from recovery_research.customer_data.mapping_rules import SourceRule
 from recovery_research.customer_data.queries import check_query
-from recovery_research.customer_data.sources import RawTable
+from recovery_research.customer_data.raw_tables import RawTable
+from recovery_research.customer_data.readers import read_path
 
 
 def join_files(
@@ -27,8 +28,6 @@ def join_files(
         If one cannot be read, two have one name, or the query is no single select.
     """
     import duckdb
-
-    from recovery_research.customer_data.readers import read_path
 
     if not rule.query:
         raise CustomerFileError(

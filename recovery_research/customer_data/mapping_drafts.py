@@ -27,7 +27,8 @@ from recovery_research.customer_data.mapping import (
     check_mapping,
 )
 from recovery_research.customer_data.mapping_rules import ROLES, SHAPES, SourceRule
-from recovery_research.customer_data.sources import RawTable, read_source
+from recovery_research.customer_data.raw_tables import RawTable
+from recovery_research.customer_data.sources import read_source
 
 ROWS_LOOKED_AT = 5_000
 # How the same part is called in a table of another shape.

@@ -23,7 +23,7 @@ from recovery_research.customer_data.formats import (
 )
 from recovery_research.customer_data.issues import CustomerFileError
 from recovery_research.customer_data.mapping_rules import SourceRule
-from recovery_research.customer_data.sources import RawTable
+from recovery_research.customer_data.raw_tables import RawTable
 from recovery_research.customer_data.text_files import read_csv
 from recovery_research.customer_data.text_rows import largest_table, say_bytes
 from recovery_research.customer_data.workbooks import read_by_calamine, read_excel

@@ -5,64 +5,25 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
-from numpy.typing import NDArray
 
 from recovery_research import paths
 from recovery_research._checks import did_you_mean
-from recovery_research.customer_data.issues import CustomerFileError, Finding
+from recovery_research.customer_data.databases import (
+    find_database_file,
+    read_database,
+)
+from recovery_research.customer_data.issues import CustomerFileError
+from recovery_research.customer_data.joined_files import join_files
 from recovery_research.customer_data.mapping_rules import SourceRule
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from recovery_research.customer_data.raw_tables import RawTable
+from recovery_research.customer_data.readers import read_path
 
 _LOG = logging.getLogger(__name__)
 # Shipped, synthetic, each with a mapping of its name.
 EXAMPLES = ("example", "example-orders", "example-complaints")
 _URL = re.compile(r"[a-zA-Z][\w+.-]*://")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class RawTable:
-    """A table as it was read, nothing interpreted.
-
-    Attributes
-    ----------
-    name : str
-        File name, or URL without password.
-    kind : str
-        Such as CSV, Parquet, Excel, SQLite, database.
-    table : pyarrow.Table
-        The columns asked for.
-    rows : int64 array, shape (n_rows,)
-        What each row is called in messages: in CSV and Excel the header is row 1
-        and rows are counted as a spreadsheet does, elsewhere from 1.
-    broken : tuple of (int, str)
-        Rows that could not be read at all, and why; they are not in the table.
-    told : tuple of Finding
-        What was doubtful about reading it.
-    labels : dict of str to dict of str to str
-        By column, what its codes are called, where the file says so.
-    marks : uint64 array or None
-        Of a database, a number for each row that says which rows are wholly equal.
-    whole : callable or None
-        Of a file, reads it again with all of its columns.
-    """
-
-    name: str
-    kind: str
-    table: pa.Table
-    rows: NDArray[np.int64]
-    broken: tuple[tuple[int, str], ...] = field(default=())
-    told: tuple[Finding, ...] = field(default=())
-    labels: dict[str, dict[str, str]] = field(default_factory=dict)
-    marks: NDArray[np.uint64] | None = None
-    whole: Callable[[], RawTable] | None = None
 
 
 def read_source(
@@ -102,8 +63,9 @@ def read_source(
     if text in EXAMPLES:
         text = str(paths.data_path(f"examples/{text}.csv"))
     if _URL.match(text):
-        from recovery_research.customer_data.databases import read_database
-
+        at = find_database_file(text)
+        if at is not None:
+            return read_path(at, rule, columns=columns, limit=limit)
         return read_database(text, rule, columns=columns, limit=limit)
     path = find_file(text)
     if path is None:
@@ -112,11 +74,7 @@ def read_source(
             f"{did_you_mean(Path(text).name, near_names(text))}"
         )
     if rule.files:
-        from recovery_research.customer_data.joined_files import join_files
-
         return join_files(path, rule, columns=columns, limit=limit)
-    from recovery_research.customer_data.readers import read_path
-
     raw = read_path(path, rule, columns=columns, limit=limit)
     n = raw.table.num_rows
     _LOG.debug(
@@ -190,23 +148,3 @@ def near_names(name: str) -> list[str]:
     """Return the names of the files beside the one that is not there."""
     folders = [(folder / name).parent for folder in search_places()]
     return [p.name for f in folders if f.is_dir() for p in f.iterdir() if p.is_file()]
-
-
-def choose_columns(name: str, held: list[str], wanted: list[str] | None) -> list[str]:
-    """Return the columns to read; raise if one is missing."""
-    if wanted is None:
-        return held
-    missing = [column for column in wanted if column not in held]
-    if missing:
-        shown = held if len(held) <= 40 else [*held[:40], "..."]
-        again = [f"{missing[0]} ({k})" for k in (1, 2)]
-        twice = (
-            f" It stands there more than once: say which, {again[0]!r} or {again[1]!r}."
-            if again[1] in held
-            else did_you_mean(missing[0], held)
-        )
-        raise CustomerFileError(
-            f"{name} has no column {', '.join(map(repr, missing))} that the mapping "
-            f"names; it has {shown}.{twice}"
-        )
-    return wanted

@@ -15,7 +15,7 @@ import numpy as np
 from recovery_research.customer_data.headers import LOOKED_AT, build_column, find_header
 from recovery_research.customer_data.issues import CustomerFileError, Finding
 from recovery_research.customer_data.mapping_rules import SourceRule
-from recovery_research.customer_data.sources import RawTable, choose_columns
+from recovery_research.customer_data.raw_tables import RawTable, choose_columns
 from recovery_research.customer_data.text_rows import largest_table, say_bytes
 
 # Bytes that a cell takes while it is a Python value.

@@ -10,7 +10,6 @@ from typing import Annotated, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel
 
-from recovery_research.analysis.index_orders import DESIGNS, INDEX_CHOICES
 from recovery_research.customer_data import mapping_rules as rules
 from recovery_research.customer_data.dates import UNITS
 from recovery_research.customer_data.mapping_fields import MAY_SAY, OF_TIMES, OF_VALUES
@@ -48,10 +47,10 @@ ALLOWED = {
     ("values", "decimal"): rules.DECIMAL,
     ("values", "thousands"): tuple(THOUSANDS),
     ("time", "unit"): ("dates", *UNITS),
-    ("orders", "design"): DESIGNS,
+    ("orders", "design"): rules.DESIGNS,
     ("orders", "lines"): tuple(filter(None, rules.LINES)),
     ("orders", "returns"): rules.RETURNS,
-    ("orders", "index"): INDEX_CHOICES,
+    ("orders", "index"): rules.INDEX_CHOICES,
 }
 HOLDS = rules.KINDS | {
     "key": "names or numbers", "share": "numbers from 0 to 1", "time": "moments"
