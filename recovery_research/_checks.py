@@ -9,19 +9,6 @@ from difflib import get_close_matches
 def did_you_mean(name: object, allowed: Iterable[object]) -> str:
     """Ask whether the allowed name most like `name` was meant.
 
-    Parameters
-    ----------
-    name : object
-        What came.
-    allowed : iterable
-        What could have come.
-
-    Returns
-    -------
-    str
-        A question that begins with a space, to be put behind a message; nothing if
-        no name is near.
-
     Examples
     --------
     >>> did_you_mean("servise", ["service", "silence", "excuse"])

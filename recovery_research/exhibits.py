@@ -223,17 +223,7 @@ def _draw_svg(figure: Figure, name: str) -> tuple[str, str]:
 
 
 def is_exhibit_name(name: object) -> bool:
-    """Return whether a table or figure may have this name.
-
-    Parameters
-    ----------
-    name : object
-        What was given.
-
-    Returns
-    -------
-    bool
-    """
+    """Return whether a table or figure may have this name."""
     return isinstance(name, str) and _NAME.fullmatch(name) is not None
 
 
@@ -258,30 +248,7 @@ Format = str | Callable[[object], str]
 def lay_out_table(
     frame: pd.DataFrame, *, name: str, formats: Mapping[str, Format], index: bool
 ) -> tuple[str, int]:
-    """Lay out a frame as the head and body of an HTML table.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        The table.
-    name : str
-        Its name, for messages.
-    formats : mapping of str to str or callable
-        How to write the values of some columns.
-    index : bool
-        Whether the index becomes the first columns.
-
-    Returns
-    -------
-    html : str
-    n_hidden : int
-        Rows beyond the first 200, which are not laid out.
-
-    Raises
-    ------
-    ValueError
-        If columns are layered or repeated, or a format's column is not there.
-    """
+    """Lay out a frame as the head and body of an HTML table."""
     if frame.columns.nlevels > 1 or not frame.columns.is_unique:
         raise ValueError(
             f"table {name!r}: needs one layer of different column names; "

@@ -21,19 +21,7 @@ REGIONS = (("HIRAGANA", "JP"), ("KATAKANA", "JP"), ("HANGUL", "KR"), ("CJK", "SC
 
 
 def find_letters(figure: Figure) -> str:
-    """Give each text of a figure a font that has its letters.
-
-    Parameters
-    ----------
-    figure : Figure
-        About to be drawn; its texts are changed in place.
-
-    Returns
-    -------
-    str
-        A sentence on the words that no font of this computer has, for which numbers
-        now stand; empty if all can be drawn.
-    """
+    """Give each text of a figure a font that has its letters."""
     for axis in figure.findobj(Axis):
         axis.get_ticklabels()  # which are blank before somebody asks
     lacking = {

@@ -17,20 +17,7 @@ _FILES = {
 
 
 def available_memory(root: Path = Path("/")) -> int:
-    """Return the bytes that this process and its children can take without swapping.
-
-    Parameters
-    ----------
-    root : Path, optional
-        Where ``proc`` and ``sys`` are.
-
-    Returns
-    -------
-    int
-        What the machine has free, or what is left of the smallest limit of the control
-        groups (version 1 or 2) around this process: a container, a batch job, a
-        service.
-    """
+    """Return the bytes that this process and its children can take without swapping."""
     free = int(psutil.virtual_memory().available)
     return max(0, min([free, *_list_rests(root)]))
 

@@ -16,34 +16,12 @@ def source_root() -> Path:
 
     In a checkout or an editable install that is the folder beside the package; a
     wheel carries both inside the package. The working directory plays no part.
-
-    Returns
-    -------
-    Path
     """
     return INSTALLED if INSTALLED.is_dir() else PACKAGE.parent
 
 
 def data_path(name: str, *, must_exist: bool = True) -> Path:
     """Return the path of one of the package's data files.
-
-    Parameters
-    ----------
-    name : str
-        File name, with folders inside ``data/`` if any, such as ``"policies.csv"``.
-    must_exist : bool, optional
-        False for a file that is about to be written.
-
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    ValueError
-        If `name` leads out of the data folder.
-    FileNotFoundError
-        If there is no such file.
 
     Examples
     --------
@@ -69,16 +47,6 @@ def project_root(start: str | Path | None = None) -> Path | None:
     A project is a folder made by ``recovery-research init``; the file
     ``recovery-research.toml`` marks it. In a checkout outside any project the
     checkout itself is the project.
-
-    Parameters
-    ----------
-    start : path, optional
-        Folder to look from, upwards; by default the working directory.
-
-    Returns
-    -------
-    Path or None
-        None if the package is installed from a wheel and `start` is in no project.
     """
     here = Path(start) if start is not None else Path.cwd()
     for folder in (here.resolve(), *here.resolve().parents):
@@ -88,18 +56,7 @@ def project_root(start: str | Path | None = None) -> Path | None:
 
 
 def notebooks_folder(project: str | Path | None = None) -> Path:
-    """Return the folder of the notebooks to run.
-
-    Parameters
-    ----------
-    project : path, optional
-        Project folder; by default the one around the working directory, and the
-        package's own notebooks where there is none.
-
-    Returns
-    -------
-    Path
-    """
+    """Return the folder of the notebooks to run."""
     root = Path(project).resolve() if project is not None else project_root()
     return (source_root() if root is None else root) / "notebooks"
 
@@ -107,20 +64,7 @@ def notebooks_folder(project: str | Path | None = None) -> Path:
 def reports_folder(
     reports: str | Path | None = None, *, project: str | Path | None = None
 ) -> Path:
-    """Return the folder that reports are written to.
-
-    Parameters
-    ----------
-    reports : path, optional
-        The folder itself, if it was chosen.
-    project : path, optional
-        Project folder; by default the one around the working directory, and the
-        working directory itself where there is none.
-
-    Returns
-    -------
-    Path
-    """
+    """Return the folder that reports are written to."""
     if reports is not None:
         return Path(reports).expanduser().resolve()
     root = Path(project).resolve() if project is not None else project_root()

@@ -36,15 +36,6 @@ LARGEST_CELL = 10_000_000
 def guard_cell(text: str) -> str:
     """Return a text as it is written into a table.
 
-    Parameters
-    ----------
-    text : str
-        Any text.
-
-    Returns
-    -------
-    str
-
     Examples
     --------
     >>> [guard_cell(text) for text in ("=1+1", "-3.2", "-3 to 2", "'=x", "don't")]
@@ -55,15 +46,6 @@ def guard_cell(text: str) -> str:
 
 def bare_cell(text: str) -> str:
     """Return a text as it was before it was written into a table.
-
-    Parameters
-    ----------
-    text : str
-        What `guard_cell` gave.
-
-    Returns
-    -------
-    str
 
     Examples
     --------
@@ -82,21 +64,7 @@ def is_number(text: str) -> bool:
 def write_csv(
     frame: pd.DataFrame, path: Path | None = None, *, index: bool = False
 ) -> str | None:
-    """Write a table as CSV.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        The table, with one layer of columns.
-    path : Path, optional
-        Where to; by default the text is given back.
-    index : bool, optional
-        Whether the index becomes the first columns.
-
-    Returns
-    -------
-    str or None
-    """
+    """Write a table as CSV."""
     guarded = frame.copy(deep=False)
     for place in range(frame.shape[1]):
         cells = _change_texts(frame.iloc[:, place], guard_cell)
@@ -117,17 +85,7 @@ def write_csv(
 
 
 def read_csv(path: Path | BinaryIO) -> pd.DataFrame:
-    """Read a table that was written by `write_csv`.
-
-    Parameters
-    ----------
-    path : Path or BinaryIO
-        The file.
-
-    Returns
-    -------
-    DataFrame
-    """
+    """Read a table that was written by `write_csv`."""
     import pandas as pd
 
     frame = pd.read_csv(path)
@@ -140,18 +98,7 @@ def read_csv(path: Path | BinaryIO) -> pd.DataFrame:
 
 
 def guard_csv(content: str) -> str:
-    """Return CSV that somebody else has written, with every cell guarded.
-
-    Parameters
-    ----------
-    content : str
-        The table; cells with an apostrophe before a formula are guarded already.
-
-    Returns
-    -------
-    str
-        The same text if nothing in it would run.
-    """
+    """Return CSV that somebody else has written, with every cell guarded."""
     if not _SUSPECT.search(content):
         return content
     before = csv.field_size_limit(LARGEST_CELL)

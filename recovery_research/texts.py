@@ -90,15 +90,6 @@ _SHORT = {"\r": "\\r", "\b": "\\b", "\f": "\\f"}
 def strip_sequences(text: str) -> str:
     r"""Return a text without colours, links and other orders to a terminal.
 
-    Parameters
-    ----------
-    text : str
-        Any text.
-
-    Returns
-    -------
-    str
-
     Examples
     --------
     >>> strip_sequences("\x1b[31mred\x1b[0m, \x1b]8;;http://x\x07a link\x1b]8;;\x07")
@@ -112,15 +103,6 @@ def calm(text: str) -> str:
 
     Orders to the terminal are left out; other characters that would do something are
     written as JSON and TOML have them, so that these stay what they are.
-
-    Parameters
-    ----------
-    text : str
-        Any text.
-
-    Returns
-    -------
-    str
 
     Examples
     --------
@@ -168,17 +150,7 @@ class CalmStream:
 
 
 def bare_stream(stream: TextIO) -> TextIO:
-    """Return the stream on which moving lines can be drawn.
-
-    Parameters
-    ----------
-    stream : text file
-        Such as standard error.
-
-    Returns
-    -------
-    text file
-    """
+    """Return the stream on which moving lines can be drawn."""
     return stream.bare if isinstance(stream, CalmStream) else stream
 
 

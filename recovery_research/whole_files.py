@@ -30,31 +30,7 @@ def write_whole(
     overwrite: bool = True,
     finish: Callable[[Path], None] | None = None,
 ) -> Path:
-    """Write a file, whole or not at all; what was there stays until then.
-
-    Parameters
-    ----------
-    path : Path
-        The file; a link of that name is replaced, not followed.
-    content : str or bytes
-        Text is written as UTF-8, its line ends as they are.
-    overwrite : bool, optional
-        False for a file that must not be there yet.
-    finish : callable, optional
-        Given the complete file before it is synced, to change who may write it.
-
-    Returns
-    -------
-    Path
-        `path`.
-
-    Raises
-    ------
-    FileExistsError
-        If it is there and is not to be overwritten.
-    OSError
-        If it could not be written, or not be made to last.
-    """
+    """Write a file, whole or not at all; what was there stays until then."""
     with making_whole(path, overwrite=overwrite) as fresh:
         _write(fresh, content)
         if finish is not None:
@@ -68,21 +44,6 @@ def making_named(path: Path) -> Iterator[Path]:
 
     A link is followed, and what is no file, such as ``/dev/stdout``, is written as it
     is.
-
-    Parameters
-    ----------
-    path : Path
-        The place.
-
-    Yields
-    ------
-    Path
-        What the block writes to.
-
-    Raises
-    ------
-    OSError
-        If it could not be written.
     """
     if path.is_symlink() or (path.exists() and not path.is_file()):
         yield path
@@ -93,25 +54,7 @@ def making_named(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def making_whole(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
-    """Make a file under another name and put it in place if the block succeeds.
-
-    Parameters
-    ----------
-    path : Path
-        Its place.
-    overwrite : bool, optional
-        False for a file that must not be there yet.
-
-    Yields
-    ------
-    Path
-        Name beside it, with the same ending, to which the block writes.
-
-    Raises
-    ------
-    OSError
-        As `write_whole` does.
-    """
+    """Make a file under another name and put it in place if the block succeeds."""
     fresh = path.with_name(f"{PART}{secrets.token_hex(4)}{path.suffix}")
     try:
         yield fresh
@@ -127,39 +70,13 @@ def making_whole(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
 
 
 def put_in_place(made: Path, place: Path) -> None:
-    """Sync a file, or a folder with everything in it, and rename it.
-
-    Parameters
-    ----------
-    made : Path
-        File or folder, complete.
-    place : Path
-        Its name from now on, on the same file system.
-
-    Raises
-    ------
-    OSError
-        If it could not be made to last, or not be renamed.
-    """
+    """Sync a file, or a folder with everything in it, and rename it."""
     sync_tree(made)
     rename_synced(made, place)
 
 
 def rename_synced(there: Path, place: Path) -> None:
-    """Rename what has been synced before, and sync the folders of both names.
-
-    Parameters
-    ----------
-    there : Path
-        File, folder or link.
-    place : Path
-        Its name from now on, on the same file system.
-
-    Raises
-    ------
-    OSError
-        If it could not be renamed, or the new name not be made to last.
-    """
+    """Rename what has been synced before, and sync the folders of both names."""
     os.replace(there, place)
     # The new name first: between the two a run has both rather than neither.
     sync_folder(place.parent)
@@ -168,20 +85,7 @@ def rename_synced(there: Path, place: Path) -> None:
 
 
 def make_folder(folder: Path, *, finish: Callable[[Path], None] | None = None) -> None:
-    """Make a folder and those above it that are missing, and see that they last.
-
-    Parameters
-    ----------
-    folder : Path
-        May be there already.
-    finish : callable, optional
-        Given each folder that was made, from the outermost, before its name is synced.
-
-    Raises
-    ------
-    OSError
-        If it cannot be made.
-    """
+    """Make a folder and those above it that are missing, and see that they last."""
     missing = []
     for one in (folder, *folder.parents):
         if one.is_dir():
@@ -195,18 +99,7 @@ def make_folder(folder: Path, *, finish: Callable[[Path], None] | None = None) -
 
 
 def sync_tree(made: Path) -> None:
-    """Have a file, or a folder and everything in it, put on the disk.
-
-    Parameters
-    ----------
-    made : Path
-        File or folder; links are left alone, they are part of their folder.
-
-    Raises
-    ------
-    OSError
-        If the disk would not have it.
-    """
+    """Have a file, or a folder and everything in it, put on the disk."""
     if not made.is_dir():
         _sync(made, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
         return
@@ -219,18 +112,7 @@ def sync_tree(made: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Have the names in a folder put on the disk, where a system can do that.
-
-    Parameters
-    ----------
-    folder : Path
-        The folder.
-
-    Raises
-    ------
-    OSError
-        If the disk would not have them.
-    """
+    """Have the names in a folder put on the disk, where a system can do that."""
     try:
         _sync(folder, os.O_RDONLY)
     except OSError as error:
@@ -239,15 +121,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def clear_parts(folder: Path, *, older_than: float) -> None:
-    """Remove what killed writers have left in a folder.
-
-    Parameters
-    ----------
-    folder : Path
-        The folder; those in it are not looked into.
-    older_than : float
-        Moment in seconds since 1970; what was touched since then may be in the making.
-    """
+    """Remove what killed writers have left in a folder."""
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.startswith(PART) and entry.is_file(follow_symlinks=False):

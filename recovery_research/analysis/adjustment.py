@@ -340,21 +340,7 @@ def note_adjustment(
     *,
     terms: str,
 ) -> str:
-    """Say what is doubtful about an adjustment; empty if nothing is.
-
-    Parameters
-    ----------
-    ready : Prepared
-    interval : AdjustedInterval
-    numbers : dict
-        From `balance.diagnose_overlap`.
-    terms : str
-        As in `adjustment.adjust`.
-
-    Returns
-    -------
-    str
-    """
+    """Say what is doubtful about an adjustment; empty if nothing is."""
     parts = [interval.note, *_left_out(ready)]
     smallest = min(interval.sizes)
     if smallest < FEW_EFFECTIVE:

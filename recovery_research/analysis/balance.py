@@ -57,22 +57,7 @@ def diagnose_overlap(
     *,
     target: str,
 ) -> dict[str, float]:
-    """Say how well the groups can stand in for one another.
-
-    Parameters
-    ----------
-    comparison : Comparison
-    propensity : Propensity
-    weights : (float64 array, float64 array)
-        How much each row's outcome counts in the treated and the control mean; a
-        regression's may be negative.
-    target : {"treated", "all"}
-
-    Returns
-    -------
-    dict
-        The fields ``overlap_low`` to ``variance_ratio_after`` of `AdjustedEstimate`.
-    """
+    """Say how well the groups can stand in for one another."""
     chance, treated = propensity.chance, comparison.treated
     other = chance[~treated]
     outside = (chance < other.min()) | (chance > other.max())

@@ -38,26 +38,6 @@ SKEWNESS_TO_RESAMPLE = 0.05
 def compare(groups: TwoGroups, *, method: str, confidence: float) -> Interval:
     """Compare two groups by the method named, or by the one that suits the data.
 
-    Parameters
-    ----------
-    groups : TwoGroups
-        Where it says whose rows they are, errors are clustered by customer.
-    method : str
-        One of `METHODS`.
-    confidence : float
-        Level of the interval, strictly between 0 and 1.
-
-    Returns
-    -------
-    Interval
-        Without limits, and a note, if a group has no known outcome.
-
-    Raises
-    ------
-    ValueError
-        If the method is unknown, or one for shares is asked of numbers other than 0
-        and 1, or BCa where some customers stand in both groups.
-
     Examples
     --------
     >>> import numpy as np
@@ -86,23 +66,7 @@ def compare(groups: TwoGroups, *, method: str, confidence: float) -> Interval:
 def compare_means(
     groups: TwoGroups, *, confidence: float, method: str = "auto"
 ) -> Interval:
-    """Compare two groups as numbers, also where all of them are 0 or 1.
-
-    Parameters
-    ----------
-    groups : TwoGroups
-        Where it says whose rows they are, errors are clustered by customer.
-    confidence : float
-        Level of the interval, strictly between 0 and 1.
-    method : str, optional
-        ``auto`` or one of the methods for means.
-
-    Returns
-    -------
-    Interval
-        Amounts that happen to be 0 or 1 have no interval where nothing varies; shares
-        would.
-    """
+    """Compare two groups as numbers, also where all of them are 0 or 1."""
     sizes = (groups.treated.size, groups.control.size)
     if min(sizes) == 0:
         note = (
@@ -130,14 +94,6 @@ def compare_means(
 
 def choose_method(groups: TwoGroups) -> str:
     """Name the interval that suits the data.
-
-    Returns
-    -------
-    str
-        ``clopper_pearson`` for outcomes of zeros and ones. Else ``bootstrap_t`` where
-        nearly everybody of a group has the same value; and where one group is at
-        least twice the other and the difference of two such groups, both shaped like
-        the larger, has a skewness beyond 0.05. Else ``welch``.
 
     Examples
     --------

@@ -133,32 +133,6 @@ def compare_with_covariates(
 ) -> Comparison:
     """Cut two groups out of a customers table with what was known of them before.
 
-    Parameters
-    ----------
-    customers : DataFrame
-        One row per policy and customer.
-    outcome : str
-        A numeric or yes/no column.
-    covariates : sequence of str
-        Columns known before the index order: numbers, yes/no or categories.
-    policy : str or None
-        Whose customers; None if the table holds one policy.
-    treated, control : str
-        Two values of `index_outcome`.
-    allow_none : bool, optional
-        Whether covariates may be empty.
-
-    Returns
-    -------
-    Comparison
-
-    Raises
-    ------
-    ValueError
-        If a column or group is not there, a covariate comes after the failure or has
-        too many levels, or none varies. Where some do, one that is the same for
-        everybody compared, or follows exactly from others, is left out with a remark.
-
     Examples
     --------
     >>> customers = pd.DataFrame({
@@ -320,19 +294,6 @@ FENCE = 3.0
 def count_terms(size: int, covariates: Sequence[Covariate]) -> int:
     """Say how many terms each number may have for a group of this size.
 
-    Parameters
-    ----------
-    size : int
-        Customers of the group that limits the fit.
-    covariates : sequence of Covariate
-
-    Returns
-    -------
-    int
-        One for every ten customers, shared by the covariates; 1 (a straight line) at
-        the least and 4 at the most. Two terms are a parabola, three and four a
-        parabola with one and two knots.
-
     Examples
     --------
     >>> age = Covariate("age", np.arange(50.0))
@@ -349,20 +310,6 @@ def place_knots(
     values: NDArray[np.float64], treated: NDArray[np.bool_], n_terms: int
 ) -> NDArray[np.float64]:
     """Place a spline's knots where both groups have customers.
-
-    Parameters
-    ----------
-    values : float64 array, shape (n,)
-    treated : bool array, shape (n,)
-    n_terms : int
-        Terms wanted, the straight line among them.
-
-    Returns
-    -------
-    float64 array, shape (at most n_terms,)
-        The ends, beyond which the curve is straight, and the knots between them;
-        empty if the covariate has too few values to bend. A knot lies at the mean of
-        the two groups' quantiles, so that the larger group does not decide alone.
 
     Examples
     --------
@@ -412,21 +359,7 @@ def bend(
 def curved_design(
     covariates: Sequence[Covariate], treated: NDArray[np.bool_], n_terms: int
 ) -> NDArray[np.float64]:
-    """Make a design in which every number may bend.
-
-    Parameters
-    ----------
-    covariates : sequence of Covariate
-    treated : bool array, shape (n,)
-    n_terms : int
-        Terms of each number, from `count_terms`.
-
-    Returns
-    -------
-    float64 array, shape (n, 1 + n_columns)
-        A column of ones, then the columns, centred and of spread one; those that
-        follow from others are left out.
-    """
+    """Make a design in which every number may bend."""
     columns = []
     for each in covariates:
         if each.levels:

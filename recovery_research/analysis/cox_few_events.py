@@ -65,15 +65,7 @@ class StateRisk:
 
 
 def count_state(sets: RiskSets, state: NDArray[np.bool_]) -> StateRisk:
-    """Compare those at risk in a state with the others, departure by departure.
-
-    Parameters
-    ----------
-    sets : RiskSets
-        Formed without Efron's fractions; their offset holds what other terms do.
-    state : bool array, shape (n_spells,)
-        Which spells are in the state.
-    """
+    """Compare those at risk in a state with the others, departure by departure."""
     risk = np.exp(sets.offset)
     inside = sum_at_risk(risk * state, sets)
     whole = sum_at_risk(risk, sets)
@@ -259,13 +251,7 @@ class Spells:
 
 
 def fit_states(spells: Spells, names: list[str], confidence: float) -> StateFit:
-    """Fit the hazards, and set apart the terms for which there is no maximum.
-
-    Raises
-    ------
-    ValueError
-        If no term varies among those at risk, or terms repeat one another.
-    """
+    """Fit the hazards, and set apart the terms for which there is no maximum."""
     values = spells.values - spells.values.mean(axis=0)
     sets = merge_spells(_form_sets(spells, values, ties="breslow"))
     # Alike spells are merged: whether one is in a state is read off its values.

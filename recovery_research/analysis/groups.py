@@ -62,28 +62,6 @@ def select_groups(
 ) -> TwoGroups:
     """Read one outcome in two groups of one policy's customers.
 
-    Parameters
-    ----------
-    customers : DataFrame
-        One row per policy and customer, with `index_outcome` and the outcome.
-    outcome : str
-        A numeric or yes/no column.
-    policy : str or None
-        Which policy's customers; None if the table holds only one.
-    treated, control : str
-        Two different values of `index_outcome`.
-    clusters : str, optional
-        Column whose equal values belong together; rows of one `customer` without it.
-
-    Returns
-    -------
-    TwoGroups
-
-    Raises
-    ------
-    ValueError
-        If a column, policy or group is not there, or the outcome cannot be averaged.
-
     Examples
     --------
     >>> customers = pd.DataFrame({"index_outcome": ["recovered", "no_failure"],
@@ -126,15 +104,7 @@ def two_groups(
     control: NDArray[np.float64],
     customers: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
 ) -> TwoGroups:
-    """Set missing values aside and count them.
-
-    Parameters
-    ----------
-    treated, control : float64 array, shape (n,)
-        NaN where unknown.
-    customers : pair of int64 array, optional
-        Which customer each value is of (see `customer_clusters`).
-    """
+    """Set missing values aside and count them."""
     pair = (treated, control)
     seen = [~np.isnan(values) for values in pair]
     known = [values[mask] for values, mask in zip(pair, seen, strict=True)]
@@ -181,18 +151,6 @@ def rows_of_policy(customers: pd.DataFrame, policy: str | None) -> NDArray[np.bo
 
 def customer_clusters(table: pd.DataFrame) -> NDArray[np.int64] | None:
     """Return which customer each row is of, if some customer has several rows.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Rows that are compared, those of one policy; perhaps with ``customer``.
-
-    Returns
-    -------
-    int64 array, shape (n_rows,), or None
-        The same number for rows of the same customer. None where each row is a
-        customer of her own: no column ``customer``, no id twice. A row whose id is
-        blank is a customer of her own.
 
     Examples
     --------
@@ -346,15 +304,6 @@ def gather_rows(groups: TwoGroups) -> Gathered:
 
     A customer's number is the group's mean, plus the sum of that customer's rows less
     the mean, times customers over rows: the linearised mean of a cluster sample.
-
-    Parameters
-    ----------
-    groups : TwoGroups
-        With `customers_treated` and `customers_control` where rows repeat.
-
-    Returns
-    -------
-    Gathered
 
     Examples
     --------

@@ -65,14 +65,7 @@ def form_risk_sets(
     offset: NDArray[np.float64] | None = None,
     ties: str = "efron",
 ) -> RiskSets:
-    """Sort the events, and find for each spell (start, stop] those it is at risk for.
-
-    Raises
-    ------
-    ValueError
-        If a time is unknown, a spell does not end after it began, or `ties` is no
-        method.
-    """
+    """Sort the events, and find those that each spell (start, stop] is at risk for."""
     if ties not in TIES:
         raise ValueError(f"ties are counted by {list(TIES)}; got {ties!r}.")
     start, stop = tie_times(start, stop)

@@ -146,13 +146,6 @@ def fit_curve(
 
     The error is the jackknife's over customers, who are independent whatever their
     orders are. The degrees of freedom are Welch's at Kish's effective sizes.
-
-    Returns
-    -------
-    curve : Curve or None
-        None where there is no error to be had.
-    std_error : float
-    note : str
     """
     n = int(((treated.count + control.count) > 0.0).sum())
     groups = (treated, control)

@@ -45,25 +45,6 @@ MANY = 100_000
 def draw_by_id(hashes: NDArray[np.uint64], seed: int, draw: int = 0) -> NDArray:
     """Draw one uniform number for each customer.
 
-    Parameters
-    ----------
-    hashes : uint64 array, shape (n_customers,)
-        From `hash_ids`.
-    seed : int
-        0 to 2**64 - 1.
-    draw : int, optional
-        Which of several independent draws, from 0.
-
-    Returns
-    -------
-    float64 array, shape (n_customers,)
-        Inside (0, 1); a pure function of the id, the seed and the draw's number.
-
-    Raises
-    ------
-    ValueError
-        If the seed is no whole number in its range.
-
     Examples
     --------
     >>> few = draw_by_id(hash_ids(pd.Series([17, 4])), 0)
@@ -190,24 +171,7 @@ def choose_index_orders(
     followup_weeks: float,
     seed: int,
 ) -> IndexOrders:
-    """Choose each customer's index order, or group her on a day.
-
-    Parameters
-    ----------
-    log : OrderLog
-        The orders.
-    design, index, day, followup_weeks, seed
-        As in `order_customers.customers_from_orders`.
-
-    Returns
-    -------
-    IndexOrders
-
-    Raises
-    ------
-    ValueError
-        If the log is too short for the follow-up, or the day lies outside of it.
-    """
+    """Choose each customer's index order, or group her on a day."""
     if design == "customer-based":
         return group_on_day(log, find_day(log, day, followup_weeks))
     luck = draw_by_id(hash_ids(log.keys["customer"]), seed)

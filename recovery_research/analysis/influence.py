@@ -79,32 +79,7 @@ def compare_influences(
     confidence: float,
     clusters: NDArray[np.int64] | None = None,
 ) -> Interval:
-    """Turn influences of the customers of two groups into an interval.
-
-    Parameters
-    ----------
-    estimate : float
-        Treated minus control, adjusted in whatever way.
-    influence : float64 array, shape (n_rows,)
-        By how much the estimate would fall without that row.
-    treated : bool array, shape (n_rows,)
-        Whose rows.
-    size : float
-        Largest absolute value behind the estimate: errors within its rounding are
-        none.
-    confidence : float
-        Level of the interval.
-    clusters : int64 array, shape (n_rows,), optional
-        Which customer each row is of, where some have several. A customer with rows
-        in both groups counts as treated.
-
-    Returns
-    -------
-    Interval
-        Its error is the root of the customers' squared influences (HC3, where they
-        are those of leaving out one customer in a regression). Its law is that of a
-        comparison of two means of as many, and as skewed, numbers.
-    """
+    """Turn influences of the customers of two groups into an interval."""
     if clusters is not None:
         treated = np.bincount(clusters, weights=treated) > 0.0
         influence = np.bincount(clusters, weights=influence)

@@ -62,18 +62,6 @@ def find_laws(
 ) -> Laws:
     """Resample t, and find exact margins if hardly anybody of a group differs.
 
-    Parameters
-    ----------
-    treated, control : float64 array, shape (n,)
-        At least two values each, not all equal in both.
-    covariance : float, optional
-        Of the two means.
-
-    Returns
-    -------
-    Laws
-        If it holds both, limits are the further of the two.
-
     Examples
     --------
     >>> laws = find_laws(np.zeros(20), np.r_[np.zeros(90), np.arange(10.0)])

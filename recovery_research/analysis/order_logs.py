@@ -63,27 +63,7 @@ def sort_log(
     span: tuple[float, float] | None = None,
     keep: Sequence[str] = (),
 ) -> OrderLog:
-    """Check an order log and sort it by customer and time.
-
-    Parameters
-    ----------
-    orders : DataFrame
-        As `order_customers.customers_from_orders` takes it.
-    span : (float, float), optional
-        First and last week of observation; by default those of the orders.
-    keep : sequence of str, optional
-        Further columns to carry along.
-
-    Returns
-    -------
-    OrderLog
-
-    Raises
-    ------
-    ValueError
-        If the log is empty, a column is missing, a value is unknown or impossible, or
-        somebody ordered after her last order.
-    """
+    """Check an order log and sort it by customer and time."""
     require_columns(orders, ["customer", "amount", *keep])
     if len(orders) == 0:
         raise ValueError("the order log has no rows; there is nothing to count.")
@@ -306,24 +286,6 @@ def classify_outcomes(
     response: Answers | None = None,
 ) -> Answers:
     """Say what each order came to.
-
-    Parameters
-    ----------
-    failed, resolved : int8 array, shape (n,)
-        Was there a problem; was it resolved to her satisfaction: 1 yes, 0 no, -1
-        unknown.
-    complained : int8 array, optional
-        Did she tell the firm. Without it nobody can be told to be silent: whoever
-        was not recovered is not_recovered.
-    response : int8 array, optional
-        Did the firm answer, asked or not. Without it only complaints are answered.
-
-    Returns
-    -------
-    int8 array, shape (n,)
-        Place in `INDEX_OUTCOMES`, -1 if it cannot be said. No failure is 0;
-        a failure resolved is 2, recovered; not resolved it is 3, not_recovered, if
-        she complained or was answered, and 1, silent, if neither.
 
     Examples
     --------

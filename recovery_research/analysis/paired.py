@@ -32,26 +32,6 @@ def paired_difference(
 ) -> Interval:
     """Average the difference within pairs, with a t or a BCa interval.
 
-    Parameters
-    ----------
-    treated, control : float64 array, shape (n_pairs,)
-        The same customers in the same order.
-    confidence : float, optional
-        Level of the interval, strictly between 0 and 1.
-    method : {"paired_t", "bca"}, optional
-        Which interval.
-
-    Returns
-    -------
-    Interval
-        If every pair differs by the same amount the interval has no width, and a
-        note says so: under common luck that is a fact about these customers.
-
-    Raises
-    ------
-    ValueError
-        If the arrays have different lengths.
-
     Examples
     --------
     >>> difference = paired_difference(np.array([3.0, 5, 8]), np.array([2.0, 3, 5]))

@@ -46,14 +46,7 @@ class Cohorts:
         return (place >= 0) & (place < self.wide.shape[1])
 
     def weights(self, relative: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Weigh the periods so that a control customer's change is a product.
-
-        Returns
-        -------
-        float64 array, shape (n_periods, n_relative)
-            Cohorts by their share of the treated seen at that period: plus it in the
-            period itself, less it in the one before the event.
-        """
+        """Weigh the periods so that a control customer's change is a product."""
         n_periods = self.wide.shape[1]
         found = np.zeros((n_periods, len(relative)))
         for column, k in enumerate(relative):
@@ -161,10 +154,6 @@ def changes_at(
     the two means is the cohorts' differences in differences averaged by size, and what
     either mean owes to chance, the cohorts' sizes included, is the spread of its own
     group: a cohort of one customer has no spread of its own, but differs from others.
-
-    Returns
-    -------
-    own, other : float64 array, shape (n_seen,) and (n_control,)
     """
     rows = cohorts.treated[cohorts.seen(k)]
     event = cohorts.event[rows]
@@ -185,16 +174,7 @@ def compare_period(cohorts: Cohorts, k: int, *, confidence: float) -> Interval:
 def tabulate_periods(
     cohorts: Cohorts, relative: range, *, confidence: float
 ) -> tuple[pd.DataFrame, dict[int, Interval]]:
-    """List every period's difference; the one before the event is 0 by construction.
-
-    Returns
-    -------
-    table : DataFrame
-        ``period, estimate, std_error, ci_low, ci_high, confidence, n_treated,
-        n_control``.
-    found : dict of int to Interval
-        The intervals themselves, by period, without the one before the event.
-    """
+    """List every period's difference; the one before the event is 0 by construction."""
     rows, found = [], {}
     for k in relative:
         n_seen = int(cohorts.seen(k).sum())
@@ -352,14 +332,7 @@ class _Dealt:
     def deal(
         self, rows: NDArray[np.int64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """Compare as if those rows had been treated, in the cohorts' order.
-
-        Returns
-        -------
-        gap : float64 array, shape (n_deals, n_relative)
-        own, other : float64 array, shape (n_deals, n_relative, n_relative)
-            The two groups' parts of its covariance.
-        """
+        """Compare as if those rows had been treated, in the cohorts' order."""
         chosen = self.wide[rows]
         n_other = len(self.wide) - self.event.size
         level = (self.totals[0] - chosen.sum(axis=1)) / n_other

@@ -222,20 +222,7 @@ class Sample:
 def weights_for(
     propensity: Propensity, treated: NDArray[np.bool_], *, target: str
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Weigh both groups so that their covariates look like the target's.
-
-    Parameters
-    ----------
-    propensity : Propensity
-    treated : bool array, shape (n,)
-    target : {"treated", "all"}
-        Whose covariates: the treated group's, or everybody's.
-
-    Returns
-    -------
-    treated_weights, control_weights : float64 array, shape (n,)
-        Zero outside the group.
-    """
+    """Weigh both groups so that their covariates look like the target's."""
     p = propensity.chance
     if target == "treated":
         return treated.astype(float), np.where(treated, 0.0, p / (1.0 - p))

@@ -19,13 +19,6 @@ SMALLEST = 1e-60
 def varies(values: NDArray[np.float64], scale: float = 0.0) -> bool:
     """Tell variation from rounding error, and from squares that vanish.
 
-    Parameters
-    ----------
-    values : float64 array, shape (n,)
-        At least one.
-    scale : float, optional
-        Size of the numbers that `values` are differences of.
-
     Examples
     --------
     >>> varies(np.array([0.1 + 0.2, 0.3])), varies(np.array([0.3, 0.31]))

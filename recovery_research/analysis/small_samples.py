@@ -93,13 +93,6 @@ def few_events(
 ) -> FewEvents | None:
     """Describe a group in which almost everybody has the same value; None if not.
 
-    Parameters
-    ----------
-    values, others : float64 array, shape (n,)
-        The group, and the one it is compared with.
-    size : float, optional
-        Customers the group counts for, if not one for each value.
-
     Examples
     --------
     >>> found = few_events(np.r_[np.zeros(99), 30.0], np.array([0.0, 10, 50, 90]))
@@ -234,21 +227,7 @@ FAR_DRAWS = 48.0
 def resample_sums(
     shape: NDArray[np.float64], n_draws: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Draw sums and sums of squares of `n_draws` values, drawn with replacement.
-
-    Parameters
-    ----------
-    shape : float64 array, shape (n,)
-        Sorted values around zero.
-    n_draws : int
-        How many values each resample has; however many, the cost is that of a hundred.
-    rng : Generator
-
-    Returns
-    -------
-    total, square : float64 array, shape (3,000,)
-        Each second half is the first one's mirror image.
-    """
+    """Draw sums and sums of squares of `n_draws` values, drawn with replacement."""
     half = HALF_OF_RESAMPLES
     if n_draws <= MOST_DRAWN:
         drawn = mirrored(shape, rng.integers(0, shape.size, (half, n_draws)))

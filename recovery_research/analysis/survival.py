@@ -25,14 +25,7 @@ from recovery_research.analysis.rounding import at_most, tie_times
 def staying_times(
     customers: pd.DataFrame, *, group: str, policy: str | None, end_week: float
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Read one group's weeks under observation, and whether they ended by leaving.
-
-    Raises
-    ------
-    ValueError
-        If a column or the group is not there, a week is unknown or impossible, or a
-        customer has several rows.
-    """
+    """Read one group's weeks under observation, and whether they ended by leaving."""
     check_stays(customers, policy)
     weeks, left = read_times(customers, group=group, policy=policy, end_week=end_week)
     return tie_times(weeks, scale=end_week)[0], left

@@ -283,24 +283,7 @@ def tip(
     ends: Sequence[ParadoxEstimate] | None,
     note: str,
 ) -> MissingProbe:
-    """Tilt a contrast until what is found turns.
-
-    Parameters
-    ----------
-    known : ParadoxEstimate
-        The contrast, of those known; perhaps an adjusted one, of the same fields.
-    parts : two float64 arrays
-        The outcomes of treated and control, NaN where unknown.
-    limits : (float, float)
-        What an unknown outcome can be.
-    source : str
-        Who says so.
-    ends : pair of ParadoxEstimate or None
-        The contrast of the tables filled in at either extreme; None to go by the law
-        of the tilt alone.
-    note : str
-        What is to be said.
-    """
+    """Tilt a contrast until what is found turns."""
     tilting = start_tilting(known, parts, limits, ends)
     bounds = Bounds(known.equivalence_low, known.equivalence_high, known.bounds_source)
     apart = alike = None
@@ -398,15 +381,7 @@ def bound_worst(
 
 
 def say_tipping(row: object, *, unit: str = "") -> str:
-    """Say in words how many outcomes are unknown, and what they would have to be.
-
-    Parameters
-    ----------
-    row : MissingProbe or row of its frame
-        What was found.
-    unit : str, optional
-        What the outcome is counted in.
-    """
+    """Say in words how many outcomes are unknown, and what they would have to be."""
     groups = [
         (say(getattr(row, side)), *(
             getattr(row, f"{field}_{side}")

@@ -91,20 +91,6 @@ def decide(ci_low: float, ci_high: float, bounds: Bounds) -> str:
 def place_interval(ci_low: float, ci_high: float, bounds: Bounds) -> str:
     """Say where an interval lies against its bounds.
 
-    Parameters
-    ----------
-    ci_low, ci_high : float
-        Confidence limits of treated minus control; NaN if there are none.
-    bounds : Bounds
-        As for `decide`.
-
-    Returns
-    -------
-    str
-        ``higher`` (above `high`), ``lower`` (below `low`), ``no difference worth
-        naming`` (within both), ``not higher`` (ends at or below `high`), ``not
-        lower`` (begins at or above `low`), else ``cannot tell``.
-
     Examples
     --------
     >>> place_interval(0.4, 9.0, Bounds(-0.5, 0.5, "set by the caller"))
@@ -123,22 +109,6 @@ def place_interval(ci_low: float, ci_high: float, bounds: Bounds) -> str:
 
 def set_bounds(given: float | tuple[float, float] | None, groups: TwoGroups) -> Bounds:
     """Take the caller's bounds, or the package's default for this kind of outcome.
-
-    Parameters
-    ----------
-    given : float, (float, float) or None
-        A number for both sides (0 asks for the direction only), or a pair.
-    groups : TwoGroups
-        The data; a default is read off the control group.
-
-    Returns
-    -------
-    Bounds
-
-    Raises
-    ------
-    ValueError
-        If the bounds do not have zero between them.
 
     Examples
     --------
@@ -263,26 +233,6 @@ def word_verdict(
     topic: str, ci_low: float, ci_high: float, bounds: Bounds, better: str
 ) -> Wording:
     """Word what an interval says to a question.
-
-    Parameters
-    ----------
-    topic : str
-        What is asked, one of `TOPICS`.
-    ci_low, ci_high : float
-        Confidence limits of treated minus control, never turned round; NaN if none.
-    bounds : Bounds
-        Differences from `low` to `high`, both included, are not worth naming.
-    better : str
-        Which way the outcome is better, ``high`` or ``low``; empty if nobody said.
-
-    Returns
-    -------
-    Wording
-
-    Raises
-    ------
-    ValueError
-        If the topic or the direction is unknown.
 
     Examples
     --------

@@ -163,16 +163,7 @@ def find_unknown(
     treated: str,
     control: str,
 ) -> tuple[pd.DataFrame, tuple[int, int]]:
-    """Cut out two groups of a policy, and count each one's unknown outcomes.
-
-    Returns
-    -------
-    rows : DataFrame
-        Who is compared: the group, the outcome as floats, NaN where unknown, and
-        ``customer`` if the table has it.
-    unknown : (int, int)
-        Of treated and control.
-    """
+    """Cut out two groups of a policy, and count each one's unknown outcomes."""
     require_column(customers, GROUP_COLUMN)
     check_outcome(customers, outcome)
     names = [GROUP_COLUMN, *(["customer"] if "customer" in customers else [])]

@@ -155,24 +155,7 @@ CLAIMS_NEEDED = [
 def compare_moments(
     targets: Iterable[Target], moments: Mapping[str, Moment]
 ) -> pd.DataFrame:
-    """Hold measured figures against the published ones.
-
-    Parameters
-    ----------
-    targets : iterable of Target
-        The published figures.
-    moments : mapping of str to Moment
-        The measured ones.
-
-    Returns
-    -------
-    DataFrame
-        One row a target: ``moment, target, achieved, miss`` (achieved minus target),
-        ``std_error, low, high`` (what counts as met), ``met`` (whether the estimate
-        lies there), ``n, meaning, ci_low, ci_high, confidence`` (the Monte Carlo
-        interval) and ``verdict``, see `judge_moment`. A figure that could not be
-        measured has a missing value and is not met.
-    """
+    """Hold measured figures against the published ones."""
     reach = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2.0)
     rows = []
     for target in targets:
@@ -201,19 +184,6 @@ def compare_moments(
 
 def judge_moment(ci_low: float, ci_high: float, target: Target) -> str:
     """Say whether a figure is met, missed, or measured too coarsely to tell.
-
-    Parameters
-    ----------
-    ci_low, ci_high : float
-        Its Monte Carlo interval.
-    target : Target
-        What counts as met, both ends included.
-
-    Returns
-    -------
-    str
-        ``met`` if the whole interval counts as met, ``missed`` if none of it does,
-        else ``cannot tell``; that too where the figure could not be measured.
 
     Examples
     --------

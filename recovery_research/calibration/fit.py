@@ -458,21 +458,7 @@ def describe_trial(search: Search, trial: Trial, left_out: str) -> pd.DataFrame:
 
 
 def write_calibration(calibration: Calibration, folder: Path) -> list[Path]:
-    """Write a fitted world's coefficients and what the fit does and does not settle.
-
-    Parameters
-    ----------
-    calibration : Calibration
-        The fit.
-    folder : Path
-        The package's ``data`` folder, or another one.
-
-    Returns
-    -------
-    list of Path
-        ``world-claims.csv``, ``fit-claims.csv``, ``fit-claims-pinned.csv`` and
-        ``fit-claims-trade-offs.csv``, each put in place whole.
-    """
+    """Write a fitted world's coefficients and what the fit does and does not settle."""
     name = calibration.world.name
     searched = set(calibration.pinned["coefficient"])
     world = calibration.world.ledger.to_frame().rename(columns={"name": "coefficient"})

@@ -46,12 +46,7 @@ def _check_voice(context: click.Context) -> None:
 
 
 def list_voice_options() -> list[click.Option]:
-    """Return the options that every command has, before its name and behind it.
-
-    Returns
-    -------
-    list of Option
-    """
+    """Return the options that every command has, before its name and behind it."""
     common = {"is_flag": True, "expose_value": False, "is_eager": True}
     quiet = "Only results and errors."
     verbose = "Also what is read, from where, and how long it takes."

@@ -19,29 +19,12 @@ JSON_OPTION = click.option(
 
 
 def print_json(document: object) -> None:
-    """Print a document, alone, on standard output.
-
-    Parameters
-    ----------
-    document : object
-        See `make_plain`.
-    """
+    """Print a document, alone, on standard output."""
     click.echo(write_json(document))
 
 
 def write_json(document: object) -> str:
-    """Write a document as JSON that every reader of JSON takes.
-
-    Parameters
-    ----------
-    document : object
-        See `make_plain`.
-
-    Returns
-    -------
-    str
-        In ASCII, so that no terminal and no encoding can spoil it.
-    """
+    """Write a document as JSON that every reader of JSON takes."""
     return json.dumps(make_plain(document), indent=1, allow_nan=False)
 
 
@@ -50,15 +33,6 @@ def make_plain(value: object) -> object:
 
     Nothing is rounded. A table is a list of records, a time is UTC and ends in ``Z``,
     a number that is not there is null, and an infinite one the text ``Infinity``.
-
-    Parameters
-    ----------
-    value : object
-        Anything a command knows.
-
-    Returns
-    -------
-    dict, list, str, int, float, bool or None
 
     Examples
     --------

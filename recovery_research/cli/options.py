@@ -109,34 +109,14 @@ def flush_output() -> None:
 
 
 def fail(message: str, code: int) -> NoReturn:
-    """Say why the program ends, and end it.
-
-    Parameters
-    ----------
-    message : str
-        One or more lines.
-    code : int
-        What to exit with.
-    """
+    """Say why the program ends, and end it."""
     say_error(message)
     flush_output()
     sys.exit(code)
 
 
 def open_reports(reports: Path | None, project: Path | None) -> Path:
-    """Return the folder of reports to look at; one that is none ends the program.
-
-    Parameters
-    ----------
-    reports : Path or None
-        What stood behind ``--reports``.
-    project : Path or None
-        What stood behind ``--project``.
-
-    Returns
-    -------
-    Path
-    """
+    """Return the folder of reports to look at; one that is none ends the program."""
     from recovery_research.reports.run_finder import find_reports
 
     folder = paths.reports_folder(reports, project=project)
@@ -148,22 +128,7 @@ def open_reports(reports: Path | None, project: Path | None) -> Path:
 
 
 def read_assignments(given: Sequence[str]) -> list[Layer]:
-    """Read ``key=value`` texts as a layer of parameters.
-
-    Parameters
-    ----------
-    given : sequence of str
-        What stood behind each ``-p``.
-
-    Returns
-    -------
-    list of Layer
-
-    Raises
-    ------
-    ValueError
-        If one has no equals sign, or a name comes twice.
-    """
+    """Read ``key=value`` texts as a layer of parameters."""
     from recovery_research.reports.masking import holds_password
     from recovery_research.reports.parameters import Layer
 
@@ -189,23 +154,7 @@ def deliver(
     pdf: bool = False,
     as_json: bool = False,
 ) -> None:
-    """Give the report that was ordered, say where it is, and end the program.
-
-    Parameters
-    ----------
-    order : Order
-        Checked order.
-    reports : Path
-        Folder of reports.
-    force : bool, optional
-        Whether it is run though nothing has changed.
-    aloud : bool, optional
-        Whether the notebook's own output is shown.
-    pdf : bool, optional
-        Whether the page is printed as well.
-    as_json : bool, optional
-        Whether the run's end is told as JSON.
-    """
+    """Give the report that was ordered, say where it is, and end the program."""
     from recovery_research.reports.deadlines import Deadline
     from recovery_research.reports.repeats import deliver_order
 

@@ -49,28 +49,7 @@ def adjust_groups(
     confidence: float = 0.95,
     methods: Sequence[str] = ("aipw",),
 ) -> pd.DataFrame:
-    """Compare groups as they come and adjusted for what was known before.
-
-    Parameters
-    ----------
-    read : Customers
-        The file.
-    bounds : mapping, optional
-        By outcome, the largest differences not worth naming.
-    confidence : float, optional
-        Level of the intervals.
-    methods : sequence of str, optional
-        Methods of `adjustment.adjust`.
-
-    Returns
-    -------
-    DataFrame
-        ``question, treated, control, outcome, view`` (``as they come`` or the
-        method), the estimate with its interval, ``n_treated, n_control, n_missing``,
-        verdict and bounds, the effective sizes, overlap and imbalance of the
-        adjustment, ``covariates``, and a ``note``: also why there is no adjustment,
-        and where it leaves a difference in what was measured before.
-    """
+    """Compare groups as they come and adjusted for what was known before."""
     rows = []
     for row in main_questions(read).itertuples():
         covariates = usable_covariates(read, row.treated, row.control)
@@ -129,21 +108,7 @@ def doubt_adjusted(
 
 
 def say_in_short(read: Customers, adjusted: pd.DataFrame) -> list[str]:
-    """Return the answers of `adjust_groups` as lines of Markdown, one an outcome.
-
-    Parameters
-    ----------
-    read : Customers
-        The file.
-    adjusted : DataFrame
-        From `adjust_groups`, by one method; rows of further views may be added.
-
-    Returns
-    -------
-    list of str
-        First why the paradox cannot be asked of the file, if it cannot. What is
-        doubtful about an estimate stands behind it.
-    """
+    """Return the answers of `adjust_groups` as lines of Markdown, one an outcome."""
     units = {each.name: each.unit for each in read.outcomes}
     lines = [
         f"- **Whether there is a recovery paradox cannot be asked:** "
@@ -217,14 +182,7 @@ def try_adjusting(
 
 
 def divide_spends(read: Customers, *, confidence: float = 0.95) -> pd.DataFrame:
-    """Divide differences in amounts into more buyers and bigger buyers.
-
-    Returns
-    -------
-    DataFrame
-        The fields of `spending.SpendingParts`, a row per question and amount; empty
-        if the file has no amounts.
-    """
+    """Divide differences in amounts into more buyers and bigger buyers."""
     frames = []
     for row in main_questions(read).itertuples():
         for each in read.outcomes:
@@ -255,23 +213,7 @@ def join(frames: Sequence[pd.DataFrame], result: type) -> pd.DataFrame:
 def compare_stays(
     read: Customers, *, horizon: float = 52.0, confidence: float = 0.95
 ) -> pd.DataFrame:
-    """Compare how long groups stay, if the file says who left and when.
-
-    Parameters
-    ----------
-    read : Customers
-        The file.
-    horizon : float, optional
-        Weeks over which time is counted; less if a group was not followed so long.
-    confidence : float, optional
-        Level of the intervals.
-
-    Returns
-    -------
-    DataFrame
-        The fields of `staying.StayingContrast`, one row per question; empty if the
-        file does not say who left, or cannot be asked.
-    """
+    """Compare how long groups stay, if the file says who left and when."""
     frames = []
     if not knows_leaving(read):
         return pd.DataFrame()
@@ -332,20 +274,7 @@ def list_pairs(
 
 
 def tabulate_balances(read: Customers) -> pd.DataFrame:
-    """List how alike the groups were beforehand, and how alike weights make them.
-
-    Parameters
-    ----------
-    read : Customers
-        The file.
-
-    Returns
-    -------
-    DataFrame
-        The columns of `balance.tabulate_balance`, ``treated, control`` and a
-        ``note`` where weights cannot be had; empty if there is nothing to adjust for
-        or the main question cannot be asked.
-    """
+    """List how alike the groups were beforehand, and how alike weights make them."""
     frames = []
     for row in main_questions(read).itertuples():
         groups = {"treated": row.treated, "control": row.control}
@@ -365,21 +294,7 @@ def tabulate_balances(read: Customers) -> pd.DataFrame:
 
 
 def probe_groups(read: Customers, *, confidence: float = 0.95) -> pd.DataFrame:
-    """Ask how strong something unseen must be to explain each difference away.
-
-    Parameters
-    ----------
-    read : Customers
-        The file.
-    confidence : float, optional
-        Level of the intervals.
-
-    Returns
-    -------
-    DataFrame
-        The fields of `sensitivity.ConfoundingProbe`, one row per main question and
-        outcome; where there is none, ``note`` says why.
-    """
+    """Ask how strong something unseen must be to explain each difference away."""
     rows = []
     for known, _ in list_pairs(read):
         fields = usable_covariates(read, known["treated"], known["control"])
@@ -411,25 +326,7 @@ def say_probes(probes: pd.DataFrame) -> list[str]:
 
 
 def check_placebos(read: Customers, *, confidence: float = 0.95) -> pd.DataFrame:
-    """Compare the groups, adjusted, on what the failure cannot have changed.
-
-    Parameters
-    ----------
-    read : Customers
-        The file.
-    confidence : float, optional
-        Level of the intervals.
-
-    Returns
-    -------
-    DataFrame
-        ``outcome`` (as measured before), ``treated, control``, the columns of
-        `sensitivity.check_placebo` and ``note``; one row per main question and
-        outcome whose value before is on file. What was measured before is not itself
-        adjusted for, nor what it is part of: in an order log all spend before the
-        index order gives way to spend before that window, `prior_spend_by_then`, and
-        the number of orders to nothing.
-    """
+    """Compare the groups, adjusted, on what the failure cannot have changed."""
     customers = take_off_window(read)
     rows = []
     for known, each in list_pairs(read):
@@ -464,22 +361,7 @@ def check_placebos(read: Customers, *, confidence: float = 0.95) -> pd.DataFrame
 
 
 def set_beside(placebos: pd.DataFrame, adjusted: pd.DataFrame) -> pd.DataFrame:
-    """Put the adjusted difference afterwards beside the one before.
-
-    Parameters
-    ----------
-    placebos : DataFrame
-        From `check_placebos`.
-    adjusted : DataFrame
-        From `group_answers.adjust_groups`.
-
-    Returns
-    -------
-    DataFrame
-        The placebos, with ``zero_in_interval`` for ``passed``, and
-        ``difference_after``, in the same unit: what a difference as large as the
-        interval allows would have to be compared with.
-    """
+    """Put the adjusted difference afterwards beside the one before."""
     if not len(placebos):
         return placebos
     rows = adjusted[adjusted["view"] != "as they come"]
@@ -517,22 +399,7 @@ def varying(customers: pd.DataFrame, groups: dict[str, object], name: str) -> li
 
 
 def bound_groups(read: Customers, *, confidence: float = 0.95) -> pd.DataFrame:
-    """Bound differences whatever the unknown outcomes were.
-
-    Parameters
-    ----------
-    read : Customers
-        The file.
-    confidence : float, optional
-        Level of the intervals around the bounds.
-
-    Returns
-    -------
-    DataFrame
-        The fields of `worst_cases.WorstCase`, one row per main question (and for the
-        silent, who answer least) and outcome of which some values are unknown; where
-        the mapping says no ``limits``, ``note`` says so.
-    """
+    """Bound differences whatever the unknown outcomes were."""
     rows = []
     for known, each in list_pairs(read, silent=True):
         chosen = read.customers["index_outcome"].isin(

@@ -38,21 +38,7 @@ NO_ORDERS = "the file is no order log"
 
 
 def compare_changes(read: Customers, *, confidence: float = 0.95) -> pd.DataFrame:
-    """Compare customers with themselves, less what would have changed anyway.
-
-    Parameters
-    ----------
-    read : Customers
-        The file.
-    confidence : float, optional
-        Level of the intervals.
-
-    Returns
-    -------
-    DataFrame
-        The fields of `before_after.BeforeAfter`, one row per main question and
-        outcome whose value before is on file; where there is none, ``note`` says why.
-    """
+    """Compare customers with themselves, less what would have changed anyway."""
     rows = []
     for known, each in list_pairs(read):
         if not each.before:
@@ -73,25 +59,7 @@ def compare_changes(read: Customers, *, confidence: float = 0.95) -> pd.DataFram
 def follow_index_orders(
     read: Customers, *, period_weeks: float = 4.0, confidence: float = 0.95
 ) -> tuple[EventStudy | None, str]:
-    """Follow spend around the index order, if the file is an order log.
-
-    Parameters
-    ----------
-    read : Customers
-        The file.
-    period_weeks : float, optional
-        Length of a period.
-    confidence : float, optional
-        Level of the intervals.
-
-    Returns
-    -------
-    study : EventStudy or None
-        Recovered against no failure, three periods before and four after; only in
-        the order-based design with drawn index orders.
-    note : str
-        Why there is none, or what is doubtful about it.
-    """
+    """Follow spend around the index order, if the file is an order log."""
     asked = main_questions(read)
     if read.orders is None or read.end_week is None or not len(asked):
         return None, NO_ORDERS if read.orders is None else "no group to compare"
@@ -116,21 +84,7 @@ def follow_index_orders(
 def explain_leaving(
     read: Customers, *, confidence: float = 0.95
 ) -> tuple[LeavingModel | None, str]:
-    """Fit the risk of leaving to how a customer's last failure ended.
-
-    Parameters
-    ----------
-    read : Customers
-        The file.
-    confidence : float, optional
-        Level of the intervals.
-
-    Returns
-    -------
-    model : LeavingModel or None
-    note : str
-        Why there is none, or what is doubtful about it.
-    """
+    """Fit the risk of leaving to how a customer's last failure ended."""
     if read.orders is None:
         return None, NO_ORDERS
     if not knows_leaving(read) or read.end_week is None:
@@ -157,29 +111,7 @@ def explain_leaving(
 def explain_through(
     read: Customers, through: str, *, confidence: float = 0.95
 ) -> tuple[list[Mediation], list[str]]:
-    """Divide differences into the part that goes through one outcome and the rest.
-
-    Parameters
-    ----------
-    read : Customers
-        The file.
-    through : str
-        Outcome that may carry the effect to the others, such as satisfaction.
-    confidence : float, optional
-        Level of the intervals.
-
-    Returns
-    -------
-    found : list of Mediation
-        One for each main question and other outcome.
-    notes : list of str
-        Why some are missing.
-
-    Raises
-    ------
-    ValueError
-        If `through` is no outcome of the file.
-    """
+    """Divide differences into the part that goes through one outcome and the rest."""
     check_through(through, read)
     found, notes = [], []
     for known, each in list_pairs(read):
@@ -203,22 +135,7 @@ def explain_through(
 
 
 def find_parities(read: Customers, *, confidence: float = 0.95) -> pd.DataFrame:
-    """Find how good a recovery must be for each outcome of customers never failed.
-
-    Parameters
-    ----------
-    read : Customers
-        The file.
-    confidence : float, optional
-        Level of the intervals.
-
-    Returns
-    -------
-    DataFrame
-        The fields of `thresholds.ParityPoint`, one row per outcome; empty if the
-        mapping names no quality of recovery, or there is no customer without a
-        failure.
-    """
+    """Find how good a recovery must be for each outcome of customers never failed."""
     if QUALITY not in read.customers or not len(main_questions(read)):
         return pd.DataFrame()
     here = set(read.customers["index_outcome"].dropna().unique())

@@ -38,29 +38,7 @@ MOST_CHARACTERS = 80
 
 
 def read_cells(column: pa.ChunkedArray, kind: str, mapping: FileMapping) -> Cells:
-    """Read a column as the kind of value that the mapping says.
-
-    Parameters
-    ----------
-    column : pyarrow.ChunkedArray
-        As it was read.
-    kind : str
-        ``yes_no``, ``number``, ``amount``, ``share``, ``category``, ``key`` or
-        ``time``.
-    mapping : FileMapping
-        How values are written.
-
-    Returns
-    -------
-    Cells
-        Moments are numbers of weeks since 1970 in UTC, or as given if the mapping
-        counts in weeks.
-
-    Raises
-    ------
-    ColumnRefusedError
-        If the column as a whole cannot be that: too many levels, mixed time zones.
-    """
+    """Read a column as the kind of value that the mapping says."""
     column = plain(column)
     if kind == "yes_no":
         return read_yes_no(column, mapping)
@@ -176,25 +154,7 @@ def count_rows(n: int) -> str:
 
 
 def read_file(source: str | Path, mapping: FileMapping) -> Reading:
-    """Read the columns that a mapping names, as what it says they are.
-
-    Parameters
-    ----------
-    source : path or str
-        As in `sources.read_source`.
-    mapping : FileMapping
-        Which column means what.
-
-    Returns
-    -------
-    Reading
-        With an error for each column or value that cannot be read.
-
-    Raises
-    ------
-    CustomerFileError
-        If the source as a whole cannot be read.
-    """
+    """Read the columns that a mapping names, as what it says they are."""
     raw = read_source(source, mapping.source, columns=mapping.used_columns())
     reading = Reading(raw, mapping, findings=list(raw.told))
     tell_broken(reading)

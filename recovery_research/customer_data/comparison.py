@@ -27,16 +27,6 @@ EXPOSURE = ("n_orders", "n_failures", "n_recovered", "spend")
 def find_groups(customers: pd.DataFrame) -> list[str]:
     """Return the failed groups that can be compared with customers without a problem.
 
-    Parameters
-    ----------
-    customers : DataFrame
-        With `index_outcome`.
-
-    Returns
-    -------
-    list of str
-        Those with at least two customers; empty if fewer than two had no problem.
-
     Examples
     --------
     >>> find_groups(pd.DataFrame({"index_outcome": ["silent", "no_failure"] * 2}))
@@ -49,21 +39,7 @@ def find_groups(customers: pd.DataFrame) -> list[str]:
 
 
 def list_outcomes(read: Customers | None, *, kind: str = "") -> list[str]:
-    """Return the outcomes of a file by which the paradox can be asked for.
-
-    Parameters
-    ----------
-    read : Customers or None
-        The file, if there is one.
-    kind : str, optional
-        One of `mapping_rules.KINDS`, for those alone; of amounts, those of which there
-        are ratios of means (none of one that is 0 or 1 for everybody).
-
-    Returns
-    -------
-    list of str
-        Empty if there is no file, or nobody to compare.
-    """
+    """Return the outcomes of a file by which the paradox can be asked for."""
     if read is None or read.shape == "complaints" or not len(main_questions(read)):
         return []
     names = [each.name for each in read.outcomes if kind in ("", each.kind)]
@@ -81,15 +57,7 @@ def has_ratios(read: Customers, outcome: str) -> bool:
 
 
 def compare_ratios(read: Customers | None) -> pd.DataFrame:
-    """Compare each group's amounts with those of customers without a problem.
-
-    Returns
-    -------
-    DataFrame
-        The fields of `RatioEstimate`, a row for each amount and failed group; what
-        must be said of every difference between the groups is in the note. Empty if
-        there is no file, or no ratio can be had.
-    """
+    """Compare each group's amounts with those of customers without a problem."""
     frames = [
         paradox_ratio(read.customers, outcome=name, treated=group).to_frame()
         for name in list_outcomes(read, kind="amount")
@@ -101,13 +69,7 @@ def compare_ratios(read: Customers | None) -> pd.DataFrame:
 
 
 def contrast_outcomes(read: Customers | None) -> pd.DataFrame:
-    """Compare a file's recovered with its never failed, as `contrast_groups` does.
-
-    Returns
-    -------
-    DataFrame
-        One row per outcome; empty if there is no file, or nobody to compare.
-    """
+    """Compare a file's recovered with its never failed, as `contrast_groups` does."""
     if not list_outcomes(read):
         return pd.DataFrame()
     bounds = read_bounds(["mapping"], read)

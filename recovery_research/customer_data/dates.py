@@ -94,13 +94,7 @@ def number_months(text: str) -> str:
 
 
 def find_formats(texts: list[str]) -> list[str]:
-    """Return the formats that all texts fit; two if it is open where the day stands.
-
-    Parameters
-    ----------
-    texts : list of str
-        The different texts of a whole column: one day beyond the twelfth decides.
-    """
+    """Return the formats that all texts fit; two if it is open where the day stands."""
     known = pd.Series([text for text in texts if text], dtype="str")
     if known.empty:
         return []
@@ -190,14 +184,7 @@ UNITS = {
 
 
 def read_moments(column: pa.ChunkedArray, mapping: FileMapping) -> Cells:
-    """Read dates and times as weeks since 1970-01-01 in UTC, unknown as NaN.
-
-    Raises
-    ------
-    ColumnRefusedError
-        If some moments name their time zone and some do not, and the mapping does
-        not say where the others were written down.
-    """
+    """Read dates and times as weeks since 1970-01-01 in UTC, unknown as NaN."""
     import pyarrow as pa
 
     rule = mapping.time
@@ -245,13 +232,7 @@ def refuse_numbers(column: pa.ChunkedArray) -> None:
 
 
 def read_counted(column: pa.ChunkedArray, mapping: FileMapping) -> Cells:
-    """Read numbers of weeks or days, serial numbers, or what has passed since 1970.
-
-    Raises
-    ------
-    ColumnRefusedError
-        If they lie more than a hundred years apart from what they count from.
-    """
+    """Read numbers of weeks or days, serial numbers, or what has passed since 1970."""
     unit = mapping.time.unit
     size, start = UNITS[unit]
     cells = read_numbers(column, mapping, "number")
@@ -339,13 +320,7 @@ def count_weeks(stamps: pd.Series) -> NDArray[np.float64]:
 
 
 def read_moment(given: str | float | None, rule: TimeRule) -> float | None:
-    """Return a moment that the mapping names, in weeks.
-
-    Raises
-    ------
-    ValueError
-        If it is no moment.
-    """
+    """Return a moment that the mapping names, in weeks."""
     if given is None:
         return None
     if rule.unit in COUNTED and not isinstance(given, str):

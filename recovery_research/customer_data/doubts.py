@@ -35,17 +35,7 @@ def tell_doubts(
     outcomes: Sequence[Field],
     covariates: Sequence[Field],
 ) -> None:
-    """Note what is doubtful about a table of customers.
-
-    Parameters
-    ----------
-    reading : Reading
-        Gains findings.
-    customers : DataFrame
-        The table.
-    outcomes, covariates : sequence of Field
-        What will be compared and adjusted for.
-    """
+    """Note what is doubtful about a table of customers."""
     doubt_losses(reading)
     doubt_groups(reading, customers["index_outcome"])
     for each in outcomes:
@@ -242,13 +232,7 @@ SAMPLE = 100_000
 
 
 def doubt_values(reading: Reading) -> None:
-    """Note values that are most likely not what they say.
-
-    Parameters
-    ----------
-    reading : Reading
-        After rows have been set aside; gains findings.
-    """
+    """Note values that are most likely not what they say."""
     mapping = reading.mapping
     for role, kind in ROLES[mapping.shape].items():
         values = reading.part(role)

@@ -29,19 +29,7 @@ ANSWERS = ("explanation", "apology", "refund")
 
 
 def write_examples(folder: Path) -> list[Path]:
-    """Write the three example files, the same each time.
-
-    Parameters
-    ----------
-    folder : Path
-        Where to; it must exist.
-
-    Returns
-    -------
-    list of Path
-        ``example.csv`` (customers), ``example-orders.csv``,
-        ``example-complaints.csv``. Every name in them begins with ``synthetic``.
-    """
+    """Write the three example files, the same each time."""
     made = {
         "example.csv": make_customers(4000),
         "example-orders.csv": make_orders(700),

@@ -49,13 +49,7 @@ LOCKED = "EncryptedPackage".encode("utf-16-le")
 
 
 def recognise(path: Path) -> str:
-    """Return what kind of file it is.
-
-    Raises
-    ------
-    CustomerFileError
-        If it is not there, empty, or of a kind that is no table.
-    """
+    """Return what kind of file it is."""
     try:
         with path.open("rb") as file:
             head = file.read(HEAD)

@@ -270,13 +270,7 @@ def read_lines(
 
 
 def pick_table(name: str, whole: object, table: str) -> object:
-    """Return the table named of a document, or all of it if none is.
-
-    Raises
-    ------
-    CustomerFileError
-        If it has no table of that name, or several and none is named.
-    """
+    """Return the table named of a document, or all of it if none is."""
     tables = list_tables(whole)
     if table:
         if table not in tables:

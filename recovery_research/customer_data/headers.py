@@ -41,22 +41,7 @@ class Header:
 
 
 def find_header(name: str, rows: list[list[str]], rule: SourceRule) -> Header:
-    """Return the header of a table.
-
-    Parameters
-    ----------
-    name : str
-        Of the file, for messages.
-    rows : list of list of str
-        The first rows as texts, blank ones among them as empty lists.
-    rule : SourceRule
-        May say how many rows to skip, and how many the header has.
-
-    Raises
-    ------
-    CustomerFileError
-        If there is none.
-    """
+    """Return the header of a table."""
     n_above = max(rule.skip_rows, 0)
     if rule.skip_rows < 0 and rule.header_rows == 1:
         # Names that stand above several columns look like a title.

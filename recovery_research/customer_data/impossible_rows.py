@@ -22,13 +22,7 @@ ORDER_OF_EVENTS = (
 
 
 def set_aside_impossible(reading: Reading) -> None:
-    """Set aside the rows that cannot be, or that cannot be told apart.
-
-    Parameters
-    ----------
-    reading : Reading
-        Read so far; gains reasons and findings.
-    """
+    """Set aside the rows that cannot be, or that cannot be told apart."""
     need = {"orders": ("customer", "time", "amount"), "complaints": ("answer",)}
     for role in need.get(reading.mapping.shape, ()):
         refuse_unknown(reading, role)

@@ -21,11 +21,6 @@ def join_files(
 
     Values of text files are texts, so that no id loses a nought: a query that counts
     with them says ``cast(amount as double)``.
-
-    Raises
-    ------
-    CustomerFileError
-        If one cannot be read, two have one name, or the query is no single select.
     """
     import duckdb
 

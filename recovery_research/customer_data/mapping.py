@@ -77,21 +77,6 @@ TAKEN_IN_ORDERS = (
 def read_mapping(mapping: str | Path | Mapping | FileMapping) -> FileMapping:
     """Read and check a mapping.
 
-    Parameters
-    ----------
-    mapping : path, str, mapping or FileMapping
-        A TOML file; the name of one that is shipped, such as ``cfpb``; or its
-        content as nested dicts.
-
-    Returns
-    -------
-    FileMapping
-
-    Raises
-    ------
-    MappingError
-        If it is not there, is no TOML, or says something that is not allowed.
-
     Examples
     --------
     >>> read_mapping("cfpb").shape

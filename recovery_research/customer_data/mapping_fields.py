@@ -162,13 +162,7 @@ ByColumn = dict[str, tuple[ValueRule, TimeRule]]
 
 
 def read_values(name: str, content: Mapping) -> tuple[ValueRule, TimeRule, ByColumn]:
-    """Return how values and moments are written, and how those of single columns.
-
-    Raises
-    ------
-    MappingError
-        If a part says something that is not allowed.
-    """
+    """Return how values and moments are written, and how those of single columns."""
     table = content.get("values", {})
     place = f"{name}, [values]"
     if not isinstance(table, Mapping):

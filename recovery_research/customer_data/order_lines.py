@@ -98,24 +98,7 @@ def tell_lines(reading: Reading, order: NDArray[np.int64]) -> None:
 def add_up_lines(
     orders: pd.DataFrame, order: NDArray[np.int64], *, first: bool
 ) -> pd.DataFrame:
-    """Return one row an order out of one row a line.
-
-    Parameters
-    ----------
-    orders : DataFrame
-        ``customer, week, amount, outcome``, ``complained``, ``left``, ``severity`` and
-        others, one row a line.
-    order : int64 array, shape (n_lines,)
-        Which order a line is of.
-    first : bool
-        Each line repeats the order's total; it is not added up.
-
-    Returns
-    -------
-    DataFrame
-        The amount is the lines'; the order failed if one line did, and is recovered
-        if all that failed were; of other columns the first known value counts.
-    """
+    """Return one row an order out of one row a line."""
     if len(np.unique(order)) == len(order):
         return orders
     _, place = np.unique(order, return_index=True)

@@ -54,20 +54,7 @@ READING = frozenset(
 
 
 def check_query(name: str, query: str) -> str:
-    """Return a query, comments and last semicolon gone; raise unless it is one select.
-
-    Parameters
-    ----------
-    name : str
-        Of the source, for messages.
-    query : str
-        As the mapping gives it.
-
-    Raises
-    ------
-    CustomerFileError
-        If it is several statements, or does anything but read.
-    """
+    """Return a query without comments and last semicolon; raise unless one select."""
     words, marks, kept = [], [], []
     for found in TOKEN.finditer(query):
         if found["comment"] is not None:

@@ -46,22 +46,7 @@ DOUBTFUL = "doubtful: "
 def doubt_file(
     read: Customers, outcome: str | None = None, *, adjusted: bool = True
 ) -> list[str]:
-    """Say what in a file may turn an answer: the doubts that do, in a clause each.
-
-    Parameters
-    ----------
-    read : Customers
-        The file.
-    outcome : str, optional
-        What the answer is about; by default whatever is asked.
-    adjusted : bool, optional
-        Whether covariates play a part in it.
-
-    Returns
-    -------
-    list of str
-        The gravest first as found; empty if nothing is so doubtful.
-    """
+    """Say what in a file may turn an answer: the doubts that do, in a clause each."""
     grave = [each for each in read.findings if each.turns]
     told = [each for each in grave if bears_on(each, read, outcome, adjusted=adjusted)]
     return list(dict.fromkeys(map(say_doubt, told)))
@@ -92,23 +77,7 @@ def say_doubt(finding: Finding) -> str:
 def doubt_groups(
     read: Customers, treated: str, control: str, *, adjusted: bool = False
 ) -> str:
-    """Say why a difference between two groups may not be what a problem did.
-
-    Parameters
-    ----------
-    read : Customers
-        The file.
-    treated, control : str
-        The groups.
-    adjusted : bool, optional
-        Whether what was known beforehand has been allowed for.
-
-    Returns
-    -------
-    str
-        What the design does to every such difference, and what the groups differed in
-        beforehand; empty if there is nothing to say.
-    """
+    """Say why a difference between two groups may not be what a problem did."""
     design = read.mapping.orders.design if read.mapping.orders else ""
     if design == "ever-failed":
         return NEVER_FAIR
@@ -137,16 +106,6 @@ def add_doubts(
     """Return a table of differences with what is doubtful in every row's note.
 
     That is what in the file may turn it (`doubt_file`), and `doubt_groups`.
-
-    Parameters
-    ----------
-    read : Customers
-        The file.
-    table : DataFrame
-        With ``treated, control`` and ``note``; rows without an estimate keep theirs,
-        and where there is a ``view`` it says which rows are adjusted.
-    adjusted : bool, optional
-        Whether the rows are, where no ``view`` tells.
     """
     notes = []
     for row in table.to_dict("records"):
@@ -189,20 +148,7 @@ TOPIC_OF = dict(
 
 
 def list_questions(read: Customers) -> pd.DataFrame:
-    """List the comparisons of groups that a file allows, and those it does not.
-
-    Parameters
-    ----------
-    read : Customers
-        From `customers.read_customers`.
-
-    Returns
-    -------
-    DataFrame
-        ``question, treated, control, n_treated, n_control, asked, note``. A file of
-        complaints has nobody without a failure: the paradox cannot be asked of it,
-        and answers are compared with the control answer instead.
-    """
+    """List the comparisons of groups that a file allows, and those it does not."""
     counts = read.customers["index_outcome"].value_counts()
     if read.shape == "complaints":
         rows = [(QUESTIONS[0][2], "", "", 0, 0, False,
@@ -237,14 +183,7 @@ def main_questions(read: Customers) -> pd.DataFrame:
 
 
 def describe_groups(read: Customers) -> pd.DataFrame:
-    """Tabulate each group's size and mean outcomes, as the file has them.
-
-    Returns
-    -------
-    DataFrame
-        One row per group: ``group, n``, then the mean of each outcome over those
-        for whom it is known, and ``NAME_known``, how many those are.
-    """
+    """Tabulate each group's size and mean outcomes, as the file has them."""
     names = [each.name for each in read.outcomes]
     values = pd.DataFrame({n: read_outcome(read.customers[n]) for n in names})
     groups = values.groupby(read.customers["index_outcome"].to_numpy(), sort=False)
@@ -259,20 +198,7 @@ def describe_groups(read: Customers) -> pd.DataFrame:
 
 
 def read_bounds(texts: Sequence[str], read: Customers) -> dict[str, float]:
-    """Return bounds by outcome: those of the mapping, and those given as texts.
-
-    Parameters
-    ----------
-    texts : sequence of str
-        ``mapping`` for those of the mapping alone, or ``outcome:number``, which wins.
-    read : Customers
-        Whose outcomes.
-
-    Raises
-    ------
-    ValueError
-        If a text is neither, or names no outcome.
-    """
+    """Return bounds by outcome: those of the mapping, and those given as texts."""
     bounds = {e.name: e.bounds for e in read.outcomes if e.bounds is not None}
     return bounds | read_given([each.name for each in read.outcomes], texts)
 
@@ -294,22 +220,7 @@ def read_given(names: Sequence[str], texts: Sequence[str]) -> dict[str, float]:
 
 
 def check_asked(mapping: FileMapping, *, bounds: Sequence[str], through: str) -> None:
-    """Refuse bounds, or an outcome to go through, that no file so mapped can have.
-
-    Parameters
-    ----------
-    mapping : FileMapping
-        What is known before the file is read.
-    bounds : sequence of str
-        As for `read_bounds`.
-    through : str
-        As for `check_through`.
-
-    Raises
-    ------
-    ValueError
-        If one names no outcome, or a bound is no number of 0 or more.
-    """
+    """Refuse bounds, or an outcome to go through, that no file so mapped can have."""
     names = [each.name for each in mapping.outcomes]
     names = list(OUTCOMES) if mapping.shape == "orders" else names
     read_given(names, bounds)
@@ -354,26 +265,7 @@ def contrast_groups(
     bounds: Mapping[str, float] | None = None,
     confidence: float = 0.95,
 ) -> pd.DataFrame:
-    """Compare groups as they come, on every outcome, for every question.
-
-    Parameters
-    ----------
-    read : Customers
-        The file.
-    questions : DataFrame, optional
-        Rows of `list_questions`; by default all of them.
-    bounds : mapping, optional
-        As in `paradox.paradox_by_outcome`.
-    confidence : float, optional
-        Level of the intervals.
-
-    Returns
-    -------
-    DataFrame
-        One row per question and outcome, with the fields of `ParadoxEstimate` that
-        matter, and the words of `judge`; p-values by Holm within a question. Where a
-        question cannot be asked the verdict says so and ``note`` why.
-    """
+    """Compare groups as they come, on every outcome, for every question."""
     asked = list_questions(read) if questions is None else questions
     names = [each.name for each in read.outcomes]
     frames = [
@@ -397,23 +289,7 @@ def contrast_groups(
 
 
 def judge(read: Customers, table: pd.DataFrame) -> pd.DataFrame:
-    """Word every row of a table of differences: here, and nowhere else.
-
-    Parameters
-    ----------
-    read : Customers
-        The file.
-    table : DataFrame
-        Rows with ``question, outcome, ci_low, ci_high, equivalence_low,
-        equivalence_high`` and ``note``.
-
-    Returns
-    -------
-    DataFrame
-        With ``better`` (which way, empty if the mapping does not say), and
-        ``verdict, reading, answer`` as `wordings.word_verdict` has them. Of an outcome
-        that is the group by another name nothing can be told.
-    """
+    """Word every row of a table of differences: here, and nowhere else."""
     fields = {each.name: each for each in read.outcomes}
     leaks = {f.column for f in read.findings if LEAK in f.message}
     worded, notes = [], []
@@ -508,22 +384,6 @@ def contrast_over_draws(
     Which of a customer's orders is the index order is drawn, once, for every other
     analysis of a file; another seed would be another answer. This takes the chance of
     the drawing out, and uses more of the log.
-
-    Parameters
-    ----------
-    read : Customers
-        The file.
-    bounds : mapping, optional
-        By outcome, the largest differences not worth naming.
-    confidence : float, optional
-        Level of the intervals.
-
-    Returns
-    -------
-    DataFrame
-        ``question, view``, the fields of `DrawnParadox` and the words of `judge`, one
-        row per outcome; where it cannot be had ``note`` says why. Empty if no index
-        orders were drawn, or the question cannot be asked.
     """
     if not is_drawn(read):
         return pd.DataFrame()

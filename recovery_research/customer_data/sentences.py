@@ -44,22 +44,7 @@ def say_verdicts(
 
 
 def say_found(row: object, view: str, unit: str) -> tuple[str, str]:
-    """Return an answer with its interval, and what is doubtful about it.
-
-    Parameters
-    ----------
-    row : named tuple
-        A row that `questions.judge` has worded.
-    view : str
-        How it compares, such as ``as they come``.
-    unit : str
-        What the outcome is counted in; may be empty.
-
-    Returns
-    -------
-    said, note : str
-        The note, empty if there is none, begins with the view.
-    """
+    """Return an answer with its interval, and what is doubtful about it."""
     note = row.note.rstrip(". ") if isinstance(row.note, str) else ""
     if pd.isna(row.ci_low):
         why = note or "the data allow none"
@@ -73,20 +58,7 @@ def say_found(row: object, view: str, unit: str) -> tuple[str, str]:
 
 
 def find_untold(probes: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
-    """Return probes of unknown outcomes that turn and that no note speaks of.
-
-    Parameters
-    ----------
-    probes : DataFrame
-        From `unknown_outcomes.probe_unknown`.
-    table : DataFrame
-        What was probed, with its ``note``.
-
-    Returns
-    -------
-    DataFrame
-        One row for each outcome and group.
-    """
+    """Return probes of unknown outcomes that turn and that no note speaks of."""
     keys = ["outcome", "treated"]
     speaks = [UNKNOWN_FOR in str(note) for note in table["note"]]
     told = table[pd.Series(speaks, index=table.index, dtype=bool)]
@@ -97,15 +69,7 @@ def find_untold(probes: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def say_notes(table: pd.DataFrame, *names: str) -> list[str]:
-    """Return what is doubtful in a table's rows, one line of Markdown each.
-
-    Parameters
-    ----------
-    table : DataFrame
-        With a ``note``, empty where nothing is doubtful.
-    *names : str
-        Columns that say which row it is.
-    """
+    """Return what is doubtful in a table's rows, one line of Markdown each."""
     if "note" not in table:
         return []
     told = table[table["note"].fillna("") != ""]
@@ -123,19 +87,7 @@ def say_absent(
     of: Sequence[str] = (),
     notes: pd.DataFrame | None = None,
 ) -> str:
-    """Return why a table is not there: nobody to compare, a note, or what is lacking.
-
-    Parameters
-    ----------
-    read : Customers
-        The file.
-    why : str
-        What the file lacks if there is somebody to compare and no note.
-    of : sequence of str, optional
-        Groups that must have somebody, instead of those of the main question.
-    notes : DataFrame, optional
-        A table whose ``note`` says why nothing else is in it.
-    """
+    """Return why a table is not there: nobody to compare, a note, or what lacks."""
     here = set(read.customers["index_outcome"].dropna())
     empty = [name for name in of if name not in here]
     if empty:
@@ -255,13 +207,7 @@ def say_main_question(read: Customers) -> str:
 
 
 def tabulate_mapping(read: Customers) -> pd.DataFrame:
-    """List which column of the file means what.
-
-    Returns
-    -------
-    DataFrame
-        ``part, name, column, kind, unit, better, bounds, before``.
-    """
+    """List which column of the file means what."""
     rows = [
         {"part": "table", "name": role, "column": column}
         for role, column in read.mapping.columns.items()

@@ -33,32 +33,7 @@ def read_source(
     columns: list[str] | None = None,
     limit: int | None = None,
 ) -> RawTable:
-    """Read some columns of a file or a database.
-
-    Parameters
-    ----------
-    source : path or str
-        A file (text, JSON, Excel, OpenDocument, Parquet, Feather, SPSS, Stata, SAS,
-        SQLite, DuckDB, or gzip or zip of these), known by its bytes, not its name;
-        one of `EXAMPLES`; a SQLAlchemy URL; or ``env:NAME``, the name of an
-        environment variable that holds either, so that no password need be written
-        down.
-    rule : SourceRule
-        Which sheet, table or query.
-    columns : list of str, optional
-        Columns to read; by default all.
-    limit : int, optional
-        Read no more than about so many rows.
-
-    Returns
-    -------
-    RawTable
-
-    Raises
-    ------
-    CustomerFileError
-        If it is not there, is no table, is broken, or lacks a column.
-    """
+    """Read some columns of a file or a database."""
     text = resolve_reference(str(source))
     if text in EXAMPLES:
         text = str(paths.data_path(f"examples/{text}.csv"))
@@ -120,13 +95,7 @@ def search_places() -> list[Path]:
 
 
 def find_file(name: str | Path) -> Path | None:
-    """Return the file of a name, looked for where it can be meant, or None.
-
-    Raises
-    ------
-    CustomerFileError
-        If two different files answer to the name.
-    """
+    """Return the file of a name, looked for where it can be meant, or None."""
     path = Path(name).expanduser()
     # As in a shell, a name that begins with a dot is looked for here and nowhere else.
     if path.is_absolute() or str(name).startswith(("./", "../")):

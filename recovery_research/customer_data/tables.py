@@ -37,21 +37,7 @@ Made = tuple[pd.DataFrame, pd.DataFrame | None, float | None]
 
 
 def make_table(reading: Reading) -> Made:
-    """Put a table of customers together.
-
-    Parameters
-    ----------
-    reading : Reading
-        Read without errors; rows whose group is unknown are set aside.
-
-    Returns
-    -------
-    customers : DataFrame
-    orders : DataFrame or None
-        For an order log.
-    end_week : float or None
-        Week the observation ends, where weeks are known.
-    """
+    """Put a table of customers together."""
     if reading.mapping.shape == "orders":
         return make_from_orders(reading)
     if reading.mapping.shape == "complaints":
@@ -214,13 +200,7 @@ def as_yes_no(answers: Answers) -> pd.arrays.BooleanArray:
 def shift_weeks(
     reading: Reading, *moments: NDArray[np.float64] | None
 ) -> tuple[NDArray[np.float64], tuple[float, float]]:
-    """Return the first moments counted from the start, and the weeks observed.
-
-    Raises
-    ------
-    CustomerFileError
-        If the mapping's start or end is no moment, or rows lie outside of them.
-    """
+    """Return the first moments counted from the start, and the weeks observed."""
     rule, name = reading.mapping.time, reading.raw.name
     kept = reading.kept
     seen = np.concatenate([m[kept] for m in moments if m is not None])

@@ -99,13 +99,7 @@ class TextFile:
 
 
 def open_text(path: Path, encoding: str) -> TextFile:
-    """Return a text file as UTF-8, in the encoding named or the one it begins with.
-
-    Raises
-    ------
-    CustomerFileError
-        If it is not in the encoding named.
-    """
+    """Return a text file as UTF-8, in the encoding named or the one it begins with."""
     with path.open("rb") as file:
         head = file.read(4096)
     if not encoding:
@@ -342,13 +336,7 @@ def number_rows(
     columns: int,
     delimiter: str,
 ) -> tuple[NDArray[np.int64], tuple[int, ...]]:
-    """Return what each row read is called, and rows that may hold others.
-
-    Raises
-    ------
-    CustomerFileError
-        If a quote was opened and never closed, or rows cannot be counted twice alike.
-    """
+    """Return what each row read is called, and rows that may hold others."""
     with open_file() as stream:
         stream.seek(offset)
         # A row takes a line or more: as many as rows, none is blank or in two.

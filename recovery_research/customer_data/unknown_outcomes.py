@@ -24,26 +24,7 @@ OF_THE_GROUPS = "the shares unknown are those of the groups as they come"
 def probe_unknown(
     read: Customers, adjusted: pd.DataFrame, *, confidence: float = 0.95
 ) -> pd.DataFrame:
-    """Ask of each difference which values of unknown outcomes would turn it.
-
-    Parameters
-    ----------
-    read : Customers
-        The file.
-    adjusted : DataFrame
-        From `group_answers.adjust_groups` or `questions.contrast_groups`, whose rows
-        are as the groups come.
-    confidence : float, optional
-        Level of the intervals of `adjusted`.
-
-    Returns
-    -------
-    DataFrame
-        ``question, view`` and the fields of `tipping_points.MissingProbe`, one row per
-        row of `adjusted` whose outcome is unknown for somebody; ``verdict`` is the
-        table's own. What an unknown outcome can be is what the mapping says
-        (``limits``), 0 and 1 for yes/no, and else the range seen.
-    """
+    """Ask of each difference which values of unknown outcomes would turn it."""
     by_name = {each.name: each for each in read.outcomes}
     rows = []
     for row in adjusted.itertuples():
@@ -95,15 +76,7 @@ def probe_row(
 
 
 def say_unknown(read: Customers, probes: pd.DataFrame) -> list[str]:
-    """Return in Markdown where unknown outcomes turn what was found, one line each.
-
-    Parameters
-    ----------
-    read : Customers
-        The file.
-    probes : DataFrame
-        From `probe_unknown`; rows that do not turn are not spoken of.
-    """
+    """Return in Markdown where unknown outcomes turn what was found, one line each."""
     units = {each.name: each.unit for each in read.outcomes}
     lines = []
     for row in probes.itertuples():

@@ -47,24 +47,7 @@ SETTINGS = {
 
 
 def build(folder: Path, *, profile: str | None = "quick") -> Path:
-    """Build the site and return its first page.
-
-    Parameters
-    ----------
-    folder : Path
-        Where the site is to stand; what it held of a site before is replaced.
-    profile : str, optional
-        The profile in which the notebooks are run; None shows them without results.
-
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    RuntimeError
-        If Sphinx warns of anything, a notebook fails, or a link leads nowhere.
-    """
+    """Build the site and return its first page."""
     from sphinx.application import Sphinx
 
     with tempfile.TemporaryDirectory(prefix="recovery-guide-") as held:

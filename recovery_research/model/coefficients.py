@@ -28,27 +28,7 @@ class LedgerError(ValueError):
 
 
 def read_ledger(path: Path, row_type: type[Row], *, key: str) -> list[Row]:
-    """Read a CSV table whose rows are described by a pydantic model.
-
-    Parameters
-    ----------
-    path : Path
-        The table; its first line names the columns.
-    row_type : type
-        Model of one row; its fields are the columns.
-    key : str
-        Column that names the row; no two rows may share its value.
-
-    Returns
-    -------
-    list of `row_type`
-
-    Raises
-    ------
-    LedgerError
-        Naming file, row, column, what came and what is allowed: if a column is
-        missing or unknown, a cell cannot be read, or a row stands twice.
-    """
+    """Read a CSV table whose rows are described by a pydantic model."""
     rows = read_rows(path, row_type)
     if not rows:
         raise LedgerError(f"{path.name} holds no row below its header.")
@@ -209,24 +189,7 @@ class Ledger(Mapping[str, Coefficient]):
         return {name: each.value for name, each in self.items()}
 
     def with_values(self, values: Mapping[str, float], *, source: str) -> "Ledger":
-        """Return a ledger with some values replaced and marked as assumed.
-
-        Parameters
-        ----------
-        values : mapping of str to float
-            New values by coefficient.
-        source : str
-            What is written as their source.
-
-        Returns
-        -------
-        Ledger
-
-        Raises
-        ------
-        ValueError
-            If a coefficient is unknown or a value is outside its range.
-        """
+        """Return a ledger with some values replaced and marked as assumed."""
         changed = dict(self._coefficients)
         for name, value in values.items():
             if name not in changed:
@@ -246,25 +209,7 @@ class Ledger(Mapping[str, Coefficient]):
 
 @cache
 def load_ledger(meanings: Path, values: Path) -> Ledger:
-    """Read what coefficients there are, and what values they have.
-
-    Parameters
-    ----------
-    meanings : Path
-        Table of names, units and ranges.
-    values : Path
-        Table of values, evidence classes and sources.
-
-    Returns
-    -------
-    Ledger
-        In the order of `meanings`.
-
-    Raises
-    ------
-    LedgerError
-        If either table is not as it must be, or they do not name the same.
-    """
+    """Read what coefficients there are, and what values they have."""
     rows = read_ledger(meanings, CoefficientRow, key="coefficient")
     given = {row.coefficient: row for row in
              read_ledger(values, ValueRow, key="coefficient")}  # fmt: skip

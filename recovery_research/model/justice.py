@@ -159,19 +159,7 @@ def cost_programme(policy: RecoveryPolicy, world: World) -> float:
 
 
 def form_reply(policy: RecoveryPolicy, world: World) -> Reply:
-    """Work out what a policy comes to in a world.
-
-    Parameters
-    ----------
-    policy : RecoveryPolicy
-        The firm's levers.
-    world : World
-        How customers take them, and what they cost.
-
-    Returns
-    -------
-    Reply
-    """
+    """Work out what a policy comes to in a world."""
     # A charge comes in as money, whatever form a gift would have had.
     face = policy.form == "refund" or policy.compensation < 0.0
     cost = 1.0 if face else world[f"cost_{policy.form}"]

@@ -101,23 +101,7 @@ def load_population(name: str) -> Population:
 def draw_traits(
     population: Population, *, seed: int, block: int
 ) -> NDArray[np.float64]:
-    """Draw the traits of one block of customers.
-
-    Parameters
-    ----------
-    population : Population
-        Distribution of the traits.
-    seed : int
-        Seed of the run.
-    block : int
-        Number of the block; customer i is in block ``i // TRAIT_BLOCK``.
-
-    Returns
-    -------
-    float64 array, shape (TRAIT_BLOCK, 4)
-        Order rate a week, odds of dropping out after an order, mean amount, and
-        readiness to complain in logits.
-    """
+    """Draw the traits of one block of customers."""
     sequence = np.random.SeedSequence(entropy=seed, spawn_key=(block,))
     generator = np.random.Generator(np.random.PCG64(sequence))
     shape = population["order_shape"]

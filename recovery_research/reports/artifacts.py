@@ -43,18 +43,7 @@ class Found:
 
 
 def find_exhibits(notebook: NotebookNode) -> list[Found]:
-    """Find the exhibits in the outputs of a notebook.
-
-    Parameters
-    ----------
-    notebook : NotebookNode
-        The executed notebook.
-
-    Returns
-    -------
-    list of Found
-        In the order of the notebook.
-    """
+    """Find the exhibits in the outputs of a notebook."""
     found = []
     for index, cell in enumerate(notebook.cells):
         for output in cell.get("outputs", []):
@@ -65,17 +54,7 @@ def find_exhibits(notebook: NotebookNode) -> list[Found]:
 
 
 def find_repeat(exhibits: list[Found]) -> Found | None:
-    """Return the first exhibit whose name another of its kind has had, or None.
-
-    Parameters
-    ----------
-    exhibits : list of Found
-        Exhibits of one report.
-
-    Returns
-    -------
-    Found or None
-    """
+    """Return the first exhibit whose name another of its kind has had, or None."""
     seen: set[tuple[str, str]] = set()
     for exhibit in exhibits:
         if (exhibit.kind, exhibit.name) in seen:
@@ -88,17 +67,6 @@ def write_exhibits(exhibits: list[Found], folder: Path) -> list[ExhibitRecord]:
     """Write exhibits into ``tables/`` and ``figures/``.
 
     Of exhibits with one name the first is written.
-
-    Parameters
-    ----------
-    exhibits : list of Found
-        Exhibits of one report.
-    folder : Path
-        Folder of the run.
-
-    Returns
-    -------
-    list of ExhibitRecord
     """
     for place, _ in _PLACES.values():
         (folder / place).mkdir(exist_ok=True)
@@ -155,13 +123,6 @@ def settle_notebook(notebook: NotebookNode, name: str) -> None:
 
     Papermill gives its injected cell a random id and writes down where the files
     lay; Python's warnings name the process that the kernel was.
-
-    Parameters
-    ----------
-    notebook : NotebookNode
-        The executed notebook; changed in place.
-    name : str
-        File name of the notebook that was run.
     """
     notebook.metadata.papermill["input_path"] = name
     notebook.metadata.papermill["output_path"] = "report.ipynb"
@@ -182,17 +143,7 @@ def _drop_kernel_files(text: str) -> str:
 
 
 def drop_timings(notebook: NotebookNode) -> NotebookNode:
-    """Return a copy of an executed notebook without times and durations.
-
-    Parameters
-    ----------
-    notebook : NotebookNode
-        The executed notebook.
-
-    Returns
-    -------
-    NotebookNode
-    """
+    """Return a copy of an executed notebook without times and durations."""
     bare = copy.deepcopy(notebook)
     for part in (bare, *bare.cells):
         part.metadata.pop("execution", None)
@@ -202,15 +153,5 @@ def drop_timings(notebook: NotebookNode) -> NotebookNode:
 
 
 def hash_notebook(notebook: NotebookNode) -> str:
-    """Return the SHA-256 of an executed notebook without its timings.
-
-    Parameters
-    ----------
-    notebook : NotebookNode
-        The executed notebook.
-
-    Returns
-    -------
-    str
-    """
+    """Return the SHA-256 of an executed notebook without its timings."""
     return hash_bytes(nbformat.writes(drop_timings(notebook)).encode())

@@ -115,20 +115,7 @@ class Group:
 
 
 def make_board(runs: Sequence[PastRun], details: DetailReader) -> list[Group]:
-    """Say for every report and every set of its parameters how it stands.
-
-    Parameters
-    ----------
-    runs : sequence of PastRun
-        All runs, newest first.
-    details : DetailReader
-        Reads what is shown of them.
-
-    Returns
-    -------
-    list of Group
-        Reports that have failed first, then by name.
-    """
+    """Say for every report and every set of its parameters how it stands."""
     by_report: dict[str, list[PastRun]] = {}
     for run in runs:
         by_report.setdefault(run.report, []).append(run)
@@ -138,20 +125,7 @@ def make_board(runs: Sequence[PastRun], details: DetailReader) -> list[Group]:
 
 
 def list_links(run: PastRun, details: DetailReader) -> list[tuple[str, str]]:
-    """Return the files of a run as names and addresses relative to the index.
-
-    Parameters
-    ----------
-    run : PastRun
-        The run.
-    details : DetailReader
-        Knows where it is.
-
-    Returns
-    -------
-    list of tuple of str
-        Only of files that are there.
-    """
+    """Return the files of a run as names and addresses relative to the index."""
     place = details.read(run).place
     return [
         (
@@ -166,22 +140,7 @@ def list_links(run: PastRun, details: DetailReader) -> list[tuple[str, str]]:
 def show_parameters(
     run: PastRun, details: DetailReader, names: frozenset[str] = frozenset()
 ) -> list[tuple[str, str]]:
-    """Return the parameters that tell a run from others, as texts.
-
-    Parameters
-    ----------
-    run : PastRun
-        The run.
-    details : DetailReader
-        Knows which were changed.
-    names : frozenset of str, optional
-        Names to show besides those whose value is not the default.
-
-    Returns
-    -------
-    list of tuple of str
-        Name and value.
-    """
+    """Return the parameters that tell a run from others, as texts."""
     shown = names | details.read(run).changed
     return [
         (name, shorten(show_value(value), LONGEST_VALUE))
@@ -193,21 +152,7 @@ def show_parameters(
 def make_line(
     run: PastRun, details: DetailReader, names: frozenset[str] = frozenset()
 ) -> RunLine:
-    """Tell a run in one line.
-
-    Parameters
-    ----------
-    run : PastRun
-        The run.
-    details : DetailReader
-        Reads what is shown of it.
-    names : frozenset of str, optional
-        Parameters to show besides those whose value is not the default.
-
-    Returns
-    -------
-    RunLine
-    """
+    """Tell a run in one line."""
     given = show_parameters(run, details, names)
     return RunLine(run, given, list_links(run, details))
 

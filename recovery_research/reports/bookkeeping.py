@@ -40,23 +40,7 @@ from recovery_research.reports.run_status import Outcome, Verdict
 def begin_record(
     order: Order, run_id: str, started: datetime, provenance: Provenance
 ) -> RunRecord:
-    """Return the record of a run that is about to start.
-
-    Parameters
-    ----------
-    order : Order
-        What was ordered.
-    run_id : str
-        Id of the run.
-    started : datetime
-        Start, in UTC.
-    provenance : Provenance
-        What its numbers depend on.
-
-    Returns
-    -------
-    RunRecord
-    """
+    """Return the record of a run that is about to start."""
     notebook, limits = order.notebook, order.limits
     seed = order.values().get("seed")
     ingredients = list_ingredients(order, provenance)
@@ -95,25 +79,7 @@ def end_record(
     outcome: Outcome,
     attempts: list[AttemptRecord],
 ) -> RunRecord:
-    """Return the record of a run whose notebook has ended.
-
-    Parameters
-    ----------
-    record : RunRecord
-        Record at the start.
-    order : Order
-        What was ordered.
-    execution : Execution
-        What was seen.
-    outcome : Outcome
-        How it ended.
-    attempts : list of AttemptRecord
-        All attempts, the last included.
-
-    Returns
-    -------
-    RunRecord
-    """
+    """Return the record of a run whose notebook has ended."""
     secrets = order.secrets()
     failure = None
     if outcome.verdict is not Verdict.SUCCEEDED:
@@ -148,21 +114,7 @@ def end_record(
 
 
 def note_late_page(record: RunRecord, deadline: Deadline) -> RunRecord:
-    """Return the record of a run whose page was not finished in time.
-
-    Parameters
-    ----------
-    record : RunRecord
-        Record of the run, its notebook ended.
-    deadline : Deadline
-        The run's.
-
-    Returns
-    -------
-    RunRecord
-        Timed out, though the notebook and its tables are whole; a run that had failed
-        before keeps its own word.
-    """
+    """Return the record of a run whose page was not finished in time."""
     said = f"{deadline.describe()}, while its page was written"
     if record.failure is not None:
         return record.model_copy(update={"warnings": [*record.warnings, said]})
@@ -173,19 +125,7 @@ def note_late_page(record: RunRecord, deadline: Deadline) -> RunRecord:
 
 
 def close_record(record: RunRecord, total_seconds: float) -> RunRecord:
-    """Return a record with its end, by a clock that never jumps.
-
-    Parameters
-    ----------
-    record : RunRecord
-        Record.
-    total_seconds : float
-        How long all of it took.
-
-    Returns
-    -------
-    RunRecord
-    """
+    """Return a record with its end, by a clock that never jumps."""
     ended = record.started + timedelta(seconds=total_seconds)
     return record.model_copy(update={"ended": ended, "total_seconds": total_seconds})
 
@@ -199,15 +139,6 @@ def bury_run(
     """Make the folder of a run that ended outside its notebook honest.
 
     The record says so, and what may be half-written is taken out.
-
-    Parameters
-    ----------
-    stage : Path
-        Folder of the run; removed if it has no record yet.
-    verdict : Verdict, optional
-        How it ended.
-    message : str, optional
-        Why.
     """
     try:
         record = read_record(stage)

@@ -54,20 +54,7 @@ def check_parameters() -> None:
 
 
 def check_cells(cells: Sequence[str], values: Mapping[str, object]) -> None:
-    """Check the values of what cells have declared.
-
-    Parameters
-    ----------
-    cells : sequence of str
-        Sources of the cells that ran, oldest first.
-    values : mapping of str to object
-        The variables there are now.
-
-    Raises
-    ------
-    ParameterError
-        If one cannot be used.
-    """
+    """Check the values of what cells have declared."""
     injected = cells[-1] if cells and cells[-1].startswith(INJECTED_HEAD) else ""
     written = [source for source in cells if not source.startswith(INJECTED_HEAD)]
     declared: dict[str, Parameter] = {}

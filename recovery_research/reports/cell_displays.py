@@ -49,18 +49,7 @@ class Displays:
     _given_up: set[str] = field(default_factory=set)
 
     def write(self, output: NotebookNode) -> str:
-        """Write an output of a cell.
-
-        Parameters
-        ----------
-        output : NotebookNode
-            The output.
-
-        Returns
-        -------
-        str
-            HTML in which nothing can run.
-        """
+        """Write an output of a cell."""
         if output.output_type == "stream":
             text = write_plain(_PLACE.sub("", output.text))
             if output.name != "stderr":
@@ -77,12 +66,7 @@ class Displays:
         return self._write_best(data, marks)
 
     def take_notes(self) -> tuple[str, ...]:
-        """Return what was left out since the last time.
-
-        Returns
-        -------
-        tuple of str
-        """
+        """Return what was left out since the last time."""
         return tuple(self.prose.cleaner.take_notes())
 
     def _leave_out(self, what: str) -> None:
@@ -197,37 +181,13 @@ class Displays:
 
 
 def write_plain(text: str, kind: str = "plain") -> str:
-    """Write text as it is.
-
-    Parameters
-    ----------
-    text : str
-        Any text, with or without a terminal's colours.
-    kind : str, optional
-        Class of the element.
-
-    Returns
-    -------
-    str
-    """
+    """Write text as it is."""
     plain = escape(strip_sequences(text)).replace("\0", "\N{REPLACEMENT CHARACTER}")
     return f'<pre class="{kind}" tabindex="0">{plain}</pre>'
 
 
 def write_figure(address: str, marks: dict) -> str:
-    """Write a picture with the description that its marks have.
-
-    Parameters
-    ----------
-    address : str
-        ``data:image/...``.
-    marks : dict
-        Metadata of the output.
-
-    Returns
-    -------
-    str
-    """
+    """Write a picture with the description that its marks have."""
     own = marks.get(METADATA_KEY, marks)
     alt = own.get("alt", NO_DESCRIPTION) if isinstance(own, dict) else NO_DESCRIPTION
     picture = f'<img alt="{escape(str(alt))}" src="{address}">'
@@ -327,17 +287,7 @@ class SlowStillError(NoStillError):
 
 
 def find_interactive(kinds: object) -> tuple[str, Interactive] | None:
-    """Return the first kind of an output that needs a script to be seen.
-
-    Parameters
-    ----------
-    kinds : iterable of str
-        Media types of the output.
-
-    Returns
-    -------
-    tuple of str and Interactive, or None
-    """
+    """Return the first kind of an output that needs a script to be seen."""
     for kind in kinds:
         for pattern, interactive in _KINDS:
             if re.fullmatch(pattern, kind):
@@ -346,25 +296,7 @@ def find_interactive(kinds: object) -> tuple[str, Interactive] | None:
 
 
 def draw_still(interactive: Interactive, content: object) -> str:
-    """Draw an interactive figure once.
-
-    Parameters
-    ----------
-    interactive : Interactive
-        Its kind.
-    content : object
-        The figure, as its library describes it.
-
-    Returns
-    -------
-    str
-        SVG, not cleaned.
-
-    Raises
-    ------
-    NoStillError
-        With what to do, if it cannot be drawn here.
-    """
+    """Draw an interactive figure once."""
     if not interactive.modules or not all(map(_is_installed, interactive.modules)):
         raise NoStillError(interactive.advice)
     try:

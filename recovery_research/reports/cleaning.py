@@ -75,20 +75,7 @@ class Cleaner:
     _n_parts: int = 0
 
     def clean(self, html: str, pictures: Mapping[str, str] | None = None) -> str:
-        """Clean a piece of HTML.
-
-        Parameters
-        ----------
-        html : str
-            A piece of a page.
-        pictures : mapping of str to str, optional
-            Names of pictures pasted into a cell, and their ``data:`` addresses.
-
-        Returns
-        -------
-        str
-            The piece, with every tag closed.
-        """
+        """Clean a piece of HTML."""
         sieve = Sieve(pictures or {}, self.tags_left)
         balanced = sieve.sift(html)
         self.tags_left = max(0, self.tags_left - sieve.n_tags)
@@ -100,12 +87,7 @@ class Cleaner:
         return f'<div id="part-{self._n_parts}"><style>{css}</style>{cleaned}</div>'
 
     def take_notes(self) -> list[str]:
-        """Return what was left out since the last time, each thing once.
-
-        Returns
-        -------
-        list of str
-        """
+        """Return what was left out since the last time, each thing once."""
         counted = Counter(self.notes)
         self.notes = []
         said = [f"{note} ({n} times)" if n > 1 else note for note, n in counted.items()]
@@ -127,16 +109,6 @@ def clean_html(html: str) -> str:
 
     Links to other pages stay; they are followed only when clicked.
 
-    Parameters
-    ----------
-    html : str
-        A piece of a page.
-
-    Returns
-    -------
-    str
-        The piece, with every tag closed.
-
     Examples
     --------
     >>> clean_html('<i onclick="steal()">still</i> <b>kept')
@@ -146,18 +118,7 @@ def clean_html(html: str) -> str:
 
 
 def say_left_out(notes: Sequence[str]) -> str:
-    """Write for the page what was left out of it.
-
-    Parameters
-    ----------
-    notes : sequence of str
-        What, in words.
-
-    Returns
-    -------
-    str
-        HTML; empty if nothing was.
-    """
+    """Write for the page what was left out of it."""
     if not notes:
         return ""
     return f'<p class="left-out">Left out: {escape("; ".join(notes))}.</p>'
@@ -274,17 +235,7 @@ class Sieve:
     _open: list[tuple[str, str]] = field(default_factory=list)  # name, language inside
 
     def sift(self, html: str) -> str:
-        """Return the HTML with every tag closed, as far as tags are let through.
-
-        Parameters
-        ----------
-        html : str
-            Any text.
-
-        Returns
-        -------
-        str
-        """
+        """Return the HTML with every tag closed, as far as tags are let through."""
         for part in read_markup(html):
             if isinstance(part, str):
                 self._written.append(part.replace("<", "&lt;"))
@@ -470,18 +421,7 @@ class Tag:
 
 
 def read_markup(html: str) -> Iterator[str | Tag]:
-    """Read HTML as texts, with their entities, and tags.
-
-    Parameters
-    ----------
-    html : str
-        Any text.
-
-    Yields
-    ------
-    str or Tag
-        Comments and declarations are passed over.
-    """
+    """Read HTML as texts, with their entities, and tags."""
     place, length = 0, len(html)
     last = html.rfind(">")
     endless: set[str] = set()  # what has no end, so that it is looked for once
@@ -511,17 +451,7 @@ def read_markup(html: str) -> Iterator[str | Tag]:
 
 
 def strip_tags(html: str) -> str:
-    """Return the text of HTML; of an equation, its TeX.
-
-    Parameters
-    ----------
-    html : str
-        HTML.
-
-    Returns
-    -------
-    str
-    """
+    """Return the text of HTML; of an equation, its TeX."""
     pieces, in_math = [], False
     for part in read_markup(html):
         if isinstance(part, str):

@@ -42,21 +42,7 @@ summary {{ cursor: pointer; padding: .2rem 0; }}
 
 
 def write_comparison(found: RunDifference, cells: str | None = None) -> str:
-    """Write how two runs differ as a page of its own, without scripts.
-
-    Parameters
-    ----------
-    found : RunDifference
-        The difference.
-    cells : str, optional
-        Name of the file beside the page that holds everything.
-
-    Returns
-    -------
-    str
-        HTML of bearable length, however much differs; everything that came from a run
-        is escaped.
-    """
+    """Write how two runs differ as a page of its own, without scripts."""
     runs = (found.before, found.after)
     title = escape(f"{runs[0].report}: two runs compared")
     when = "".join(
@@ -174,18 +160,7 @@ LARGEST_WHOLE = 1e15
 
 
 def describe_difference(found: RunDifference) -> list[str]:
-    """Describe how two runs differ, the largest changes of each table first.
-
-    Parameters
-    ----------
-    found : RunDifference
-        The difference.
-
-    Returns
-    -------
-    list of str
-        About a screen or two, however much differs.
-    """
+    """Describe how two runs differ, the largest changes of each table first."""
     lines = describe_changes(found.changes) or ["  made of the same"]
     if not found.compared:
         lines.append("  no tables")
@@ -216,17 +191,7 @@ def share_room(found: RunDifference, most: int, fewest: int) -> int:
 
 
 def summarise_table(table: TableDifference) -> str:
-    """Say in one line how a table differs.
-
-    Parameters
-    ----------
-    table : TableDifference
-        The difference.
-
-    Returns
-    -------
-    str
-    """
+    """Say in one line how a table differs."""
     if table.only_in is not None:
         return f"only {table.only_in}"
     noise = f"{_count(table.n_noise, 'cell')} within the tolerance"
@@ -260,16 +225,6 @@ def name_some(names: Sequence[str]) -> str:
 def show_cell(cell: CellChange) -> tuple[str, str, str]:
     """Write a cell's two values with the digits that mean something, and the change.
 
-    Parameters
-    ----------
-    cell : CellChange
-        The cell.
-
-    Returns
-    -------
-    tuple of str
-        Before, after, and by how much; that is empty for what is no number.
-
     Examples
     --------
     >>> show_cell(CellChange("t", "r", "c", "0.123456", "0.234567", 0.02, 0.02, 5.6))
@@ -299,17 +254,7 @@ def show_cell(cell: CellChange) -> tuple[str, str, str]:
 
 
 def describe_changes(changes: Sequence[Change]) -> list[str]:
-    """Describe what runs were made of and differs, one line each.
-
-    Parameters
-    ----------
-    changes : sequence of Change
-        The changes.
-
-    Returns
-    -------
-    list of str
-    """
+    """Describe what runs were made of and differs, one line each."""
     lines = []
     for part, group in groupby(changes, key=lambda change: change.part):
         told = list(group)
@@ -339,20 +284,7 @@ def cut(text: str) -> str:
 
 
 def write_cells(found: RunDifference, path: Path) -> None:
-    """Write everything that differs in tables as CSV, in full precision.
-
-    Parameters
-    ----------
-    found : RunDifference
-        The difference.
-    path : Path
-        The file.
-
-    Raises
-    ------
-    OSError
-        If it cannot be written.
-    """
+    """Write everything that differs in tables as CSV, in full precision."""
     import pandas as pd
 
     columns = ["table", "what", "row", "column", "before", "after", "change"]

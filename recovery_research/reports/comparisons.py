@@ -81,12 +81,7 @@ class RunDifference:
         return tuple(cell for table in self.compared for cell in table.cells)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row for each cell that differs.
-
-        Returns
-        -------
-        DataFrame
-        """
+        """Return one row for each cell that differs."""
         import pandas as pd
 
         names = [field.name for field in fields(CellChange)]
@@ -96,24 +91,7 @@ class RunDifference:
 def compare_runs(
     before: Path, after: Path, *, rtol: float = NOISE, atol: float = 0.0
 ) -> RunDifference:
-    """Compare two runs.
-
-    Parameters
-    ----------
-    before, after : Path
-        Their folders.
-    rtol, atol : float, optional
-        See `compare_tables`.
-
-    Returns
-    -------
-    RunDifference
-
-    Raises
-    ------
-    ValueError
-        If a record cannot be read, or a tolerance is negative.
-    """
+    """Compare two runs."""
     if not (0 <= rtol < float("inf") and 0 <= atol < float("inf")):
         raise ValueError(f"tolerances are 0 or more; got rtol={rtol}, atol={atol}.")
     records = read_record(before), read_record(after)
@@ -133,17 +111,7 @@ def compare_runs(
 
 
 def compare_records(before: RunRecord, after: RunRecord) -> list[Change]:
-    """Compare what two runs were made of.
-
-    Parameters
-    ----------
-    before, after : RunRecord
-        Their records.
-
-    Returns
-    -------
-    list of Change
-    """
+    """Compare what two runs were made of."""
     tables = zip(_list_parts(before), _list_parts(after), strict=True)
     return [
         Change(part, name, old.get(name), new.get(name))

@@ -50,16 +50,6 @@ class Deadline:
 
         Where no alarm can be set, in other threads than the main one and on Windows,
         the block is seen to have been late at its end.
-
-        Parameters
-        ----------
-        grace : float, optional
-            What the block has at the least, in seconds.
-
-        Raises
-        ------
-        TimeIsUp
-            In the block.
         """
         left = self.left()
         if left is None:

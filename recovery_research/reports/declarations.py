@@ -110,15 +110,6 @@ class Parameter:
 def is_secret(name: str) -> bool:
     """Return whether a name is that of a secret, such as a token or a password.
 
-    Parameters
-    ----------
-    name : str
-        Name of a parameter.
-
-    Returns
-    -------
-    bool
-
     Examples
     --------
     >>> is_secret("db_password"), is_secret("n_tokens")
@@ -137,21 +128,6 @@ def read_declarations(source: str) -> dict[str, Parameter]:
     less]``, ``[above 0]``, ``[below 1]`` or ``[between 0 and 1]`` (both ends
     excluded), or in choices, ``{claims, evidence}``, or in the title of a vocabulary,
     ``{policy names}``. A list's range or choices hold for each of its elements.
-
-    Parameters
-    ----------
-    source : str
-        Text of the cell.
-
-    Returns
-    -------
-    dict of str to Parameter
-        In the order of the cell.
-
-    Raises
-    ------
-    ParameterError
-        If a statement is anything else, or a default is outside its own range.
 
     Examples
     --------
@@ -374,12 +350,7 @@ class Range:
         return self.describe()
 
     def describe(self) -> str:
-        """Return the range in the words that declare it.
-
-        Returns
-        -------
-        str
-        """
+        """Return the range in the words that declare it."""
         if math.isinf(self.high):
             return f"above {self.low}" if self.open else f"{self.low} or more"
         if math.isinf(self.low):
@@ -390,23 +361,7 @@ class Range:
 
 
 def read_range(text: str) -> Range:
-    """Read a range as a notebook's comment writes it.
-
-    Parameters
-    ----------
-    text : str
-        One of ``1 to 10``, ``between 0 and 1`` (ends excluded), ``0 or more``,
-        ``above 0``, ``10 or less``, ``below 1``.
-
-    Returns
-    -------
-    Range
-
-    Raises
-    ------
-    ValueError
-        If it is none of these, or the low end is above the high one.
-    """
+    """Read a range as a notebook's comment writes it."""
     for pattern, closes, is_open in _PATTERNS:
         match = pattern.fullmatch(text)
         if match is None:
@@ -478,22 +433,7 @@ def register_vocabulary(title: str, source: Source) -> None:
 
 
 def read_vocabulary(title: str) -> tuple[str, ...]:
-    """Return the names in a vocabulary.
-
-    Parameters
-    ----------
-    title : str
-        Title under which it was registered.
-
-    Returns
-    -------
-    tuple of str
-
-    Raises
-    ------
-    ValueError
-        If there is no such vocabulary.
-    """
+    """Return the names in a vocabulary."""
     if title not in _SOURCES:
         raise ValueError(
             f"there is no vocabulary {title!r}; there are {sorted(_SOURCES)}."

@@ -67,25 +67,7 @@ class DrawingError(ValueError):
 
 
 def clean_svg(svg: str, notes: list[str]) -> str:
-    """Return a drawing without what could run or reach out.
-
-    Parameters
-    ----------
-    svg : str
-        SVG.
-    notes : list of str
-        What was left out is added, in words.
-
-    Returns
-    -------
-    str
-        The same text if there is nothing to take out.
-
-    Raises
-    ------
-    DrawingError
-        If it is not well-formed, or defines entities.
-    """
+    """Return a drawing without what could run or reach out."""
     svg = svg.lstrip("\ufeff \t\r\n")
     reader = _Reader()
     parser = ParserCreate(encoding="utf-8", namespace_separator=" ")
@@ -108,24 +90,7 @@ def clean_svg(svg: str, notes: list[str]) -> str:
 
 
 def clean_picture(address: str, notes: list[str]) -> str:
-    """Return the address of a picture; that of a drawing with a clean one.
-
-    Parameters
-    ----------
-    address : str
-        ``data:image/...``.
-    notes : list of str
-        What was left out is added, in words.
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    DrawingError
-        If it should be a drawing and is not.
-    """
+    """Return the address of a picture; that of a drawing with a clean one."""
     found = _DATA.match(address)
     if found is None:
         return address
@@ -139,17 +104,7 @@ def clean_picture(address: str, notes: list[str]) -> str:
 
 
 def write_address(svg: str) -> str:
-    """Return the ``data:`` address of a drawing.
-
-    Parameters
-    ----------
-    svg : str
-        SVG.
-
-    Returns
-    -------
-    str
-    """
+    """Return the ``data:`` address of a drawing."""
     return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
 
 

@@ -238,34 +238,6 @@ def execute_notebook(
     """Execute a notebook with papermill and say what was seen.
 
     Nothing that happens inside the notebook raises here: it is in the result.
-
-    Parameters
-    ----------
-    source, output : Path
-        The notebook, and where papermill writes it while it runs.
-    parameters : dict of str to object
-        Every parameter, checked.
-    cwd : Path
-        Working directory of the kernel; that of this process stays.
-    limits : Limits
-        How long a cell may take, and how much memory all of them.
-    deadline : Deadline
-        End of the run.
-    log : Logger
-        Told of progress and of errors.
-    progress : callable, optional
-        Called before each cell with its position and the number of cells.
-    kernel : str, optional
-        Name of an installed kernel; by default this very interpreter.
-
-    Returns
-    -------
-    Execution
-
-    Raises
-    ------
-    OSError
-        If `output` cannot be written.
     """
     seen = Execution()
     started = time.monotonic()

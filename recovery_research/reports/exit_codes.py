@@ -50,16 +50,6 @@ USUAL = {
 def describe_codes(codes: Mapping[int, str]) -> str:
     r"""Return exit codes as the end of a command's help.
 
-    Parameters
-    ----------
-    codes : mapping of int to str
-        Codes and what they mean.
-
-    Returns
-    -------
-    str
-        With click's mark for lines that are not to be rewrapped.
-
     Examples
     --------
     >>> describe_codes({0: "done"})

@@ -32,17 +32,7 @@ _GOOD_ENDS = ("", "0", "None", "False")
 
 
 def judge(execution: Execution) -> Outcome:
-    """Decide how a run ended from what was seen, not from what papermill wrote.
-
-    Parameters
-    ----------
-    execution : Execution
-        What was seen.
-
-    Returns
-    -------
-    Outcome
-    """
+    """Decide how a run ended from what was seen, not from what papermill wrote."""
     watch, notebook, error = execution.watch, execution.notebook, execution.error
     cell = execution.running
     where = _describe_cell(notebook, cell)
@@ -77,17 +67,7 @@ def judge(execution: Execution) -> Outcome:
 def mark_notebook(
     notebook: NotebookNode, execution: Execution, outcome: Outcome
 ) -> None:
-    """Correct papermill's marks on the cells, and put a banner over a failed run.
-
-    Parameters
-    ----------
-    notebook : NotebookNode
-        The executed notebook; changed in place.
-    execution : Execution
-        What was seen of it.
-    outcome : Outcome
-        How it ended.
-    """
+    """Correct papermill's marks on the cells, and put a banner over a failed run."""
     for index, cell in enumerate(notebook.cells):
         marks = cell.metadata.setdefault("papermill", NotebookNode())
         failed = index == outcome.cell
@@ -174,21 +154,7 @@ class FailureStory:
 def tell_failure(
     record: RunRecord, notebook: NotebookNode | None, folder: Path
 ) -> FailureStory:
-    """Gather what can be told of a failed run.
-
-    Parameters
-    ----------
-    record : RunRecord
-        Record of the run.
-    notebook : NotebookNode or None
-        The notebook as far as it came.
-    folder : Path
-        Folder of the run, staged or kept.
-
-    Returns
-    -------
-    FailureStory
-    """
+    """Gather what can be told of a failed run."""
     reports = _find_reports(folder)
     try:
         log = (folder / "run.log").read_text(encoding="utf-8", errors="replace")
@@ -205,20 +171,7 @@ def tell_failure(
 
 
 def write_command(record: RunRecord, reports: Path | None = None) -> str:
-    """Write the command that runs a report again with the same parameters.
-
-    Parameters
-    ----------
-    record : RunRecord
-        Record of the run.
-    reports : Path, optional
-        Folder of reports, if it is to be named.
-
-    Returns
-    -------
-    str
-        One line for a POSIX shell, whatever the parameters hold.
-    """
+    """Write the command that runs a report again with the same parameters."""
     words = ["recovery-research", "run", "--profile", record.profile]
     for parameter in record.parameters:
         if not parameter.origin.startswith(("default", "profile")):

@@ -104,32 +104,12 @@ class Key:
 
 
 def list_keys(kind: str) -> list[Key]:
-    """List every key of a kind of file.
-
-    Parameters
-    ----------
-    kind : str
-        ``plan``, ``mapping`` or ``profile``.
-
-    Returns
-    -------
-    list of Key
-    """
+    """List every key of a kind of file."""
     return {"plan": _of_plan, "mapping": _of_mapping, "profile": _of_profile}[kind]()
 
 
 def describe_format(kind: str) -> str:
-    """Describe every key of a kind of file, for readers.
-
-    Parameters
-    ----------
-    kind : str
-        As for `list_keys`.
-
-    Returns
-    -------
-    str
-    """
+    """Describe every key of a kind of file, for readers."""
     lines, place = [fill(STARTS[kind], 84)], None
     for each in list_keys(kind):
         if (each.table, each.shapes) != place:

@@ -11,17 +11,7 @@ LONGEST_ZONE = 5
 
 
 def show_value(value: object) -> str:
-    """Return a parameter's value as a reader writes it.
-
-    Parameters
-    ----------
-    value : bool, int, float, str, dict, list or None
-        The value.
-
-    Returns
-    -------
-    str
-    """
+    """Return a parameter's value as a reader writes it."""
     if isinstance(value, dict) or (
         isinstance(value, list) and any(isinstance(each, list | dict) for each in value)
     ):
@@ -38,19 +28,7 @@ def show_value(value: object) -> str:
 
 
 def shorten(text: str, longest: int) -> str:
-    """Return a text, cut if it is longer than that.
-
-    Parameters
-    ----------
-    text : str
-        The text.
-    longest : int
-        Most characters.
-
-    Returns
-    -------
-    str
-    """
+    """Return a text, cut if it is longer than that."""
     return (
         text
         if len(text) <= longest
@@ -59,17 +37,7 @@ def shorten(text: str, longest: int) -> str:
 
 
 def format_moment(moment: datetime) -> str:
-    """Return a time as ``21 November 2026, 21:44 UTC``.
-
-    Parameters
-    ----------
-    moment : datetime
-        Time in UTC.
-
-    Returns
-    -------
-    str
-    """
+    """Return a time as ``21 November 2026, 21:44 UTC``."""
     # Not strftime: its month names follow the machine's language.
     months = "January February March April May June July August September October"
     names = [*months.split(), "November", "December"]
@@ -77,20 +45,7 @@ def format_moment(moment: datetime) -> str:
 
 
 def show_local(moment: datetime, *, seconds: bool = False) -> str:
-    """Return a time on this machine's clock, with the name of its zone.
-
-    Parameters
-    ----------
-    moment : datetime
-        Time with a zone.
-    seconds : bool, optional
-        Whether seconds are written.
-
-    Returns
-    -------
-    str
-        Such as ``2026-01-05 07:30 CET``.
-    """
+    """Return a time on this machine's clock, with the name of its zone."""
     local = moment.astimezone()
     zone = local.tzname() or ""
     if not (zone.isascii() and zone.isalpha() and len(zone) <= LONGEST_ZONE):
@@ -101,17 +56,7 @@ def show_local(moment: datetime, *, seconds: bool = False) -> str:
 
 
 def format_seconds(seconds: float | None) -> str:
-    """Return a duration as ``8.3 s`` or ``2 min 5 s``.
-
-    Parameters
-    ----------
-    seconds : float or None
-        The duration.
-
-    Returns
-    -------
-    str
-    """
+    """Return a duration as ``8.3 s`` or ``2 min 5 s``."""
     if seconds is None or not math.isfinite(seconds):
         return ""
     if round(seconds, 1) < 60:
@@ -122,17 +67,6 @@ def format_seconds(seconds: float | None) -> str:
 
 def name_address(what: str, address: str) -> str:
     """Name a thing by its address, if that can be shown to people.
-
-    Parameters
-    ----------
-    what : str
-        What it is.
-    address : str
-        Where it is; may be empty.
-
-    Returns
-    -------
-    str
 
     Examples
     --------

@@ -28,32 +28,12 @@ LONGEST_PATH = 1000
 
 
 def is_file_source(place: str) -> bool:
-    """Return whether a data source is a file, and no address or reference.
-
-    Parameters
-    ----------
-    place : str
-        Path, address, or ``env:NAME``.
-
-    Returns
-    -------
-    bool
-    """
+    """Return whether a data source is a file, and no address or reference."""
     return "://" not in place and not place.startswith("env:")
 
 
 def reads_customers(notebook: Notebook) -> bool:
-    """Return whether a notebook reads somebody's file by a mapping.
-
-    Parameters
-    ----------
-    notebook : Notebook
-        The notebook.
-
-    Returns
-    -------
-    bool
-    """
+    """Return whether a notebook reads somebody's file by a mapping."""
     return set(CUSTOMER_FILES) <= set(notebook.parameters) and READS in notebook.content
 
 
@@ -62,22 +42,6 @@ def settle_paths(notebook: Notebook, layer: Layer) -> Layer:
 
     A file of customers and its mapping must be there. Of other texts only those are
     paths that look like one and name something that is there.
-
-    Parameters
-    ----------
-    notebook : Notebook
-        What is told the paths.
-    layer : Layer
-        Values from one place; without a folder they stay as they are.
-
-    Returns
-    -------
-    Layer
-
-    Raises
-    ------
-    ParameterError
-        If a file of customers or a mapping is not there.
     """
     if layer.folder is None:
         return layer
@@ -99,31 +63,7 @@ def settle_paths(notebook: Notebook, layer: Layer) -> Layer:
 def read_data(
     data: Mapping[str, str], taken: set[str], notebook: Notebook, home: Path
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Read the ``data`` of a plan's entry.
-
-    Parameters
-    ----------
-    data : mapping of str to str
-        Labels, and files or addresses.
-    taken : set of str
-        Parameters that have a value already.
-    notebook : Notebook
-        What reads them.
-    home : Path
-        Folder of the plan.
-
-    Returns
-    -------
-    sources : dict of str to str
-        Labels, and absolute paths or addresses.
-    given : dict of str to str
-        What the parameters of those names are told.
-
-    Raises
-    ------
-    ValueError
-        If a file is not there, an address holds a password, or a name is taken.
-    """
+    """Read the ``data`` of a plan's entry."""
     sources: dict[str, str] = {}
     given: dict[str, str] = {}
     for label, place in data.items():
@@ -147,19 +87,7 @@ def read_data(
 
 
 def find_named_notebook(name: str, home: Path) -> str | Path:
-    """Return the path of a plan's notebook, or its name if it is named and not there.
-
-    Parameters
-    ----------
-    name : str
-        What the plan says.
-    home : Path
-        Folder of the plan.
-
-    Returns
-    -------
-    str or Path
-    """
+    """Return the path of a plan's notebook, or its name where no file is meant."""
     path = home / name
     beside = path.suffix == ".ipynb" and path.is_file()
     # A bare name is never looked for in whatever the working directory is.

@@ -71,12 +71,7 @@ class RunHistory:
     damaged: tuple[DamagedRun, ...] = field(default=())
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row for each run; each parameter is a column ``param_NAME``.
-
-        Returns
-        -------
-        DataFrame
-        """
+        """Return one row for each run; each parameter is a column ``param_NAME``."""
         import pandas as pd
 
         rows = []
@@ -92,15 +87,6 @@ def read_history(reports: Path) -> RunHistory:
 
     Only records that are new or changed since the last time are opened; what the
     others said is kept in ``.history.sqlite``, which may be deleted at any time.
-
-    Parameters
-    ----------
-    reports : Path
-        Folder of reports; none is an empty history.
-
-    Returns
-    -------
-    RunHistory
     """
     kept = read_cache(reports)
     fresh: dict[str, tuple[State, dict]] = {}
@@ -186,17 +172,7 @@ def _read_staged(reports: Path) -> dict[str, dict]:
 
 
 def is_alive(stage: Path) -> bool:
-    """Return whether the runner of a staged run lives.
-
-    Parameters
-    ----------
-    stage : Path
-        Private folder of the run.
-
-    Returns
-    -------
-    bool
-    """
+    """Return whether the runner of a staged run lives."""
     path = alive_lock(stage).path
     try:
         return path.is_file() and is_held(path)
@@ -233,19 +209,7 @@ _NOT_DAMAGED = {
 
 
 def read_cache(reports: Path) -> dict[str, tuple[State, dict]]:
-    """Read what is kept; nothing if there is no cache or it is damaged.
-
-    Parameters
-    ----------
-    reports : Path
-        Folder of reports.
-
-    Returns
-    -------
-    dict of str to tuple
-        By the run's path in that folder: the state of its record when it was read,
-        and what was read.
-    """
+    """Read what is kept; nothing if there is no cache or it is damaged."""
     path = reports / CACHE_FILE
     if not path.is_file():
         return {}
@@ -265,17 +229,7 @@ def write_cache(
     fresh: Mapping[str, tuple[State, dict]],
     gone: Iterable[str],
 ) -> None:
-    """Keep what was read, if that is possible.
-
-    Parameters
-    ----------
-    reports : Path
-        Folder of reports.
-    fresh : mapping
-        What was read anew, as `read_cache` returns it.
-    gone : iterable of str
-        Paths of runs that are no longer there.
-    """
+    """Keep what was read, if that is possible."""
     path = reports / CACHE_FILE
     if path.exists() and not path.is_file():
         return

@@ -31,23 +31,7 @@ _TEMPLATES = files("recovery_research.reports") / "templates"
 
 
 def write_index(reports: Path) -> Path:
-    """Write the index of all reports anew, whole or not at all.
-
-    Parameters
-    ----------
-    reports : Path
-        Folder of all reports; made if it is missing.
-
-    Returns
-    -------
-    Path
-        ``index.html`` in that folder.
-
-    Raises
-    ------
-    OSError
-        If it cannot be written.
-    """
+    """Write the index of all reports anew, whole or not at all."""
     make_shared(reports)
     # Under a lock, so that of two runs that end together the later list stays.
     with Lock(reports / LOCK_FILE).hold():
@@ -61,11 +45,6 @@ def refresh_index(reports: Path) -> None:
 
     The index is made of the records alone, so whoever may write it next puts right
     what is missing now.
-
-    Parameters
-    ----------
-    reports : Path
-        Folder of all reports.
     """
     try:
         write_index(reports)
@@ -87,23 +66,7 @@ def render_index(
     written: datetime | None = None,
     details: DetailReader | None = None,
 ) -> str:
-    """Write the index's HTML.
-
-    Parameters
-    ----------
-    reports : Path
-        Folder of all reports.
-    history : RunHistory
-        All runs in it.
-    written : datetime, optional
-        Time the page says it was written; by default now.
-    details : DetailReader, optional
-        Reads what is shown of the runs; by default from that folder.
-
-    Returns
-    -------
-    str
-    """
+    """Write the index's HTML."""
     newest = list(reversed(history.runs))
     ended = [run for run in newest if run.verdict != Verdict.RUNNING]
     details = details or DetailReader(reports)
@@ -131,17 +94,7 @@ def render_index(
 
 
 def choose_shown(runs: Sequence[PastRun]) -> list[PastRun]:
-    """Choose the runs of which an index shows more than that they were.
-
-    Parameters
-    ----------
-    runs : sequence of PastRun
-        All runs, oldest first.
-
-    Returns
-    -------
-    list of PastRun
-    """
+    """Choose the runs of which an index shows more than that they were."""
     newest = [run for run in reversed(runs) if run.verdict != Verdict.RUNNING]
     shown = {run.folder: run for run in newest[:MOST_RECENT]}
     for variant in sort_by_parameters(newest):

@@ -63,33 +63,11 @@ class FigureReader:
         self._read: dict[str, tuple[list[KeyFigure], str]] = {}
 
     def read(self, run: PastRun) -> list[KeyFigure]:
-        """Return the key figures of a run.
-
-        Parameters
-        ----------
-        run : PastRun
-            The run.
-
-        Returns
-        -------
-        list of KeyFigure
-            Empty if no table has an estimate.
-        """
+        """Return the key figures of a run."""
         return self._choose(run)[1]
 
     def read_caption(self, run: PastRun) -> str:
-        """Return the caption of the table that the key figures are of.
-
-        Parameters
-        ----------
-        run : PastRun
-            The run.
-
-        Returns
-        -------
-        str
-            Empty if no table has an estimate.
-        """
+        """Return the caption of the table that the key figures are of."""
         name, figures = self._choose(run)
         note = self._read[self._details.read(run).tables[name][1]][1] if figures else ""
         caption = self._details.read(run).captions.get(name, "")
@@ -118,15 +96,6 @@ class FigureReader:
 
 def write_number(value: float) -> str:
     """Return a number as a reader wants it, with about four digits.
-
-    Parameters
-    ----------
-    value : float
-        The number.
-
-    Returns
-    -------
-    str
 
     Examples
     --------
@@ -218,20 +187,7 @@ SQUARE, GAP = 9, 3
 
 
 def draw_trend(values: Sequence[float], *, said: str) -> Markup:
-    """Draw numbers as a line, oldest first, with a dot on the last.
-
-    Parameters
-    ----------
-    values : sequence of float
-        Finite numbers.
-    said : str
-        What the drawing shows, for readers who cannot see it.
-
-    Returns
-    -------
-    Markup
-        SVG; empty for fewer than two numbers.
-    """
+    """Draw numbers as a line, oldest first, with a dot on the last."""
     if len(values) < 2:
         return Markup("")
     low, high = min(values), max(values)
@@ -254,18 +210,7 @@ def draw_trend(values: Sequence[float], *, said: str) -> Markup:
 
 
 def draw_endings(good: Sequence[bool]) -> Markup:
-    """Draw how the last runs ended, oldest first: a square, or a cross on one.
-
-    Parameters
-    ----------
-    good : sequence of bool
-        Whether each succeeded.
-
-    Returns
-    -------
-    Markup
-        SVG.
-    """
+    """Draw how the last runs ended, oldest first: a square, or a cross on one."""
     n_failed = sum(not each for each in good)
     runs = "run" if len(good) == 1 else "runs"
     said = f"last {len(good)} {runs}: {len(good) - n_failed} succeeded"

@@ -31,18 +31,6 @@ def sign(kind: str, path: str) -> str:
     """Return a text that is another one when a thing of a kind has changed.
 
     Of a file this looks at its times and size alone; its content is for the hash.
-
-    Parameters
-    ----------
-    kind : str
-        One of `KINDS`.
-    path : str
-        Absolute path.
-
-    Returns
-    -------
-    str
-        ``"absent"`` if it is not there or cannot be looked at.
     """
     try:
         return _SIGNS[kind](path)
@@ -51,17 +39,7 @@ def sign(kind: str, path: str) -> str:
 
 
 def hash_text(text: str) -> str:
-    """Return the SHA-256 of a text as hexadecimal digits.
-
-    Parameters
-    ----------
-    text : str
-        Any text, also one that is not valid Unicode.
-
-    Returns
-    -------
-    str
-    """
+    """Return the SHA-256 of a text as hexadecimal digits."""
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 

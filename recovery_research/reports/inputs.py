@@ -62,12 +62,7 @@ class NoteReader:
         self.ends.append((_measure(self.path), number))
 
     def read(self) -> list[tuple[str, str, str, int | None]]:
-        """Return kind, thing, state and cell of each note; what is cut off is not.
-
-        Returns
-        -------
-        list of tuple
-        """
+        """Return kind, thing, state and cell of each note; what is cut off is not."""
         try:
             content = self.path.read_bytes()
         except OSError:
@@ -96,21 +91,7 @@ def gather_inputs(
     folder: Path,
     secrets: list[str] = (),
 ) -> InputsRecord:
-    """Return what a run read, with hashes, and what of it cannot be known.
-
-    Parameters
-    ----------
-    notes : list of tuple
-        As `NoteReader.read` returns them.
-    folder : Path
-        Folder of the notebook, in whose project paths are written short.
-    secrets : list of str, optional
-        What must not be seen in the record.
-
-    Returns
-    -------
-    InputsRecord
-    """
+    """Return what a run read, with hashes, and what of it cannot be known."""
     sorter = _Sorter(project_root(folder))
     for note in notes:
         sorter.sort(*note)
@@ -226,22 +207,7 @@ def find_change(
     folder: Path,
     environment: Mapping[str, str] | None = None,
 ) -> str | None:
-    """Return the first thing of a run's inputs that is another one now, in words.
-
-    Parameters
-    ----------
-    inputs : InputsRecord or None
-        As recorded; None in a record of a version that did not look.
-    folder : Path
-        Folder of the notebook.
-    environment : mapping of str to str, optional
-        Environment variables that a run would have; by default those of this process.
-
-    Returns
-    -------
-    str or None
-        None if a run would read the same.
-    """
+    """Return the first thing of a run's inputs that is another one now, in words."""
     if inputs is None:
         return f"cannot be known: {UNWATCHED}"
     if inputs.unknown:
@@ -262,17 +228,7 @@ def find_change(
 
 
 def describe_inputs(inputs: InputsRecord | None) -> list[str]:
-    """Describe what a run read and what of it cannot be known, in lines of text.
-
-    Parameters
-    ----------
-    inputs : InputsRecord or None
-        As recorded.
-
-    Returns
-    -------
-    list of str
-    """
+    """Describe what a run read and what of it cannot be known, in lines of text."""
     if inputs is None:
         return ["", "read", f"  {UNWATCHED}"]
     lines = [
@@ -289,19 +245,7 @@ def describe_inputs(inputs: InputsRecord | None) -> list[str]:
 
 
 def measure(kind: str, path: str) -> str:
-    """Return how a thing stands: a file's content, and of others what `sign` says.
-
-    Parameters
-    ----------
-    kind : str
-        One of `KINDS`.
-    path : str
-        Absolute path.
-
-    Returns
-    -------
-    str
-    """
+    """Return how a thing stands: a file's content, and of others what `sign` says."""
     state = sign(kind, path)
     if kind not in (FILES, MODULES) or state in (ABSENT, FOLDER, OTHER):
         return state
@@ -313,31 +257,14 @@ def measure(kind: str, path: str) -> str:
 
 @lru_cache(maxsize=512)
 def strengthen(name: str, digest: str) -> str:
-    """Return the hash of an environment variable, slow to try values against.
-
-    Parameters
-    ----------
-    name : str
-        Name of the variable.
-    digest : str
-        Quick hash of its value, or ``"absent"``.
-
-    Returns
-    -------
-    str
-    """
+    """Return the hash of an environment variable, slow to try values against."""
     if digest == ABSENT:
         return ABSENT
     return hashlib.scrypt(digest.encode(), salt=name.encode(), **_EFFORT).hex()
 
 
 def kernel_variables() -> dict[str, str]:
-    """Return the environment that a kernel would have, its private parts aside.
-
-    Returns
-    -------
-    dict of str to str
-    """
+    """Return the environment that a kernel would have, its private parts aside."""
     return {"PYTHONHASHSEED": "0", **package_environment()}
 
 

@@ -40,17 +40,7 @@ _LOADS = ("LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM", "IMPORT_NAME")
 
 
 def find_suspects(code: object) -> Iterator[str]:
-    """Yield what code may read that cannot be watched, in words.
-
-    Parameters
-    ----------
-    code : object
-        Compiled code; anything else says nothing.
-
-    Yields
-    ------
-    str
-    """
+    """Yield what code may read that cannot be watched, in words."""
     if not isinstance(code, CodeType):
         return
     names = set(code.co_names)
@@ -133,12 +123,7 @@ class Caller(NamedTuple):
     frame: FrameType | None
 
     def list_passed(self) -> set[str]:
-        """Return the functions of Python's own that were passed, and their files.
-
-        Returns
-        -------
-        set of str
-        """
+        """Return the functions of Python's own that were passed, and their files."""
         names, frame = set(), self.through
         while frame is not None and frame is not self.frame:
             code = frame.f_code
@@ -151,17 +136,7 @@ _known: dict[str, str] = {}
 
 
 def classify(file: str) -> str:
-    """Return whose code stands in a file.
-
-    Parameters
-    ----------
-    file : str
-        As a code object has it.
-
-    Returns
-    -------
-    str
-    """
+    """Return whose code stands in a file."""
     kind = _known.get(file)
     if kind is None:
         kind = _known[file] = _classify(file)
@@ -187,12 +162,7 @@ def _classify(file: str) -> str:
 
 
 def find_caller() -> Caller:
-    """Find who did what is being done now, past Python's own library.
-
-    Returns
-    -------
-    Caller
-    """
+    """Find who did what is being done now, past Python's own library."""
     frame = sys._getframe(1)
     while frame is not None and frame.f_code.co_filename.startswith(_EARS):
         frame = frame.f_back
@@ -207,17 +177,7 @@ def find_caller() -> Caller:
 
 
 def is_importing(frame: FrameType | None) -> bool:
-    """Return whether a library does something because it is being imported.
-
-    Parameters
-    ----------
-    frame : FrameType or None
-        The library's frame.
-
-    Returns
-    -------
-    bool
-    """
+    """Return whether a library does something because it is being imported."""
     while frame is not None:
         file = frame.f_code.co_filename
         if file.startswith(_IMPORTING):
@@ -232,31 +192,12 @@ def is_foreign(path: str) -> bool:
     """Return whether a file belongs to Python, to what is installed, or to us.
 
     Those are known by their versions and by the hash of this package.
-
-    Parameters
-    ----------
-    path : str
-        Absolute path.
-
-    Returns
-    -------
-    bool
     """
     return path.startswith(_FOREIGN) or any(name in path for name in _INSTALLED)
 
 
 def name_library(file: str) -> str:
-    """Return the name under which an installed file is imported.
-
-    Parameters
-    ----------
-    file : str
-        Path of the file.
-
-    Returns
-    -------
-    str
-    """
+    """Return the name under which an installed file is imported."""
     for name in _INSTALLED:
         if name in file:
             return file.rpartition(name)[2].split(os.sep)[0].removesuffix(".py")

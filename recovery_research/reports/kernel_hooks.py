@@ -272,17 +272,7 @@ _listening: list[Ears] = []
 
 
 def listen(*, at_once: bool = False) -> Ears | None:
-    """Begin to listen if this is the process of a kernel whose runner wants to know.
-
-    Parameters
-    ----------
-    at_once : bool, optional
-        Whether notes are taken from now on; by default from the first cell.
-
-    Returns
-    -------
-    Ears or None
-    """
+    """Begin to listen if this is the process of a kernel whose runner wants to know."""
     path = os.environ.get(NOTES_VARIABLE)
     if not path or _listening:
         return None

@@ -53,15 +53,7 @@ _LISTEN = (
 
 
 def wait_for_loads(notes: Notes, luck: LuckGauge) -> None:
-    """Watch what is loaded already, and the rest when it is.
-
-    Parameters
-    ----------
-    notes : Notes
-        Where to write down.
-    luck : LuckGauge
-        Watches generators.
-    """
+    """Watch what is loaded already, and the rest when it is."""
     luck.wrap_python()
     _hand_on_to_children()
     tasks: dict[str, Callable[[ModuleType], object]] = {

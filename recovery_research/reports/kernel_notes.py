@@ -64,11 +64,6 @@ class Notes:
 
         Nothing that goes wrong here may reach the notebook; it makes the run one of
         which not everything is known.
-
-        Yields
-        ------
-        bool
-            Whether this is not already within such a block.
         """
         if getattr(self._busy, "now", False):
             yield False
@@ -178,17 +173,7 @@ class Notes:
 
 
 def find_place(path: object) -> str | None:
-    """Return the absolute path of what was opened, None if it is no path.
-
-    Parameters
-    ----------
-    path : object
-        Path as text, bytes or object; a number is an open file, such as a folder's.
-
-    Returns
-    -------
-    str or None
-    """
+    """Return the absolute path of what was opened, None if it is no path."""
     if isinstance(path, int):
         with suppress(OSError):
             return os.readlink(f"/proc/self/fd/{path}")

@@ -79,13 +79,7 @@ class LuckGauge:
         random.setstate = watched_setstate
 
     def wrap_numpy(self, module: ModuleType) -> None:
-        """Watch NumPy's generators, once they are loaded.
-
-        Parameters
-        ----------
-        module : ModuleType
-            ``numpy.random``.
-        """
+        """Watch NumPy's generators, once they are loaded."""
         bits = sys.modules["numpy.random.bit_generator"]
         draw = bits.randbits
 
@@ -108,13 +102,7 @@ class LuckGauge:
                 setattr(holder, name, self._wrap_seed(getattr(holder, name)))
 
     def follow_children(self, module: ModuleType) -> None:
-        """Have processes that multiprocessing starts look at their luck as they end.
-
-        Parameters
-        ----------
-        module : ModuleType
-            ``multiprocessing.util``.
-        """
+        """Have processes that multiprocessing starts look at their luck as they end."""
 
         def follow(gauge: LuckGauge) -> None:
             # Python gives a fork a seed of its own, which is no luck yet.

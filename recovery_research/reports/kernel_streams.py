@@ -31,18 +31,7 @@ class CutStream(OutStream):
         super().__init__(*arguments, **options)
 
     def write(self, string: str) -> int | None:
-        """Write a text, or as much of it as the cell has room for.
-
-        Parameters
-        ----------
-        string : str
-            The text.
-
-        Returns
-        -------
-        int or None
-            As if all of it had been written.
-        """
+        """Write a text, or as much of it as the cell has room for."""
         if not isinstance(string, str):
             return super().write(string)  # which refuses it
         cell = str(self.parent_header.get("msg_id"))

@@ -51,15 +51,7 @@ _GENERAL_BEGINNINGS = ("LC_", "XDG_", "PYTHON", "OMP_", "MKL_", "OPENBLAS_", "JP
 
 
 def wrap_all(notes: Notes, hear_open: Callable[[tuple], None]) -> None:
-    """Put watched functions in the place of those that tell nobody.
-
-    Parameters
-    ----------
-    notes : Notes
-        Where to write down.
-    hear_open : callable
-        What hears of files that are opened.
-    """
+    """Put watched functions in the place of those that tell nobody."""
     _wrap_environment(notes)
     _wrap_open(notes, hear_open)
     for name in ("stat", "lstat", "access", "readlink"):

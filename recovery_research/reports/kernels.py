@@ -30,12 +30,7 @@ from recovery_research.reports.orphans import (
 
 
 def package_environment() -> dict[str, str]:
-    """Return environment variables with which Python finds this package.
-
-    Returns
-    -------
-    dict of str to str
-    """
+    """Return environment variables with which Python finds this package."""
     environment = dict(os.environ)
     paths = [p for p in environment.get("PYTHONPATH", "").split(os.pathsep) if p]
     if str(PACKAGE.parent) not in {*site.getsitepackages(), site.getusersitepackages()}:
@@ -50,11 +45,6 @@ def forget_variables(names: Iterable[str]) -> None:
 
     ``/proc/PID/environ`` goes on showing the variables with which a process was
     started, to every process of the same user, and so to notebooks.
-
-    Parameters
-    ----------
-    names : iterable of str
-        Names of variables.
     """
     starts = tuple(os.fsencode(f"{name}=") for name in names)
     for name in names:
@@ -95,15 +85,6 @@ def list_transports(folder: Path) -> list[str]:
 
     Sockets in a folder of their own never collide; TCP ports may, when several
     kernels start at once, so TCP is tried three times.
-
-    Parameters
-    ----------
-    folder : Path
-        Private folder of the kernel.
-
-    Returns
-    -------
-    list of str
     """
     fits = len(str(folder)) <= LONGEST_FOLDER
     sockets = ["ipc"] if os.name == "posix" and fits else []
@@ -111,18 +92,7 @@ def list_transports(folder: Path) -> list[str]:
 
 
 def check_kernel(name: str) -> None:
-    """Refuse a kernel that is not installed, or that runs another language.
-
-    Parameters
-    ----------
-    name : str
-        Name of a kernel.
-
-    Raises
-    ------
-    ValueError
-        If it cannot run a report.
-    """
+    """Refuse a kernel that is not installed, or that runs another language."""
     installed = KernelSpecManager().get_all_specs()
     if name not in installed:
         there = ", ".join(sorted(installed)) or "none"
@@ -143,21 +113,7 @@ def check_kernel(name: str) -> None:
 def create_manager(
     folder: Path, transport: str, kernel: str = ""
 ) -> AsyncKernelManager:
-    """Create the manager of a kernel that is not started yet.
-
-    Parameters
-    ----------
-    folder : Path
-        Private folder of the kernel.
-    transport : {'ipc', 'tcp'}
-        How to reach it.
-    kernel : str, optional
-        Name of an installed kernel; by default this very interpreter.
-
-    Returns
-    -------
-    AsyncKernelManager
-    """
+    """Create the manager of a kernel that is not started yet."""
     make = AsyncKernelManager if kernel else OwnKernelManager
     manager = make(kernel_name=kernel or "python3", transport=transport)
     manager.connection_file = str(folder / f"{transport}.json")
@@ -172,17 +128,6 @@ def kernel_environment(folder: Path, kernel: str = "") -> dict[str, str]:
     The kernel finds this package where the runner did, reads no start-up files of
     the user's own, and iterates over sets in the same order every time. Another
     interpreter has packages of its own, and is not led to ours.
-
-    Parameters
-    ----------
-    folder : Path
-        Private folder of the kernel.
-    kernel : str, optional
-        Name of an installed kernel; by default this very interpreter.
-
-    Returns
-    -------
-    dict of str to str
     """
     environment = dict(os.environ) if kernel else package_environment()
     environment["IPYTHONDIR"] = str(folder / "ipython")
@@ -193,53 +138,23 @@ def kernel_environment(folder: Path, kernel: str = "") -> dict[str, str]:
 
 
 def interrupt_kernel(manager: AsyncKernelManager | None) -> None:
-    """Ask a kernel to stop what it is doing, as Ctrl-C would.
-
-    Parameters
-    ----------
-    manager : AsyncKernelManager or None
-        Its manager; None and dead kernels are left alone.
-    """
+    """Ask a kernel to stop what it is doing, as Ctrl-C would."""
     _send(manager, signal.SIGINT)
 
 
 def kill_kernel(manager: AsyncKernelManager | None) -> None:
-    """End a kernel and its group of processes, without asking.
-
-    Parameters
-    ----------
-    manager : AsyncKernelManager or None
-        Its manager; None and dead kernels are left alone.
-    """
+    """End a kernel and its group of processes, without asking."""
     _send(manager, getattr(signal, "SIGKILL", signal.SIGTERM))
 
 
 def end_kernel(manager: AsyncKernelManager | None, folder: Path) -> None:
-    """End a kernel and everything that it has started, daemons included.
-
-    Parameters
-    ----------
-    manager : AsyncKernelManager or None
-        Its manager.
-    folder : Path
-        Private folder of the kernel.
-    """
+    """End a kernel and everything that it has started, daemons included."""
     kill_kernel(manager)
     kill_processes(find_marked({str(folder)}))
 
 
 def find_kernel(manager: AsyncKernelManager | None) -> int | None:
-    """Return the process id of a kernel, or None if it has not started.
-
-    Parameters
-    ----------
-    manager : AsyncKernelManager or None
-        Its manager.
-
-    Returns
-    -------
-    int or None
-    """
+    """Return the process id of a kernel, or None if it has not started."""
     process = getattr(getattr(manager, "provisioner", None), "process", None)
     return None if process is None else process.pid
 
@@ -274,13 +189,7 @@ class LastWords:
 
     @contextmanager
     def hear(self) -> Iterator[int]:
-        """Listen while the block runs.
-
-        Yields
-        ------
-        int
-            Handle to write to, for the standard output of a process.
-        """
+        """Listen while the block runs."""
         reading, writing = os.pipe()
         thread = threading.Thread(target=self._listen, args=[reading], daemon=True)
         thread.start()
@@ -292,12 +201,7 @@ class LastWords:
             thread.join(WAIT_SECONDS)
 
     def text(self) -> str:
-        """Return what was said last.
-
-        Returns
-        -------
-        str
-        """
+        """Return what was said last."""
         return self.said[-LONGEST_LAST_WORDS:].decode(errors="replace").strip()
 
     def _listen(self, handle: int) -> None:
@@ -329,18 +233,7 @@ class MemoryGauge:
         self.peak: int | None = None
 
     def measure(self, now: float) -> int:
-        """Measure once.
-
-        Parameters
-        ----------
-        now : float
-            Time on a clock that never jumps, in seconds.
-
-        Returns
-        -------
-        int
-            Resident memory of kernel and children, in bytes.
-        """
+        """Measure once."""
         pid = self._find_kernel()
         if pid is None:
             return 0

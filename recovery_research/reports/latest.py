@@ -54,27 +54,12 @@ class Pointer:
         )
 
     def read(self) -> str | None:
-        """Return the id of the run that the text names; None if it names none.
-
-        Returns
-        -------
-        str or None
-        """
+        """Return the id of the run that the text names; None if it names none."""
         said = _read_text(self.text).strip()
         return said if is_run_id(said) else None
 
     def is_right(self, run_id: str | None) -> bool:
-        """Return whether all of it leads to a run, as far as that can be had.
-
-        Parameters
-        ----------
-        run_id : str or None
-            Id of the run; None if there is none to lead to.
-
-        Returns
-        -------
-        bool
-        """
+        """Return whether all of it leads to a run, as far as that can be had."""
         if run_id is None:
             return not any(map(os.path.lexists, (self.text, self.page))) and (
                 not self.link.is_symlink()
@@ -88,18 +73,7 @@ class Pointer:
         return leads and all(_read_text(path) == text for path, text in said)
 
     def write(self, run_id: str | None) -> None:
-        """Have all of it lead to a run, the text first.
-
-        Parameters
-        ----------
-        run_id : str or None
-            Id of the run; None to take them away.
-
-        Raises
-        ------
-        OSError
-            If the text or the page cannot be written.
-        """
+        """Have all of it lead to a run, the text first."""
         if run_id is None:
             for path in (self.text, self.page):
                 path.unlink(missing_ok=True)
@@ -130,12 +104,7 @@ class Pointer:
         return text | {self.page: _PAGE.format(target)}
 
     def find_copy(self) -> str | None:
-        """Return the id of the run of which a copy stands in the link's place.
-
-        Returns
-        -------
-        str or None
-        """
+        """Return the id of the run of which a copy stands in the link's place."""
         if self.link.is_symlink() or not self.link.is_dir():
             # Some programs keep a link as a file that holds where it led.
             said = _read_text(self.link).strip().removeprefix(self._before)
@@ -148,14 +117,7 @@ class Pointer:
         return None
 
     def thaw(self, shelf: Path) -> None:
-        """Take away a copy of a run that stands in the link's place; lose nothing.
-
-        Parameters
-        ----------
-        shelf : Path
-            Folder of the report's good runs. A copy of one that is not there is put
-            there; one that differs from it is kept under another name.
-        """
+        """Take away a copy of a run that stands in the link's place; lose nothing."""
         run_id = self.find_copy()
         if run_id is None:
             return

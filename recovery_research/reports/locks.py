@@ -86,18 +86,7 @@ class Lock:
         self._stop = threading.Event()
 
     def take(self) -> bool:
-        """Take the lock if it is free.
-
-        Returns
-        -------
-        bool
-            Whether it is held now.
-
-        Raises
-        ------
-        OSError
-            If the file cannot be opened.
-        """
+        """Take the lock if it is free."""
         handle = lock_file(self.path)
         if handle is None:
             return False
@@ -114,13 +103,7 @@ class Lock:
         return True
 
     def release(self, *, remove: bool = False) -> None:
-        """Free the lock.
-
-        Parameters
-        ----------
-        remove : bool, optional
-            Whether the file goes too; only for files whose name is never used again.
-        """
+        """Free the lock."""
         if self._handle is None:
             return
         self._stop.set()
@@ -134,18 +117,7 @@ class Lock:
 
     @contextmanager
     def hold(self, on_wait: Callable[[Holder | None], None] | None = None) -> Iterator:
-        """Wait for the lock and hold it.
-
-        Parameters
-        ----------
-        on_wait : callable, optional
-            Told once who holds it, if there is need to wait; by default the log is,
-            after two seconds.
-
-        Yields
-        ------
-        Lock
-        """
+        """Wait for the lock and hold it."""
         begun, told = time.monotonic(), False
         while not self.take():
             patience = PATIENT_SECONDS if on_wait is None else 0.0
@@ -169,17 +141,7 @@ class Lock:
 
 
 def read_holder(path: Path) -> Holder | None:
-    """Read who holds a lock, or None if nobody says so.
-
-    Parameters
-    ----------
-    path : Path
-        Lock file.
-
-    Returns
-    -------
-    Holder or None
-    """
+    """Read who holds a lock, or None if nobody says so."""
     try:
         said = json.loads(path.read_bytes())
         host, pid = str(said["host"]), int(said["pid"])
@@ -191,22 +153,7 @@ def read_holder(path: Path) -> Holder | None:
 
 
 def is_held(path: Path) -> bool:
-    """Return whether a lock is held, on this machine or on another.
-
-    Parameters
-    ----------
-    path : Path
-        Lock file, which is there.
-
-    Returns
-    -------
-    bool
-
-    Raises
-    ------
-    OSError
-        If the file cannot be opened.
-    """
+    """Return whether a lock is held, on this machine or on another."""
     handle = lock_file(path)
     if handle is None:
         return True
@@ -215,17 +162,7 @@ def is_held(path: Path) -> bool:
 
 
 def is_believed(path: Path) -> bool:
-    """Return whether a lock file names a holder elsewhere that has shown itself lately.
-
-    Parameters
-    ----------
-    path : Path
-        Lock file.
-
-    Returns
-    -------
-    bool
-    """
+    """Return whether a lock names a holder elsewhere that was seen lately."""
     holder = read_holder(path)
     if holder is None or holder.host == platform.node():
         return False
@@ -233,23 +170,7 @@ def is_believed(path: Path) -> bool:
 
 
 def lock_file(path: Path) -> int | None:
-    """Lock a file if no other process has, for as long as its handle is open.
-
-    Parameters
-    ----------
-    path : Path
-        The file; made if it is not there.
-
-    Returns
-    -------
-    int or None
-        Open handle, or None if another process holds the file.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be opened.
-    """
+    """Lock a file if no other process has, for as long as its handle is open."""
     while True:
         handle = _open_shared(path)
         try:

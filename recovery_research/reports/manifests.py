@@ -54,24 +54,13 @@ class Manifest:
     leaving: set[str] = field(default_factory=set)
 
     def drop(self, place: str) -> None:
-        """Forget a run.
-
-        Parameters
-        ----------
-        place : str
-            Path of the run.
-        """
+        """Forget a run."""
         self.runs.pop(place, None)
         self.told.pop(place, None)
         self.leaving.discard(place)
 
     def write(self) -> str:
-        """Write it as JSON.
-
-        Returns
-        -------
-        str
-        """
+        """Write it as JSON."""
         document = {
             "schema_version": VERSION,
             "runs": {place: self.runs[place] for place in sorted(self.runs)},
@@ -82,24 +71,7 @@ class Manifest:
 
 
 def name_host(reports: Path, given: str | None = None) -> str:
-    """Return the name under which a reports folder of this machine publishes.
-
-    Parameters
-    ----------
-    reports : Path
-        Folder of all reports; two of them on one machine have two names.
-    given : str, optional
-        A name to use instead, for a machine that is another one each time.
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    ValueError
-        If the given name cannot be part of a file's name.
-    """
+    """Return the name under which a reports folder of this machine publishes."""
     if given is not None:
         if not _FILE.fullmatch(name_file(given)) or len(given) > LONGEST_HOST:
             raise ValueError(
@@ -114,67 +86,25 @@ def name_host(reports: Path, given: str | None = None) -> str:
 
 
 def name_file(host: str) -> str:
-    """Return the name of a host's manifest.
-
-    Parameters
-    ----------
-    host : str
-        Name of the host.
-
-    Returns
-    -------
-    str
-    """
+    """Return the name of a host's manifest."""
     return f"manifest-{host}.json"
 
 
 def list_manifests(names: Sequence[str] | Mapping[str, int]) -> dict[str, str]:
-    """Return the files among some that are manifests, by host.
-
-    Parameters
-    ----------
-    names : sequence of str
-        Names of files.
-
-    Returns
-    -------
-    dict of str to str
-    """
+    """Return the files among some that are manifests, by host."""
     found = {name: _FILE.fullmatch(name) for name in names}
     return {match[1]: name for name, match in sorted(found.items()) if match}
 
 
 def read_manifest(store: Store, name: str) -> Manifest:
-    """Read what a host has put to a place; nothing of what cannot be told.
-
-    Parameters
-    ----------
-    store : Store
-        The place.
-    name : str
-        Name of the manifest.
-
-    Returns
-    -------
-    Manifest
-    """
+    """Read what a host has put to a place; nothing of what cannot be told."""
     with suppress(FileNotFoundError):
         return parse_manifest(store.read(name))
     return Manifest()
 
 
 def parse_manifest(content: bytes) -> Manifest:
-    """Read a manifest; nothing of what leads elsewhere or cannot be understood.
-
-    Parameters
-    ----------
-    content : bytes
-        The file.
-
-    Returns
-    -------
-    Manifest
-    """
+    """Read a manifest; nothing of what leads elsewhere or cannot be understood."""
     made = Manifest()
     try:
         document = json.loads(content)
@@ -200,19 +130,7 @@ def parse_manifest(content: bytes) -> Manifest:
 
 
 def list_files(folder: Path) -> tuple[Files, list[str]]:
-    """List a run's files with their content; the page last, the record before it.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder of the run.
-
-    Returns
-    -------
-    tuple of dict and list of str
-        Sizes and hashes by name; and what is left out: links, devices, and names that
-        mean something else on another system.
-    """
+    """List a run's files with their content; the page last, the record before it."""
     found, left_out = {}, []
     for parent, folders, names in os.walk(folder):
         inside = Path(parent).relative_to(folder)
@@ -241,23 +159,7 @@ def list_files(folder: Path) -> tuple[Files, list[str]]:
 def find_stale(
     place: str, files: Files, known: Mapping[str, Files], sizes: Mapping[str, int]
 ) -> list[str]:
-    """Find the files of a run that are not at the destination as they are here.
-
-    Parameters
-    ----------
-    place : str
-        Path of the run.
-    files : dict of str to tuple
-        Its files.
-    known : mapping of str to dict
-        What was published.
-    sizes : mapping of str to int
-        Sizes of what lies at the destination.
-
-    Returns
-    -------
-    list of str
-    """
+    """Find the files of a run that are not at the destination as they are here."""
     before = known.get(place, {})
     return [
         name
@@ -273,20 +175,6 @@ def find_gone(
 
     The newest good run of a report is not among them if there is none here: the last
     good report is never lost because a folder is empty or a disk is away.
-
-    Parameters
-    ----------
-    reports : Path
-        Folder of all reports.
-    known : mapping of str to dict
-        What this host has published.
-    only : sequence of str, optional
-        Reports to look at; by default all.
-
-    Returns
-    -------
-    list of str
-        Sorted.
     """
     newest: dict[str, str] = {}
     for place in sorted(known):
@@ -306,15 +194,6 @@ def find_gone(
 
 def is_place(place: object) -> bool:
     """Return whether a text is the path of a finished run, and leads nowhere else.
-
-    Parameters
-    ----------
-    place : object
-        What a manifest says.
-
-    Returns
-    -------
-    bool
 
     Examples
     --------

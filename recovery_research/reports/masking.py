@@ -47,15 +47,6 @@ _UNRULY = (
 def holds_password(text: str) -> bool:
     """Return whether a text holds an address with a password, or says one outright.
 
-    Parameters
-    ----------
-    text : str
-        Any text.
-
-    Returns
-    -------
-    bool
-
     Examples
     --------
     >>> holds_password("postgresql://ann:hush@db.example.org/shop")
@@ -71,16 +62,6 @@ def find_references(address: str) -> list[str]:
 
     A report has numbers and words of its own, so a short password counts only where
     it stands as in an address.
-
-    Parameters
-    ----------
-    address : str
-        Address that an environment variable holds.
-
-    Returns
-    -------
-    list of str
-        Longest first.
 
     Examples
     --------
@@ -99,16 +80,6 @@ def find_secrets(addresses: Iterable[str]) -> list[str]:
 
     Which part of an address is the token differs between channels, and in some it
     stands where others have the host; so every part counts, the scheme apart.
-
-    Parameters
-    ----------
-    addresses : iterable of str
-        Addresses.
-
-    Returns
-    -------
-    list of str
-        Longest first, so that masking one does not leave another's rest.
 
     Examples
     --------
@@ -131,16 +102,6 @@ def find_tokens(addresses: Iterable[str]) -> list[str]:
 
     Host, names of people and folders are not among them: a message may have to say
     such a word for its own reasons.
-
-    Parameters
-    ----------
-    addresses : iterable of str
-        Addresses.
-
-    Returns
-    -------
-    list of str
-        Longest first.
 
     Examples
     --------
@@ -192,20 +153,6 @@ def _sort(found: set[str]) -> list[str]:
 def mask_text(text: str, secrets: Iterable[str], *, piece: int = PIECE) -> str:
     """Return a text in which secrets and pieces of them are replaced by stars.
 
-    Parameters
-    ----------
-    text : str
-        Any text.
-    secrets : iterable of str
-        What must not be seen, in whatever form. Of a whole address only the whole is
-        meant; its parts are secrets of their own or none.
-    piece : int, optional
-        Length from which a piece of a secret counts.
-
-    Returns
-    -------
-    str
-
     Examples
     --------
     >>> mask_text("no login with 34secret9, b64 MzRTRUNSRVQ5", ["12;34SECRET9"])
@@ -223,19 +170,7 @@ def mask_text(text: str, secrets: Iterable[str], *, piece: int = PIECE) -> str:
 
 
 def mask_secrets(part: object, secrets: list[str]) -> object:
-    """Mask secrets in every text of a notebook or of a part of one.
-
-    Parameters
-    ----------
-    part : NotebookNode, list, str or other
-        Changed in place if it can be.
-    secrets : list of str
-        What must not be seen.
-
-    Returns
-    -------
-    NotebookNode, list, str or other
-    """
+    """Mask secrets in every text of a notebook or of a part of one."""
     if isinstance(part, str):
         return mask_text(part, secrets)
     if isinstance(part, list):
@@ -307,16 +242,6 @@ def write_forms(secret: str) -> tuple[str, ...]:
     SQL quote it; and, unless it is very short, in base64 and hexadecimal, also where
     something stands before it, as in a login.
 
-    Parameters
-    ----------
-    secret : str
-        What must not be seen.
-
-    Returns
-    -------
-    tuple of str
-        Longest first.
-
     Examples
     --------
     >>> {'a"b', 'a""b', "a%22b", "a&quot;b"} <= set(write_forms('A"b'))
@@ -335,18 +260,7 @@ def write_forms(secret: str) -> tuple[str, ...]:
 
 
 def lower(text: str) -> str:
-    """Return a text in small letters, each where it was.
-
-    Parameters
-    ----------
-    text : str
-        Any text.
-
-    Returns
-    -------
-    str
-        As long as the text.
-    """
+    """Return a text in small letters, each where it was."""
     small = text.lower()
     if len(small) == len(text):
         return small

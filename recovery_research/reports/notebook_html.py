@@ -66,50 +66,16 @@ class Prose:
     _left: int = MOST_MARKDOWN
 
     def write_cell(self, source: str, attachments: dict | None = None) -> str:
-        """Write a Markdown cell, whose author may use HTML.
-
-        Parameters
-        ----------
-        source : str
-            Markdown.
-        attachments : dict, optional
-            Pictures pasted into the cell.
-
-        Returns
-        -------
-        str
-            HTML without anything that could run.
-        """
+        """Write a Markdown cell, whose author may use HTML."""
         pasted = _read_attachments(attachments or {})
         return self.cleaner.clean(self._render(source, in_cell=True), pasted)
 
     def write_output(self, source: str) -> str:
-        """Write Markdown that code has made, in which HTML is shown as text.
-
-        Parameters
-        ----------
-        source : str
-            Markdown.
-
-        Returns
-        -------
-        str
-        """
+        """Write Markdown that code has made, in which HTML is shown as text."""
         return self.cleaner.clean(self._render(source, in_cell=False))
 
     def is_title(self, html: str) -> bool:
-        """Return whether a heading is the report's own, which its head shows.
-
-        Parameters
-        ----------
-        html : str
-            Heading of the first level in a cell, with its inline markup.
-
-        Returns
-        -------
-        bool
-            True once at most.
-        """
+        """Return whether a heading is the report's own, which its head shows."""
         if self._titled:
             return False
         title = self.title
@@ -120,19 +86,7 @@ class Prose:
         return self._titled
 
     def add_heading(self, html: str, level: int) -> str:
-        """Enter a heading in the contents and return its anchor.
-
-        Parameters
-        ----------
-        html : str
-            Heading with its inline markup.
-        level : int
-            From 1.
-
-        Returns
-        -------
-        str
-        """
+        """Enter a heading in the contents and return its anchor."""
         text = strip_tags(html)
         base = re.sub(r"[^\w]+", "-", text.lower()).strip("-") or "section"
         anchor, n = base, 1
@@ -266,18 +220,6 @@ _N_CHILDREN |= {"msubsup": 3, "munderover": 3}
 
 def write_mathml(tex: str, *, display: bool) -> str:
     """Write an equation as MathML; as code if it cannot be read.
-
-    Parameters
-    ----------
-    tex : str
-        Equation in TeX, without dollar signs.
-    display : bool
-        Whether it stands on a line of its own.
-
-    Returns
-    -------
-    str
-        HTML in which everything from `tex` is escaped.
 
     Examples
     --------

@@ -64,43 +64,14 @@ class Notebook:
 
 
 def list_notebooks(folder: Path) -> list[Path]:
-    """Return the notebooks in a folder, sorted by name.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder of notebooks.
-
-    Returns
-    -------
-    list of Path
-    """
+    """Return the notebooks in a folder, sorted by name."""
     return sorted(
         path for path in folder.glob("*.ipynb") if not path.name.startswith(".")
     )
 
 
 def find_notebook(name: str | Path, folder: Path) -> Path:
-    """Return the notebook with a name.
-
-    Parameters
-    ----------
-    name : str or Path
-        ``02-compare-policies``, ``compare-policies`` or ``02``, with or without
-        ``.ipynb``; or the path of any notebook, also just the name of a file in the
-        working directory.
-    folder : Path
-        Folder of notebooks.
-
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    NotebookError
-        If no notebook or more than one answers to the name.
-    """
+    """Return the notebook with a name."""
     if isinstance(name, Path) or "/" in name or os.sep in name:
         return _find_file(Path(name))
     if name.endswith(".ipynb") and Path(name).is_file():
@@ -125,23 +96,7 @@ def find_notebook(name: str | Path, folder: Path) -> Path:
 
 
 def read_notebook(path: Path) -> Notebook:
-    """Read what a notebook says about itself, without running it.
-
-    Parameters
-    ----------
-    path : Path
-        The notebook.
-
-    Returns
-    -------
-    Notebook
-
-    Raises
-    ------
-    NotebookError
-        If the file is no notebook in format 4 for Python, has more than one cell
-        tagged ``parameters``, or declares them in a way that cannot be read.
-    """
+    """Read what a notebook says about itself, without running it."""
     if not _SAFE_NAME.fullmatch(path.stem):
         raise NotebookError(
             f"{path.name!r}: a report is filed under its notebook's name, which may "
@@ -176,16 +131,6 @@ def write_runnable(notebook: Notebook) -> str:
 
     Cells of older formats have no ids, and those that copying made twice are refused;
     ids drawn by chance would make equal runs unequal.
-
-    Parameters
-    ----------
-    notebook : Notebook
-        The notebook.
-
-    Returns
-    -------
-    str
-        JSON.
     """
     document = json.loads(notebook.content)
     document["nbformat_minor"] = max(5, document.get("nbformat_minor", 0))
@@ -202,17 +147,7 @@ def write_runnable(notebook: Notebook) -> str:
 
 
 def is_safe_name(name: str) -> bool:
-    """Return whether a file can be named so on every system.
-
-    Parameters
-    ----------
-    name : str
-        Name.
-
-    Returns
-    -------
-    bool
-    """
+    """Return whether a file can be named so on every system."""
     return _SAFE_NAME.fullmatch(name) is not None
 
 
@@ -323,25 +258,7 @@ _BEGINNINGS = {
 
 
 def make_project(folder: Path) -> Path:
-    """Lay the notebooks, an empty ``reports/`` and a plan into a new folder.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder that is not there yet, or is empty.
-
-    Returns
-    -------
-    Path
-        The folder, absolute.
-
-    Raises
-    ------
-    ValueError
-        If the folder holds anything already.
-    OSError
-        If it cannot be written.
-    """
+    """Lay the notebooks, an empty ``reports/`` and a plan into a new folder."""
     folder = folder.expanduser().resolve()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ValueError(f"{folder} is not empty; name a new folder.")

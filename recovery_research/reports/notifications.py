@@ -78,29 +78,7 @@ def tell(
     environment: Mapping[str, str] | None = None,
     home: Path | None = None,
 ) -> list[Notice]:
-    """Tell how a run ended, if the settings want it told. Never raises.
-
-    Parameters
-    ----------
-    settings : NotifySettings or None
-        Whom to tell what; None tells nobody.
-    record : RunRecord or Ending
-        The run.
-    previous : RunRecord or Ending, optional
-        The run before it, of the same report with the same parameters.
-    folder : Path, optional
-        Folder of the run: named in the message, and what was told is kept there
-        in ``notices.json``.
-    environment : mapping of str to str, optional
-        Where the addresses are; by default the environment of this process.
-    home : Path, optional
-        Where the command is run; by default in the current folder.
-
-    Returns
-    -------
-    list of Notice
-        One for each channel; empty if nothing was to be told.
-    """
+    """Tell how a run ended, if the settings want it told. Never raises."""
     ending, before = describe_record(record), previous and describe_record(previous)
     event = choose_event(settings, ending, before) if settings else None
     if event is None:
@@ -127,19 +105,7 @@ def tell(
 def choose_event(
     settings: NotifySettings, ending: Ending, previous: Ending | None
 ) -> str | None:
-    """Return what there is to tell of a run, the gravest first, or None.
-
-    Parameters
-    ----------
-    settings : NotifySettings
-        What is wanted.
-    ending, previous : Ending
-        The run, and the one before it, if there is one.
-
-    Returns
-    -------
-    str or None
-    """
+    """Return what there is to tell of a run, the gravest first, or None."""
     limit, seconds = settings.slower_than_seconds, ending.seconds
     happened = {
         "failure": not ending.good,
@@ -155,23 +121,7 @@ def choose_event(
 def write_message(
     event: str, ending: Ending, folder: Path | None, hidden: list[str]
 ) -> Message:
-    """Write what is told of a run, as plain text.
-
-    Parameters
-    ----------
-    event : str
-        What happened.
-    ending : Ending
-        The run.
-    folder : Path or None
-        Its folder.
-    hidden : list of str
-        What must not be seen.
-
-    Returns
-    -------
-    Message
-    """
+    """Write what is told of a run, as plain text."""
     words = {
         "failure": f"failed ({ending.verdict})",
         "slow": f"slow ({format_seconds(ending.seconds)})",
@@ -200,17 +150,7 @@ def write_message(
 
 
 def describe_record(record: RunRecord | Ending) -> Ending:
-    """Return what there is to tell of a run.
-
-    Parameters
-    ----------
-    record : RunRecord or Ending
-        The run; what tells it already is given back.
-
-    Returns
-    -------
-    Ending
-    """
+    """Return what there is to tell of a run."""
     if isinstance(record, Ending):
         return record
     return Ending(
@@ -278,20 +218,7 @@ class Message:
 
 
 def send_to_url(url: str, message: Message) -> str:
-    """Send a message through Apprise.
-
-    Parameters
-    ----------
-    url : str
-        One or several of Apprise's addresses.
-    message : Message
-        What to say.
-
-    Returns
-    -------
-    str
-        What went wrong, possibly with secrets in it; empty if nothing did.
-    """
+    """Send a message through Apprise."""
     if not url.strip():
         return "the environment variable is not set"
     try:
@@ -323,24 +250,6 @@ def run_command(
 
     The facts are given in the environment, as ``RECOVERY_RESEARCH_REPORT`` and so on,
     and as JSON on standard input.
-
-    Parameters
-    ----------
-    command : sequence of str
-        Program and arguments.
-    message : Message
-        What to say.
-    environment : mapping of str to str
-        Environment of the command.
-    seconds : float
-        How long it may take.
-    cwd : Path, optional
-        Where relative paths in it start from.
-
-    Returns
-    -------
-    str
-        What went wrong; empty if nothing did.
     """
     facts = {**message.facts, "subject": message.subject, "body": message.body}
     told = {

@@ -30,10 +30,6 @@ def private_folder() -> Iterator[Path]:
     """Make a folder with a short path for one kernel's sockets; remove it after.
 
     What runners that were killed have left is removed first, their kernels included.
-
-    Yields
-    ------
-    Path
     """
     parent = _choose_parent()
     sweep_orphans(parent)
@@ -51,13 +47,7 @@ def private_folder() -> Iterator[Path]:
 
 
 def sweep_orphans(parent: Path) -> None:
-    """End the kernels whose runners are dead, and remove their private folders.
-
-    Parameters
-    ----------
-    parent : Path
-        Folder of private folders.
-    """
+    """End the kernels whose runners are dead, and remove their private folders."""
     _drop_unready(parent)
     dead: dict[str, int] = {}
     for folder in parent.glob(f"{_PREFIX}*"):
@@ -98,15 +88,6 @@ def find_marked(folders: Iterable[str]) -> list[psutil.Process]:
 
     A kernel hands its environment down, so the mark is also found on processes that
     have left its group and its tree.
-
-    Parameters
-    ----------
-    folders : iterable of str
-        Private folders.
-
-    Returns
-    -------
-    list of Process
     """
     marks = {f"{MARK}={folder}".encode() for folder in folders}
     found = []
@@ -118,13 +99,7 @@ def find_marked(folders: Iterable[str]) -> list[psutil.Process]:
 
 
 def kill_processes(processes: list[psutil.Process]) -> None:
-    """Kill processes and wait until they are gone.
-
-    Parameters
-    ----------
-    processes : list of Process
-        Any of them may be gone already.
-    """
+    """Kill processes and wait until they are gone."""
     for process in processes:
         with suppress(psutil.Error):
             process.kill()

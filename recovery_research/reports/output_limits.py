@@ -43,20 +43,7 @@ class OutputGuard:
         self.left_out: list[tuple[int, str]] = []
 
     def admit(self, message: dict, cell: int) -> bool:
-        """Look at a message before the notebook gets it; shorten it if need be.
-
-        Parameters
-        ----------
-        message : dict
-            Message of the kernel; changed in place.
-        cell : int
-            Position of the cell.
-
-        Returns
-        -------
-        bool
-            Whether it goes on to the notebook.
-        """
+        """Look at a message before the notebook gets it; shorten it if need be."""
         kind, content = message["msg_type"], message["content"]
         if kind == "stream":
             return self._admit_text(content, cell)
@@ -162,16 +149,6 @@ def join_streams(outputs: list[dict]) -> list[dict]:
     is what nbclient does, in time that grows with the text and not with the square of
     its longest line: there, a line of a million characters takes many minutes in
     which nothing else is heard.
-
-    Parameters
-    ----------
-    outputs : list of NotebookNode
-        A cell's outputs; texts are changed in place.
-
-    Returns
-    -------
-    list of NotebookNode
-        Standard output before standard error, where they follow one another.
     """
     joined: list[dict] = []
     streams: dict[str, dict] = {}

@@ -98,43 +98,14 @@ class ReportExporter(TemplateExporter):
 def write_page(
     notebook: NotebookNode, record: RunRecord, folder: Path | None = None
 ) -> str:
-    """Write the page of a run, and if it failed, of why.
-
-    Parameters
-    ----------
-    notebook : NotebookNode
-        The executed notebook, as far as it came.
-    record : RunRecord
-        Record of the run.
-    folder : Path, optional
-        Folder of the run; the page of a failed run tells the end of its log.
-
-    Returns
-    -------
-    str
-        HTML that needs no other file and no network.
-    """
+    """Write the page of a run, and if it failed, of why."""
     return compose_page(notebook, record, folder).html
 
 
 def compose_page(
     notebook: NotebookNode, record: RunRecord, folder: Path | None = None
 ) -> Page:
-    """Write the page of a run, and say what it does not show.
-
-    Parameters
-    ----------
-    notebook : NotebookNode
-        The executed notebook, as far as it came.
-    record : RunRecord
-        Record of the run.
-    folder : Path, optional
-        Folder of the run.
-
-    Returns
-    -------
-    Page
-    """
+    """Write the page of a run, and say what it does not show."""
     displays = Displays(Prose(title=record.title))
     succeeded = record.verdict is Verdict.SUCCEEDED
     told = None if succeeded else tell_failure(record, notebook, folder or Path())
@@ -169,20 +140,7 @@ def compose_page(
 
 
 def write_record_page(folder: Path, record: RunRecord) -> None:
-    """Write the page of a run that ended outside its notebook, from what is there.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder of the run.
-    record : RunRecord
-        Its record.
-
-    Raises
-    ------
-    OSError
-        If it cannot be written.
-    """
+    """Write the page of a run that ended outside its notebook, from what is there."""
     try:
         notebook = nbformat.read(folder / "report.ipynb", as_version=4)
     except (OSError, ValueError, AttributeError, nbformat.ValidationError):
@@ -289,17 +247,7 @@ class PrintTimeoutError(PrintError):
 
 
 def find_browser() -> str:
-    """Return the path of Chromium or a relative of it.
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    NoBrowserError
-        If there is none, or the one that the environment names is not there.
-    """
+    """Return the path of Chromium or a relative of it."""
     named = os.environ.get(BROWSER_VARIABLE)
     for name in [named] if named else BROWSERS:
         found = shutil.which(name)
@@ -316,30 +264,7 @@ def find_browser() -> str:
 def print_page(
     page: Path, pdf: Path | None = None, *, seconds: float | None = None
 ) -> Path:
-    """Print a report's page as a PDF, whole or not at all.
-
-    Parameters
-    ----------
-    page : Path
-        ``report.html`` of a run.
-    pdf : Path, optional
-        Where to; by default ``report.pdf`` beside it.
-    seconds : float, optional
-        What is left of the run's time; two minutes at the most.
-
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    NoBrowserError
-        If no browser is installed.
-    PrintError
-        If the browser left no PDF.
-    PrintTimeoutError
-        If the time did not do.
-    """
+    """Print a report's page as a PDF, whole or not at all."""
     browser = find_browser()
     pdf = pdf if pdf is not None else page.with_name(PDF_FILE)
     with (

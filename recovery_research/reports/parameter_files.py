@@ -32,21 +32,6 @@ def read_parameter_file(path: str | Path) -> Layer:
     In YAML every scalar is taken as it is written and converted by the type that the
     notebook declares, so that ``010``, ``1e3``, ``no`` and ``2024-05-01`` mean what
     they say.
-
-    Parameters
-    ----------
-    path : path
-        File with one flat table, ending in .toml, .yaml, .yml or .json.
-
-    Returns
-    -------
-    Layer
-
-    Raises
-    ------
-    ParameterError
-        If the file is missing, of another kind, unreadable, or not one flat table
-        without repeated names.
     """
     path = Path(path)
     readers = {".toml": _read_toml, ".json": _read_json}
@@ -70,23 +55,7 @@ def read_parameter_file(path: str | Path) -> Layer:
 
 
 def read_profiles(notebook: Path) -> dict[str, dict[str, object]]:
-    """Read the profiles of a notebook from ``profiles.toml`` beside it.
-
-    Parameters
-    ----------
-    notebook : Path
-        The notebook.
-
-    Returns
-    -------
-    dict of str to dict
-        Profile names and their values; ``standard`` is always there.
-
-    Raises
-    ------
-    ParameterError
-        If the file cannot be read as tables ``[notebook.profile]``.
-    """
+    """Read the profiles of a notebook from ``profiles.toml`` beside it."""
     path = notebook.with_name(PROFILES_FILE)
     profiles: dict[str, dict[str, object]] = {STANDARD: {}}
     if not path.is_file():
@@ -107,24 +76,7 @@ def read_profiles(notebook: Path) -> dict[str, dict[str, object]]:
 
 
 def choose_profile(notebook: Path, profile: str) -> Layer:
-    """Return the values of one profile of a notebook.
-
-    Parameters
-    ----------
-    notebook : Path
-        The notebook.
-    profile : str
-        Name of the profile.
-
-    Returns
-    -------
-    Layer
-
-    Raises
-    ------
-    ParameterError
-        If the notebook has no such profile.
-    """
+    """Return the values of one profile of a notebook."""
     profiles = read_profiles(notebook)
     if profile not in profiles:
         raise ParameterError(
@@ -166,17 +118,7 @@ WIDTH = 88
 
 
 def describe_notebook(notebook: Notebook) -> str:
-    """Describe a notebook, its parameters and its profiles.
-
-    Parameters
-    ----------
-    notebook : Notebook
-        The notebook.
-
-    Returns
-    -------
-    str
-    """
+    """Describe a notebook, its parameters and its profiles."""
     lines = [notebook.name, notebook.title, "", "Parameters"]
     if not notebook.parameters:
         lines.append("  none" + ("" if notebook.tagged else "; no cell is tagged so"))
@@ -192,17 +134,7 @@ def describe_notebook(notebook: Notebook) -> str:
 
 
 def list_notebook(notebook: Notebook) -> dict[str, object]:
-    """Return the same for programs.
-
-    Parameters
-    ----------
-    notebook : Notebook
-        The notebook.
-
-    Returns
-    -------
-    dict
-    """
+    """Return the same for programs."""
     told = ("name", "kind", "default", "help", "secret")
     return {
         "name": notebook.name,

@@ -70,23 +70,6 @@ def choose_parameters(
     """Choose every parameter's value; later layers win over earlier ones.
 
     Every value of every layer is checked, also one that a later layer overrides.
-
-    Parameters
-    ----------
-    declared : mapping of str to Parameter
-        Declarations of the notebook.
-    layers : sequence of Layer
-        Weakest first.
-
-    Returns
-    -------
-    dict of str to Choice
-        One for each declared parameter, in the order of the declarations.
-
-    Raises
-    ------
-    ParameterError
-        If a name is not declared or a value, default included, is not allowed.
     """
     chosen = {
         name: Choice(parameter, check_value(parameter, parameter.default), "default")
@@ -165,22 +148,6 @@ def read_text(parameter: Parameter, text: str) -> object:
     be none is ``None`` or ``null``; a table is JSON; and where any value will do, what
     is JSON is that value, and everything else a text.
 
-    Parameters
-    ----------
-    parameter : Parameter
-        Declaration.
-    text : str
-        What was typed.
-
-    Returns
-    -------
-    bool, int, float, str or list
-
-    Raises
-    ------
-    ParameterError
-        If the text cannot be read so, or the value is not allowed.
-
     Examples
     --------
     >>> from recovery_research.reports.declarations import read_declarations
@@ -202,28 +169,7 @@ def read_text(parameter: Parameter, text: str) -> object:
 
 
 def check_value(parameter: Parameter, value: object) -> object:
-    """Return a value as plain Python if a parameter may take it.
-
-    Parameters
-    ----------
-    parameter : Parameter
-        Declaration.
-    value : object
-        Value of the declared type; a whole number will do for a number, a tuple for
-        a list, a date for a text, and numpy's scalars for Python's.
-
-    Returns
-    -------
-    bool, int, float, str, dict, list or None
-
-    Raises
-    ------
-    ParameterTypeError
-        If the type is another one.
-    ParameterError
-        If the value is not finite, outside the range, not one of the choices, an
-        empty list, a secret in plain text, or an address with a password in it.
-    """
+    """Return a value as plain Python if a parameter may take it."""
     if parameter.secret:
         _check_reference(parameter, value)
     _check_no_password(parameter, value)
@@ -403,17 +349,7 @@ def _check_no_password(parameter: Parameter, value: object) -> None:
 
 
 def list_texts(value: object) -> Iterator[str]:
-    """Give every text in a value, keys of tables included.
-
-    Parameters
-    ----------
-    value : object
-        Value of a parameter.
-
-    Yields
-    ------
-    str
-    """
+    """Give every text in a value, keys of tables included."""
     level = [value]
     while level:
         value = level.pop()

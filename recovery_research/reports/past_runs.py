@@ -79,12 +79,7 @@ class PastRun:
         return self.verdict == Verdict.SUCCEEDED
 
     def read(self) -> RunRecord:
-        """Read the whole record.
-
-        Returns
-        -------
-        RunRecord
-        """
+        """Read the whole record."""
         from recovery_research.reports.records import read_record
 
         return read_record(self.folder)
@@ -95,18 +90,7 @@ _TEXTS = ("report", "run_id", "title", "profile", "verdict", "message", "damaged
 
 
 def summarise_record(record: RunRecord) -> dict:
-    """Return what is kept of a record, as JSON has it.
-
-    Parameters
-    ----------
-    record : RunRecord
-        The record.
-
-    Returns
-    -------
-    dict
-        Fields of `PastRun`.
-    """
+    """Return what is kept of a record, as JSON has it."""
     failure = record.failure
     as_of = record.data_as_of
     return {
@@ -130,17 +114,7 @@ def summarise_record(record: RunRecord) -> dict:
 
 
 def is_summary(said: object) -> bool:
-    """Return whether what a cache says is what this version says of a run.
-
-    Parameters
-    ----------
-    said : object
-        What was kept.
-
-    Returns
-    -------
-    bool
-    """
+    """Return whether what a cache says is what this version says of a run."""
     if not isinstance(said, dict) or said.keys() not in (_SUMMARY, {"damaged"}):
         return False
     try:
@@ -155,24 +129,6 @@ def revive_run(said: dict, reports: Path, place: str) -> PastRun:
     """Make a run of what was kept of its record.
 
     Where it lies says whose it is; a record can be copied, or say anything.
-
-    Parameters
-    ----------
-    said : dict
-        As `summarise_record` returns it.
-    reports : Path
-        Folder of reports.
-    place : str
-        Path of the run in there.
-
-    Returns
-    -------
-    PastRun
-
-    Raises
-    ------
-    ValueError, OverflowError
-        If a time in it is none.
     """
     folder = reports / place
     names = {"report": place.partition("/")[0], "run_id": folder.name}
@@ -196,24 +152,7 @@ MOST_BYTES = 100_000
 
 
 def dismiss_run(folder: Path, *, why: str = "", undo: bool = False) -> None:
-    """Say that a failed run needs nobody's attention, or that it does again.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder of the run.
-    why : str, optional
-        Kept for those who wonder.
-    undo : bool, optional
-        Whether it needs attention again.
-
-    Raises
-    ------
-    ValueError
-        If the run has not failed, or its record cannot be read.
-    OSError
-        If it cannot be written down.
-    """
+    """Say that a failed run needs nobody's attention, or that it does again."""
     from recovery_research.reports.records import read_record
 
     record = read_record(folder)
@@ -241,17 +180,7 @@ def _name_user() -> str:
 
 
 def is_dismissed(folder: Path) -> bool:
-    """Return whether somebody has dismissed a run's failure.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder of the run.
-
-    Returns
-    -------
-    bool
-    """
+    """Return whether somebody has dismissed a run's failure."""
     with suppress(OSError, ValueError, LookupError, TypeError, RecursionError):
         said = json.loads(read_within(folder, DISMISSED_FILE, most=MOST_BYTES))
         return said["dismissed"] is True

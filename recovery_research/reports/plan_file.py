@@ -148,20 +148,7 @@ class PlanFile(_Table):
 
 
 def read_tables(document: dict) -> tuple[PlanFile | None, list[str]]:
-    """Read the tables of a plan, or say everything that is wrong with them.
-
-    Parameters
-    ----------
-    document : dict
-        What the file holds.
-
-    Returns
-    -------
-    PlanFile or None
-        None if anything is wrong.
-    list of str
-        What is wrong: table, key, what came, what is allowed, the nearest.
-    """
+    """Read the tables of a plan, or say everything that is wrong with them."""
     try:
         return PlanFile.model_validate(document), []
     except ValidationError as error:
@@ -170,15 +157,6 @@ def read_tables(document: dict) -> tuple[PlanFile | None, list[str]]:
 
 def name_table(*keys: str) -> str:
     """Return how a table is written in a plan file.
-
-    Parameters
-    ----------
-    *keys : str
-        Its keys, outermost first.
-
-    Returns
-    -------
-    str
 
     Examples
     --------
@@ -189,17 +167,7 @@ def name_table(*keys: str) -> str:
 
 
 def show_value(value: object) -> str:
-    """Return a value as it stands in an error, cut if it is long.
-
-    Parameters
-    ----------
-    value : object
-        What came.
-
-    Returns
-    -------
-    str
-    """
+    """Return a value as it stands in an error, cut if it is long."""
     shown = repr(value)
     if holds_password(shown):
         return "a value that is not shown, for it holds a password"
@@ -348,18 +316,7 @@ class NotifySettings(BaseModel):
 
 
 def seclude(settings: NotifySettings) -> dict[str, str]:
-    """Take the addresses out of the environment, out of the notebooks' reach.
-
-    Parameters
-    ----------
-    settings : NotifySettings
-        Names of the variables.
-
-    Returns
-    -------
-    dict of str to str
-        The environment as it was, for `tell`.
-    """
+    """Take the addresses out of the environment, out of the notebooks' reach."""
     before = dict(os.environ)
     forget_variables(settings.urls_from)
     return before

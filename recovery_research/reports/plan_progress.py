@@ -161,15 +161,6 @@ class Board(Listener):
         """Compute the seconds that are left, or None if nothing is known yet.
 
         Reports that never ran are expected to take as long as the others.
-
-        Parameters
-        ----------
-        now : float
-            Time on the monotonic clock.
-
-        Returns
-        -------
-        float or None
         """
         known = [*self._took.values(), *filter(None, self._expected.values())]
         if not known:
@@ -300,24 +291,14 @@ class PlanEnd:
     exit_code: int
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row for each report.
-
-        Returns
-        -------
-        DataFrame
-        """
+        """Return one row for each report."""
         import pandas as pd
 
         rows = [asdict(end) | {"exit_code": end.exit_code} for end in self.reports]
         return pd.DataFrame(rows)
 
     def summarise(self) -> str:
-        """Return the plan's end on one screen: failures in full, the rest counted.
-
-        Returns
-        -------
-        str
-        """
+        """Return the plan's end on one screen: failures in full, the rest counted."""
         good = [end for end in self.reports if end.succeeded]
         stored = sum(end.stored for end in good)
         idle = sum(end.verdict == NOT_RUN for end in self.reports)

@@ -50,31 +50,6 @@ def run_plan(
 
     One report's failure does not stop the others. A report that another process is
     running waits for its turn, and is then taken as it is if nothing has changed.
-
-    Parameters
-    ----------
-    plan : Plan
-        Checked plan.
-    only : sequence of str, optional
-        Names of reports or entries; by default all.
-    jobs : int, optional
-        Most reports at a time; by default the plan's, or one for each core.
-    force : bool, optional
-        Whether reports are run though nothing has changed.
-    fail_fast : bool, optional
-        Whether nothing more is started after the first failure. What runs by then is
-        finished.
-    listener : Listener, optional
-        Told of everything that happens.
-
-    Returns
-    -------
-    PlanEnd
-
-    Raises
-    ------
-    ValueError
-        If a name is not in the plan.
     """
     chosen = plan.choose(only)
     jobs = jobs or plan.jobs or count_cores()
@@ -82,32 +57,14 @@ def run_plan(
 
 
 def count_cores() -> int:
-    """Return the number of cores that this process may use.
-
-    Returns
-    -------
-    int
-    """
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def expect_cost(planned: PlannedReport, reports: Path) -> tuple[int, float | None]:
-    """Expect a report's memory and time, from its last good run if there is one.
-
-    Parameters
-    ----------
-    planned : PlannedReport
-        The report.
-    reports : Path
-        Folder of reports.
-
-    Returns
-    -------
-    tuple of int and float or None
-        Bytes, and seconds if they can be told.
-    """
+    """Expect a report's memory and time, from its last good run if there is one."""
     peak, seconds = planned.order.limits.memory_bytes or USUAL_BYTES, None
     with suppress(OSError, ValueError):
         folder = Shelf(reports, planned.name).latest()

@@ -60,31 +60,13 @@ class Worker:
     def send(
         self, order: Order, reports: Path, provenance: Provenance, *, aloud: bool
     ) -> None:
-        """Have the process run an order.
-
-        Parameters
-        ----------
-        order : Order
-            Checked order.
-        reports : Path
-            Folder of reports.
-        provenance : Provenance
-            What its numbers depend on.
-        aloud : bool
-            Whether the notebook's own output is wanted, too.
-        """
+        """Have the process run an order."""
         with suppress(OSError):  # it has died, which is heard from the other side
             pickle.dump((order, reports, provenance, aloud), self.process.stdin)
             self.process.stdin.flush()
 
     def signal(self, number: int) -> None:
-        """Send the process a signal, if it lives.
-
-        Parameters
-        ----------
-        number : int
-            The signal.
-        """
+        """Send the process a signal, if it lives."""
         with suppress(OSError):
             self.process.send_signal(number)
 

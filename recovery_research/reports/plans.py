@@ -95,22 +95,7 @@ class Plan:
     tables: PlanFile = field(repr=False)
 
     def choose(self, names: Sequence[str]) -> tuple[PlannedReport, ...]:
-        """Return the reports of some names; all if none is named.
-
-        Parameters
-        ----------
-        names : sequence of str
-            Names of reports, or of entries for all reports of a grid.
-
-        Returns
-        -------
-        tuple of PlannedReport
-
-        Raises
-        ------
-        PlanError
-            If a name is not in the plan.
-        """
+        """Return the reports of some names; all if none is named."""
         known = [e.name for e in self.entries] + [e.entry for e in self.entries]
         for name in names:
             if name not in known:
@@ -131,26 +116,7 @@ def read_plan(
     reports: str | Path | None = None,
     project: str | Path | None = None,
 ) -> Plan:
-    """Read a plan and check all of it; nothing is started.
-
-    Parameters
-    ----------
-    path : path
-        TOML file. Paths in it are taken from its folder.
-    reports : path, optional
-        Folder of reports; wins over the plan's and the project's.
-    project : path, optional
-        Project folder; by default the one around the plan.
-
-    Returns
-    -------
-    Plan
-
-    Raises
-    ------
-    PlanError
-        With everything that is wrong: file, table, key, what came, what is allowed.
-    """
+    """Read a plan and check all of it; nothing is started."""
     path = Path(path)
     content, document = _read_file(path)
     tables, mistakes = read_tables(document)
@@ -324,23 +290,6 @@ _UNFIT = re.compile(r"[^A-Za-z0-9]+")
 
 def lay_out_grid(entry: str, grid: dict[str, list]) -> dict[str, dict[str, object]]:
     """Return every combination of a grid under the name of its report.
-
-    Parameters
-    ----------
-    entry : str
-        Name of the entry of the plan.
-    grid : dict of str to list
-        Parameters and the values to combine; without any, there is one report.
-
-    Returns
-    -------
-    dict of str to dict
-        Report names and parameter values, the last parameter moving fastest.
-
-    Raises
-    ------
-    ValueError
-        If a value stands there twice, or there are more than 1,000 combinations.
 
     Examples
     --------

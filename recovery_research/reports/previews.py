@@ -132,26 +132,7 @@ class Preview:
 
 
 def preview_order(order: Order, reports: Path, *, force: bool = False) -> Preview:
-    """Say what an order would do; nothing is started or written.
-
-    Parameters
-    ----------
-    order : Order
-        Checked order.
-    reports : Path
-        Folder of reports.
-    force : bool, optional
-        Whether it would be run though nothing has changed.
-
-    Returns
-    -------
-    Preview
-
-    Raises
-    ------
-    OSError
-        If the reports could not be written.
-    """
+    """Say what an order would do; nothing is started or written."""
     shelf = Shelf(reports, order.report)
     _check_writable(shelf.folder)
     provenance = trace_order(order)

@@ -23,34 +23,12 @@ GIT_SECONDS = 20
 
 
 def hash_bytes(content: bytes) -> str:
-    """Return the SHA-256 of some bytes as hexadecimal digits.
-
-    Parameters
-    ----------
-    content : bytes
-        The bytes.
-
-    Returns
-    -------
-    str
-    """
+    """Return the SHA-256 of some bytes as hexadecimal digits."""
     return hashlib.sha256(content).hexdigest()
 
 
 def gather_provenance(notebook: Path, content: bytes) -> Provenance:
-    """Gather what a run of a notebook will depend on.
-
-    Parameters
-    ----------
-    notebook : Path
-        The notebook.
-    content : bytes
-        The file as it will run.
-
-    Returns
-    -------
-    Provenance
-    """
+    """Gather what a run of a notebook will depend on."""
     return Provenance(
         notebook_sha256=hash_bytes(content),
         data_sha256=_hash_data(source_root() / "data"),
@@ -137,17 +115,7 @@ INPUTS = "inputs"
 
 
 def trace_order(order: Order) -> Provenance:
-    """Gather all that the numbers of an order will depend on.
-
-    Parameters
-    ----------
-    order : Order
-        Checked order.
-
-    Returns
-    -------
-    Provenance
-    """
+    """Gather all that the numbers of an order will depend on."""
     notebook = order.notebook
     gathered = gather_provenance(notebook.path, notebook.content)
     return gathered.model_copy(
@@ -160,19 +128,7 @@ def trace_order(order: Order) -> Provenance:
 
 
 def list_ingredients(order: Order, provenance: Provenance) -> dict[str, str]:
-    """Return one hash or version for each ingredient of a run.
-
-    Parameters
-    ----------
-    order : Order
-        Checked order.
-    provenance : Provenance
-        What its numbers depend on.
-
-    Returns
-    -------
-    dict of str to str
-    """
+    """Return one hash or version for each ingredient of a run."""
     sources = provenance.sources_sha256
     known = UNKNOWN not in sources.values()
     return {
@@ -189,81 +145,32 @@ def list_ingredients(order: Order, provenance: Provenance) -> dict[str, str]:
 
 
 def add_inputs(ingredients: dict[str, str], inputs: InputsRecord) -> dict[str, str]:
-    """Add what a run was seen to read to the ingredients known before it.
-
-    Parameters
-    ----------
-    ingredients : dict of str to str
-        As `list_ingredients` gives them.
-    inputs : InputsRecord
-        What was read.
-
-    Returns
-    -------
-    dict of str to str
-    """
+    """Add what a run was seen to read to the ingredients known before it."""
     read = UNKNOWN if inputs.unknown else _hash_table(inputs.model_dump())
     return {**ingredients, INPUTS: read}
 
 
 def make_key(ingredients: dict[str, str]) -> str | None:
-    """Return the key of a run, or None if an ingredient cannot be known.
-
-    Parameters
-    ----------
-    ingredients : dict of str to str
-        Ingredients.
-
-    Returns
-    -------
-    str or None
-    """
+    """Return the key of a run, or None if an ingredient cannot be known."""
     if UNKNOWN in ingredients.values():
         return None
     return _hash_table(ingredients)
 
 
 def hash_sources(order: Order) -> dict[str, str]:
-    """Hash the files that an order reads; what is no file has an empty hash.
-
-    Parameters
-    ----------
-    order : Order
-        Checked order.
-
-    Returns
-    -------
-    dict of str to str
-        Labels and hashes.
-    """
+    """Hash the files that an order reads; what is no file has an empty hash."""
     return {label: _hash_source(path) for label, path in _find_sources(order).items()}
 
 
 def date_sources(order: Order) -> datetime | None:
-    """Return when the youngest of an order's data files was written, or None.
-
-    Parameters
-    ----------
-    order : Order
-        Checked order.
-
-    Returns
-    -------
-    datetime or None
-        In UTC.
-    """
+    """Return when the youngest of an order's data files was written, or None."""
     places = [path for path in _find_sources(order).values() if path]
     times = [path.stat().st_mtime for path in places if path.is_file()]
     return datetime.fromtimestamp(max(times), UTC) if times else None
 
 
 def hash_package() -> str:
-    """Hash the code and templates of this package.
-
-    Returns
-    -------
-    str
-    """
+    """Hash the code and templates of this package."""
     files = sorted(
         path
         for path in PACKAGE.rglob("*")
@@ -274,22 +181,7 @@ def hash_package() -> str:
 
 
 def hash_content(path: Path) -> str:
-    """Hash a file; once, as long as its time and size stay.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    OSError
-        If it cannot be read.
-    """
+    """Hash a file; once, as long as its time and size stay."""
     return _hash_file(str(path), *_read_state(path))
 
 

@@ -57,30 +57,6 @@ def choose_doomed(
     good one of each stays. Only `keep=0` lets sets go: then the last good run of the
     report stays and no other must. Runs under way and runs whose record cannot be read
     stay whatever is asked. With both conditions given, a run must meet both to go.
-
-    Parameters
-    ----------
-    reports : Path
-        Folder of reports.
-    keep : int, optional
-        How many runs with the same parameters stay of each report, failed ones
-        counted and dismissed ones not, for these need nobody's attention.
-    older_than : timedelta, optional
-        Only runs that started before this go.
-    names : sequence of str, optional
-        Reports to look at; by default all.
-    now : datetime, optional
-        Now.
-
-    Returns
-    -------
-    list of Doomed
-        Oldest first within each report.
-
-    Raises
-    ------
-    ValueError
-        If no condition is given, one cannot be met, or a report is not there.
     """
     if keep is None and older_than is None:
         raise ValueError("say how many runs to keep, or how old a run may become.")
@@ -109,26 +85,7 @@ def choose_doomed(
 
 
 def delete_runs(reports: Path, doomed: Sequence[Doomed]) -> list[Doomed]:
-    """Delete runs, each whole or not at all, and what earlier deletions have left.
-
-    Parameters
-    ----------
-    reports : Path
-        Folder of reports.
-    doomed : sequence of Doomed
-        As chosen; one that has become the last good run since then stays.
-
-    Returns
-    -------
-    list of Doomed
-        What is gone.
-
-    Raises
-    ------
-    OSError
-        If the folder cannot be written, or something is left that another user must
-        delete; the others are gone by then.
-    """
+    """Delete runs, each whole or not at all, and what earlier deletions have left."""
     gone, names = [], set(list_reports(reports))
     for one in doomed:
         shelf = Shelf(reports, one.run.folder.relative_to(reports).parts[0])

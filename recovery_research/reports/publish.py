@@ -71,12 +71,7 @@ class Publication:
     left_out: tuple[str, ...] = ()
 
     def summarise(self) -> str:
-        """Return it in one line.
-
-        Returns
-        -------
-        str
-        """
+        """Return it in one line."""
         gone = left = ""
         if self.gone:
             what = "deleted there" if self.deleted else "still there"
@@ -103,34 +98,6 @@ def publish_reports(
     Files are compared by content, with what this host's manifest there says was
     copied, and by size with what lies there. A copy that was interrupted is taken up
     where it broke off.
-
-    Parameters
-    ----------
-    reports : Path
-        Folder of all reports.
-    destination : str
-        A folder, or an address that fsspec knows.
-    only : sequence of str, optional
-        Names of reports; by default all.
-    last : int, optional
-        Copy that many runs of each report, and its last good one; by default all.
-    delete : bool, optional
-        Whether runs that this host has put there and no longer has are removed there.
-        The last good run of a report stays if there is none here, and everything does
-        if there is no run here at all.
-    host : str, optional
-        Name to publish under; by default that of the machine and of the folder.
-
-    Returns
-    -------
-    Publication
-
-    Raises
-    ------
-    ValueError
-        If the destination or the name cannot be used, or a report is not there.
-    PublicationError
-        If copying failed; the index there still leads to what was there before.
     """
     if holds_password(destination):
         raise ValueError(

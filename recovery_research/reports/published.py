@@ -38,17 +38,7 @@ _told: TypeAdapter[PastRun] = TypeAdapter(PastRun)
 
 
 def tell_run(run: PastRun) -> dict:
-    """Return what an index tells of a run, to be kept in a manifest.
-
-    Parameters
-    ----------
-    run : PastRun
-        A run that lies here.
-
-    Returns
-    -------
-    dict
-    """
+    """Return what an index tells of a run, to be kept in a manifest."""
     checked = read_check(run.folder)
     said = asdict(run) | {"checked": checked.isoformat() if checked else None}
     # Where it lies is the manifest's to say, and no other's business before that.
@@ -68,24 +58,6 @@ def collect_runs(
 
     What lies there is the truth: a run of which no manifest tells, for that was lost
     or is of an older version, is asked for its own record.
-
-    Parameters
-    ----------
-    reports : Path
-        Folder of all reports, under which they are named as if they were there.
-    store : Store
-        The place.
-    sizes : mapping of str to int
-        Sizes of what lies there.
-    manifests : iterable of Manifest
-        Everybody's, one's own as the last.
-    here : mapping of str to PastRun
-        Runs that lie here as they lie there, by path.
-
-    Returns
-    -------
-    tuple of RunHistory and dict
-        The runs; and when those of others were last seen to be unchanged, by path.
     """
     told: dict[str, dict] = {}
     leaving: set[str] = set()
@@ -175,13 +147,7 @@ class PublishedReader(DetailReader):
         self._fetched: dict[str, bytes] = {}
 
     def fetch_records(self, runs: Iterable[PastRun]) -> None:
-        """Fetch the records of some runs together, which is quicker than one by one.
-
-        Parameters
-        ----------
-        runs : iterable of PastRun
-            Those that will be shown.
-        """
+        """Fetch the records of some runs together, which is quicker than one by one."""
         places = {self.find_place(run) for run in runs}
         names = [f"{p}/{RECORD_FILE}" for p in places if not self._is_here(p)]
         small = [name for name in names if self._sizes.get(name, 0) <= MOST_BYTES]
@@ -235,24 +201,6 @@ def put_index(
     """Write the index of all that lies at a place, and again if another host wrote.
 
     Whoever writes last has then seen everybody's manifest, so no lock is needed.
-
-    Parameters
-    ----------
-    reports : Path
-        Folder of all reports.
-    store : Store
-        The place.
-    file : str
-        Name of this host's manifest there, which has been written.
-    own : Manifest
-        What it holds.
-    here : mapping of str to PastRun
-        Runs that lie here as they lie there, by path.
-
-    Returns
-    -------
-    int
-        Runs that the index lists.
     """
     seen, history = None, RunHistory(())
     for _ in range(MOST_ROUNDS):
@@ -267,17 +215,7 @@ def put_index(
 
 
 def put_text(store: Store, name: str, text: str) -> None:
-    """Write a text to a place, whole or not at all.
-
-    Parameters
-    ----------
-    store : Store
-        The place.
-    name : str
-        Name in it.
-    text : str
-        The text.
-    """
+    """Write a text to a place, whole or not at all."""
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / Path(name).name
         page.write_bytes(text.encode("utf-8", "replace"))

@@ -19,24 +19,7 @@ class Quoted(str):
 
 
 def check_line(text: str, what: str) -> str:
-    """Return a text that fits one line of any file.
-
-    Parameters
-    ----------
-    text : str
-        The text.
-    what : str
-        What it is, for the error.
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    ValueError
-        If it holds a line's end, a control character or bytes that are no text.
-    """
+    """Return a text that fits one line of any file."""
     if not text or any(unicodedata.category(letter) in _UNFIT for letter in text):
         raise ValueError(
             f"{what}: {text!r} cannot stand in a schedule: it is empty, or holds a "
@@ -46,31 +29,12 @@ def check_line(text: str, what: str) -> str:
 
 
 def quote_shell(words: list[str]) -> Quoted:
-    """Quote the words of a command for a POSIX shell.
-
-    Parameters
-    ----------
-    words : list of str
-        Program and arguments.
-
-    Returns
-    -------
-    Quoted
-    """
+    """Quote the words of a command for a POSIX shell."""
     return Quoted(shlex.join(words))
 
 
 def quote_cron(command: str) -> Quoted:
     r"""Quote a shell command for a line of a crontab, where a percent sign ends it.
-
-    Parameters
-    ----------
-    command : str
-        The command.
-
-    Returns
-    -------
-    Quoted
 
     Examples
     --------
@@ -83,15 +47,6 @@ def quote_cron(command: str) -> Quoted:
 def quote_systemd(words: list[str]) -> Quoted:
     r"""Quote the words of a command for ``ExecStart``.
 
-    Parameters
-    ----------
-    words : list of str
-        Program and arguments.
-
-    Returns
-    -------
-    Quoted
-
     Examples
     --------
     >>> print(quote_systemd(["/bin/echo", 'a "b" $c 5%']))
@@ -101,95 +56,34 @@ def quote_systemd(words: list[str]) -> Quoted:
 
 
 def quote_setting(text: str) -> Quoted:
-    """Quote a whole line's value for a unit file, such as a path.
-
-    Parameters
-    ----------
-    text : str
-        The value.
-
-    Returns
-    -------
-    Quoted
-    """
+    """Quote a whole line's value for a unit file, such as a path."""
     return Quoted(text.replace("%", "%%"))
 
 
 def quote_assignment(text: str) -> Quoted:
-    """Quote ``NAME=value`` for ``Environment`` in a unit file.
-
-    Parameters
-    ----------
-    text : str
-        The assignment.
-
-    Returns
-    -------
-    Quoted
-    """
+    """Quote ``NAME=value`` for ``Environment`` in a unit file."""
     return Quoted(_quote_unit(text))
 
 
 def quote_yaml(text: str) -> Quoted:
-    """Quote a text for YAML.
-
-    Parameters
-    ----------
-    text : str
-        The text.
-
-    Returns
-    -------
-    Quoted
-    """
+    """Quote a text for YAML."""
     # JSON's strings are YAML's double-quoted ones.
     return Quoted(json.dumps(text))
 
 
 def quote_python(value: object) -> Quoted:
-    """Write a value as a literal of Python.
-
-    Parameters
-    ----------
-    value : str, int, None, or list or dict of these
-        The value.
-
-    Returns
-    -------
-    Quoted
-    """
+    """Write a value as a literal of Python."""
     return Quoted(ascii(value))
 
 
 def quote_comment(text: str) -> Quoted:
-    """Return a checked line for a comment.
-
-    Parameters
-    ----------
-    text : str
-        The text.
-
-    Returns
-    -------
-    Quoted
-    """
+    """Return a checked line for a comment."""
     # A docstring or a comment is ended by none of these once the line is one line.
     return Quoted(check_line(text, "a comment"))
 
 
 def make_identifier(text: str, between: str = "-") -> str:
     """Return a name for units, jobs and functions: letters, digits, one separator.
-
-    Parameters
-    ----------
-    text : str
-        Any text.
-    between : str, optional
-        What stands for everything else.
-
-    Returns
-    -------
-    str
 
     Examples
     --------
@@ -203,22 +97,7 @@ def make_identifier(text: str, between: str = "-") -> str:
 
 
 def check_ci_path(text: str) -> str:
-    """Return a path that no service reads as an expression or a variable.
-
-    Parameters
-    ----------
-    text : str
-        Path inside the repository.
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    ValueError
-        If it holds anything but letters, digits, spaces and ``. _ - /``.
-    """
+    """Return a path that no service reads as an expression or a variable."""
     if not _CI_PATH.fullmatch(text) or text.startswith("-"):
         raise ValueError(
             f"a workflow can name a plan by letters, digits, spaces and . _ - / only; "

@@ -24,20 +24,6 @@ def update_document(document: object) -> dict:
     Version 1 knew no attempts, memory, plan or key, and version 2 not what a run read;
     all of them may be absent, so nothing is made up.
 
-    Parameters
-    ----------
-    document : object
-        What the file holds.
-
-    Returns
-    -------
-    dict
-
-    Raises
-    ------
-    ValueError
-        If it is no record, or of a version that is not known here.
-
     Examples
     --------
     >>> update_document({"schema_version": 1, "report": "loyalty"})
@@ -220,20 +206,7 @@ class RunRecord(_Part):
 
 
 def write_record(record: RunRecord, folder: Path) -> None:
-    """Write a record into the folder of its run, whole or not at all.
-
-    Parameters
-    ----------
-    record : RunRecord
-        The record.
-    folder : Path
-        Folder of the run.
-
-    Raises
-    ------
-    OSError
-        If it cannot be written; a record that was there before still is.
-    """
+    """Write a record into the folder of its run, whole or not at all."""
     text = record.model_dump_json(indent=2) + "\n"
     write_whole(folder / RECORD_FILE, text)
 
@@ -265,22 +238,7 @@ def read_record(folder: Path) -> RunRecord:
 
 
 def parse_record(content: bytes) -> RunRecord:
-    """Read a record, also one of an older version.
-
-    Parameters
-    ----------
-    content : bytes
-        What ``run.json`` holds.
-
-    Returns
-    -------
-    RunRecord
-
-    Raises
-    ------
-    ValueError
-        If it is none, or of a later schema version.
-    """
+    """Read a record, also one of an older version."""
     try:
         return _parse(content)
     except ValidationError as error:
@@ -332,33 +290,14 @@ class Notice:
 
 
 def keep_notices(notices: list[Notice], folder: Path) -> None:
-    """Keep beside a run what was told of it, if that is possible.
-
-    Parameters
-    ----------
-    notices : list of Notice
-        All attempts.
-    folder : Path
-        Folder of the run.
-    """
+    """Keep beside a run what was told of it, if that is possible."""
     kept = {"schema_version": 1, "notices": [asdict(notice) for notice in notices]}
     with suppress(OSError):
         write_whole(folder / NOTICES_FILE, json.dumps(kept, indent=2) + "\n")
 
 
 def read_notices(folder: Path) -> list[Notice]:
-    """Read what was told of a run.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder of the run.
-
-    Returns
-    -------
-    list of Notice
-        Empty if nothing was to be told, or that cannot be read.
-    """
+    """Read what was told of a run."""
     try:
         return parse_notices(read_within(folder, NOTICES_FILE, most=MOST_NOTICE_BYTES))
     except (OSError, ValueError):
@@ -366,18 +305,7 @@ def read_notices(folder: Path) -> list[Notice]:
 
 
 def parse_notices(content: bytes) -> list[Notice]:
-    """Read what was told of a run.
-
-    Parameters
-    ----------
-    content : bytes
-        What ``notices.json`` holds.
-
-    Returns
-    -------
-    list of Notice
-        Empty if that cannot be read.
-    """
+    """Read what was told of a run."""
     try:
         kept = json.loads(content)
         notices = [Notice(**notice) for notice in kept["notices"]]
@@ -403,13 +331,6 @@ def note_check(folder: Path, *, moment: datetime | None = None) -> None:
     """Note beside a run that it is still what a run would give, if that is possible.
 
     Without it, a schedule that finds nothing changed for weeks would look dead.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder of the run.
-    moment : datetime, optional
-        When that was seen; by default now.
     """
     said = {"checked": (moment or datetime.now(UTC)).isoformat(timespec="seconds")}
     with suppress(OSError):
@@ -417,18 +338,7 @@ def note_check(folder: Path, *, moment: datetime | None = None) -> None:
 
 
 def read_check(folder: Path) -> datetime | None:
-    """Return when a run was last seen to be unchanged, or None.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder of the run.
-
-    Returns
-    -------
-    datetime or None
-        In UTC.
-    """
+    """Return when a run was last seen to be unchanged, or None."""
     odd = (ValueError, LookupError, TypeError, OverflowError, RecursionError)
     with suppress(OSError, *odd):
         said = json.loads(read_within(folder, CHECK_FILE, most=MOST_CHECK_BYTES))[

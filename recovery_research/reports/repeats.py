@@ -61,30 +61,6 @@ def deliver_order(
 
     While another process runs a report of the same name this waits for its end, and
     takes its report if that is the answer.
-
-    Parameters
-    ----------
-    order : Order
-        Checked order.
-    reports : Path
-        Folder of all reports.
-    force : bool, optional
-        Whether it is run anyway.
-    progress : callable, optional
-        Called before each cell with its position and the number of cells.
-    on_wait : callable, optional
-        Told once who runs the report already.
-    on_change : callable, optional
-        Told why the report of before is not the answer, if there is one.
-
-    Returns
-    -------
-    ReportRun
-
-    Raises
-    ------
-    OSError
-        If the reports folder cannot be written.
     """
     from recovery_research.reports.runner import fulfil_order
 
@@ -114,23 +90,6 @@ def find_stored(
     """Find the newest good run that would be the same now, and whose files are whole.
 
     It was made of the same, and all that it was seen to read is as it was.
-
-    Parameters
-    ----------
-    order : Order
-        Checked order.
-    shelf : Shelf
-        Place of its report.
-    provenance : Provenance
-        What its numbers depend on now.
-    tell : callable, optional
-        Told why the newest run of the same order is not the answer, if there is one.
-    note : bool, optional
-        Whether it is noted beside the run that it was asked for again.
-
-    Returns
-    -------
-    ReportRun or None
     """
     ingredients = list_ingredients(order, provenance)
     _LOG.debug("%s: looking in %s for a run of the same", order.report, shelf.folder)
@@ -219,12 +178,7 @@ class Reproduction:
         return [change for change in self.changes if change.name not in idle]
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row for each table.
-
-        Returns
-        -------
-        DataFrame
-        """
+        """Return one row for each table."""
         import pandas as pd
 
         return pd.DataFrame(
@@ -243,27 +197,6 @@ def reorder(
 
     Every parameter has the value of that run, also where the notebook's default is
     another one today; limits, sources and report name are that run's.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder of the earlier run.
-    layers : sequence of Layer, optional
-        Parameters that shall be others.
-    project : path, optional
-        Project folder, in which the notebook is looked for first.
-    report : str, optional
-        Another name to file it under.
-
-    Returns
-    -------
-    Order
-
-    Raises
-    ------
-    ValueError
-        If the record cannot be read, the notebook is not there any more or does not
-        know a parameter, or a data file is gone.
     """
     record = read_record(folder)
     values = {p.name: p.value for p in record.parameters}
@@ -301,28 +234,6 @@ def reproduce_run(
 
     The new run is made in a folder of its own and thrown away, so that the reports
     stay as they are.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder of the earlier run.
-    project : path, optional
-        Project folder.
-    keep : Path, optional
-        Reports folder to keep the new run in.
-    progress : callable, optional
-        Called before each cell with its position and the number of cells.
-
-    Returns
-    -------
-    Reproduction
-
-    Raises
-    ------
-    ValueError
-        If it cannot be ordered again, see `reorder`.
-    OSError
-        If the new run cannot be written.
     """
     from recovery_research.reports.runner import fulfil_order
 

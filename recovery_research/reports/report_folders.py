@@ -17,15 +17,6 @@ _RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[^/\\\x00-\x1f\x7f]+")
 def is_run_id(name: object) -> bool:
     """Return whether a folder's name is the id of a run.
 
-    Parameters
-    ----------
-    name : object
-        Name of a folder.
-
-    Returns
-    -------
-    bool
-
     Examples
     --------
     >>> is_run_id("20260105-063000-1a2b3c"), is_run_id("latest")
@@ -40,16 +31,6 @@ def list_reports(reports: Path) -> list[str]:
     A report may be a link to a folder on another disk; of several links to one, that
     of the same name counts, or else the first. A link back into the reports, or to a
     folder around them, is none.
-
-    Parameters
-    ----------
-    reports : Path
-        Folder of reports.
-
-    Returns
-    -------
-    list of str
-        Sorted.
     """
     home, names, linked = os.path.realpath(reports), [], {}
     for name, is_link in _list_entries(reports):
@@ -67,18 +48,7 @@ def list_reports(reports: Path) -> list[str]:
 
 
 def find_lost(reports: Path) -> dict[str, str]:
-    """Find the reports that are links to what is not there, a disk perhaps.
-
-    Parameters
-    ----------
-    reports : Path
-        Folder of reports.
-
-    Returns
-    -------
-    dict of str to str
-        Where each leads, by name.
-    """
+    """Find the reports that are links to what is not there, a disk perhaps."""
     return {
         name: os.readlink(reports / name)
         for name, is_link in _list_entries(reports)
@@ -87,18 +57,7 @@ def find_lost(reports: Path) -> dict[str, str]:
 
 
 def list_ids(folder: str | Path) -> list[str]:
-    """Return the names of the folders of runs in a folder, in no order.
-
-    Parameters
-    ----------
-    folder : path
-        A report's folder, or the one of its failed or staged runs. Those two are
-        never links: the runs there would be another folder's.
-
-    Returns
-    -------
-    list of str
-    """
+    """Return the names of the folders of runs in a folder, in no order."""
     own = os.path.basename(folder) in (FAILED, STAGING)
     if own and os.path.islink(folder):
         return []

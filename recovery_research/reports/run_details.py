@@ -57,102 +57,29 @@ class DetailReader:
         self._read: dict[Path, RunDetails] = {}
 
     def find_place(self, run: PastRun) -> str:
-        """Return where a run lies, from the page that tells of it.
-
-        Parameters
-        ----------
-        run : PastRun
-            The run.
-
-        Returns
-        -------
-        str
-        """
+        """Return where a run lies, from the page that tells of it."""
         return run.folder.relative_to(self.reports).as_posix()
 
     def read_head(self, run: PastRun, name: str, n_bytes: int) -> bytes:
-        """Read the beginning of a file of a run.
-
-        Parameters
-        ----------
-        run : PastRun
-            The run.
-        name : str
-            Path in its folder.
-        n_bytes : int
-            No more than that.
-
-        Returns
-        -------
-        bytes
-
-        Raises
-        ------
-        ValueError
-            If the name leads out of the folder, or to what is no file.
-        OSError
-            If it cannot be read.
-        """
+        """Read the beginning of a file of a run."""
         with open_within(run.folder, name) as file:
             # A read makes room for all that it is asked for.
             return file.read(min(n_bytes, os.fstat(file.fileno()).st_size))
 
     def has_file(self, run: PastRun, name: str) -> bool:
-        """Return whether a run has a file.
-
-        Parameters
-        ----------
-        run : PastRun
-            The run.
-        name : str
-            Path in its folder.
-
-        Returns
-        -------
-        bool
-        """
+        """Return whether a run has a file."""
         return (run.folder / name).is_file()
 
     def read_check(self, run: PastRun) -> datetime | None:
-        """Return when a run was last seen to be unchanged, or None.
-
-        Parameters
-        ----------
-        run : PastRun
-            The run.
-
-        Returns
-        -------
-        datetime or None
-        """
+        """Return when a run was last seen to be unchanged, or None."""
         return read_check(run.folder)
 
     def read_notices(self, run: PastRun) -> list[Notice]:
-        """Return what was told of a run.
-
-        Parameters
-        ----------
-        run : PastRun
-            The run.
-
-        Returns
-        -------
-        list of Notice
-        """
+        """Return what was told of a run."""
         return read_notices(run.folder)
 
     def read(self, run: PastRun) -> RunDetails:
-        """Return the details of a run; a record that went away has none.
-
-        Parameters
-        ----------
-        run : PastRun
-            The run.
-
-        Returns
-        -------
-        RunDetails
-        """
+        """Return the details of a run; a record that went away has none."""
         if run.folder not in self._read:
             place = self.find_place(run)
             try:
@@ -185,18 +112,7 @@ def _pick(place: str, record: dict) -> RunDetails:
 
 
 def sort_by_parameters(runs: Sequence[PastRun]) -> list[list[PastRun]]:
-    """Sort runs by report and parameters.
-
-    Parameters
-    ----------
-    runs : sequence of PastRun
-        Newest first.
-
-    Returns
-    -------
-    list of list of PastRun
-        Newest first within each; those whose newest failed before the others.
-    """
+    """Sort runs by report and parameters."""
     sets: dict[tuple[str, str], list[PastRun]] = {}
     for run in runs:
         sets.setdefault((run.report, name_set(run)), []).append(run)
@@ -204,17 +120,7 @@ def sort_by_parameters(runs: Sequence[PastRun]) -> list[list[PastRun]]:
 
 
 def name_set(run: PastRun) -> str:
-    """Return a text that is the same for runs with the same parameters.
-
-    Parameters
-    ----------
-    run : PastRun
-        The run.
-
-    Returns
-    -------
-    str
-    """
+    """Return a text that is the same for runs with the same parameters."""
     return json.dumps(sorted(run.parameters.items()))
 
 
@@ -222,18 +128,7 @@ MOST_NAMED = 3
 
 
 def compare_tables(run: RunDetails, before: RunDetails) -> str:
-    """Say which tables of a run differ from those of the run before.
-
-    Parameters
-    ----------
-    run, before : RunDetails
-        The two runs.
-
-    Returns
-    -------
-    str
-        One sentence; empty if neither has a table.
-    """
+    """Say which tables of a run differ from those of the run before."""
     now = {name: digest for name, (_, digest) in run.tables.items()}
     then = {name: digest for name, (_, digest) in before.tables.items()}
     names = [*now, *(name for name in then if name not in now)]
@@ -250,20 +145,7 @@ def compare_tables(run: RunDetails, before: RunDetails) -> str:
 
 
 def compare_ingredients(run: RunDetails, before: RunDetails, since: str) -> str:
-    """Say what went into a run that had not gone into the one before.
-
-    Parameters
-    ----------
-    run, before : RunDetails
-        The two runs.
-    since : str
-        What the run before is called.
-
-    Returns
-    -------
-    str
-        One sentence; empty if nothing else was different, or that is not known.
-    """
+    """Say what went into a run that had not gone into the one before."""
     now, then = run.provenance, before.provenance
     if not now or not then:
         return ""

@@ -27,28 +27,7 @@ _FLAGS = (
 
 
 def open_within(folder: Path, name: str, *, buffering: int = -1) -> BinaryIO:
-    """Open a file that lies in a folder, or in one below it.
-
-    Parameters
-    ----------
-    folder : Path
-        The folder; it may be a link itself.
-    name : str
-        Path in it, with slashes.
-    buffering : int, optional
-        As `open` has it.
-
-    Returns
-    -------
-    BinaryIO
-
-    Raises
-    ------
-    ValueError
-        If the name leads elsewhere, or to what is no file.
-    OSError
-        If it cannot be opened.
-    """
+    """Open a file that lies in a folder, or in one below it."""
     if not is_inner_path(name):
         raise ValueError(f"{str(name)[:80]!r} is no name of a file in there.")
     *parents, _ = parts = name.split("/")
@@ -66,28 +45,7 @@ def open_within(folder: Path, name: str, *, buffering: int = -1) -> BinaryIO:
 
 
 def read_within(folder: Path, name: str, *, most: int = MOST_BYTES) -> bytes:
-    """Read a file that lies in a folder, or in one below it.
-
-    Parameters
-    ----------
-    folder : Path
-        The folder.
-    name : str
-        Path in it, with slashes.
-    most : int, optional
-        More bytes than this are not read.
-
-    Returns
-    -------
-    bytes
-
-    Raises
-    ------
-    ValueError
-        If the name leads elsewhere, or the file is larger.
-    OSError
-        If it cannot be read.
-    """
+    """Read a file that lies in a folder, or in one below it."""
     with open_within(folder, name, buffering=0) as file:
         if os.fstat(file.fileno()).st_size > most:
             raise ValueError(f"{name!r} is larger than {most:,} bytes.")
@@ -96,15 +54,6 @@ def read_within(folder: Path, name: str, *, most: int = MOST_BYTES) -> bytes:
 
 def is_inner_path(name: object) -> bool:
     """Return whether a text names a file inside a folder, on every system alike.
-
-    Parameters
-    ----------
-    name : object
-        What a record or a manifest says.
-
-    Returns
-    -------
-    bool
 
     Examples
     --------
@@ -121,15 +70,6 @@ def _is_inner(name: str) -> bool:
 
 def is_plain_name(name: str) -> bool:
     """Return whether a file or folder can be named so on every system.
-
-    Parameters
-    ----------
-    name : str
-        Name, without its folder.
-
-    Returns
-    -------
-    bool
 
     Examples
     --------

@@ -36,30 +36,7 @@ def choose_runs(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> list[PastRun]:
-    """Choose runs that meet every condition given.
-
-    Parameters
-    ----------
-    runs : sequence of PastRun
-        To choose from.
-    reports : sequence of str, optional
-        Names of reports or of entries of a plan.
-    parameters : mapping of str to str, optional
-        Parameters and their values as text; lists with commas.
-    verdicts : sequence of str, optional
-        Any of them; ``failed`` is everything but succeeded and running.
-    since, until : datetime, optional
-        Started at or after, and before.
-
-    Returns
-    -------
-    list of PastRun
-
-    Raises
-    ------
-    ValueError
-        If no run has a report or parameter of that name, or no such verdict exists.
-    """
+    """Choose runs that meet every condition given."""
     names = {run.report for run in runs} | {run.entry for run in runs if run.entry}
     for name in reports:
         _check_known("report", name, names)
@@ -85,23 +62,6 @@ def choose_runs(
 def read_moment(text: str, *, now: datetime | None = None) -> datetime:
     """Read a date, a time, or how long ago.
 
-    Parameters
-    ----------
-    text : str
-        ``2026-01-31``, ``2026-01-31T06:30``, or ``90m``, ``12h``, ``7d``, ``4w``.
-    now : datetime, optional
-        Now.
-
-    Returns
-    -------
-    datetime
-        In UTC. Without a zone it is taken on this machine's clock, as times are shown.
-
-    Raises
-    ------
-    ValueError
-        If the text is none of these.
-
     Examples
     --------
     >>> read_moment("2026-01-31T06:30+01:00").isoformat()
@@ -122,15 +82,6 @@ def read_moment(text: str, *, now: datetime | None = None) -> datetime:
 
 def write_value(value: object) -> str:
     """Write a parameter's value as it is typed on the command line.
-
-    Parameters
-    ----------
-    value : object
-        The value.
-
-    Returns
-    -------
-    str
 
     Examples
     --------
@@ -168,25 +119,7 @@ SHORTEST_PREFIX = 4
 
 
 def find_reports(folder: Path, *, named: bool = True) -> Path:
-    """Return a folder of reports, or refuse what is none.
-
-    Parameters
-    ----------
-    folder : Path
-        What is taken for one.
-    named : bool, optional
-        Whether somebody has named it, and may have mistyped it; that of a project may
-        hold what it will.
-
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    ValueError
-        If it is not there, or neither holds a run nor is empty.
-    """
+    """Return a folder of reports, or refuse what is none."""
     if not folder.is_dir():
         raise ValueError(f"there is no folder of reports {folder}.{_hint(folder)}")
     if not named or _holds_runs(folder) or _is_fresh(folder):
@@ -233,25 +166,7 @@ def _hint(folder: Path) -> str:
 
 
 def find_run(reports: Path, name: str) -> Path:
-    """Find the folder of a run.
-
-    Parameters
-    ----------
-    reports : Path
-        Folder of reports.
-    name : str
-        Id of the run or its beginning or end, if no other has the same; name of a
-        report for its last good run; ``NAME/RUN``; or the path of the folder.
-
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    ValueError
-        If no run or more than one answers to the name.
-    """
+    """Find the folder of a run."""
     if (Path(name) / RECORD_FILE).is_file() and "/" in name:
         return Path(name).resolve()
     names = list_reports(reports)

@@ -24,19 +24,7 @@ LOG_TIME = "%Y-%m-%dT%H:%M:%S"
 
 @contextmanager
 def keep_log(folder: Path, secrets: list[str]) -> Iterator[logging.Logger]:
-    """Log one run into its folder, and to whoever listens to the reporting room.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder of the run.
-    secrets : list of str
-        What must not be seen in it.
-
-    Yields
-    ------
-    Logger
-    """
+    """Log one run into its folder, and to whoever listens to the reporting room."""
     log = logging.Logger(f"recovery_research.reports.{folder.name}", logging.INFO)
     log.parent = logging.getLogger("recovery_research.reports")
     log.addFilter(_Masking(secrets))
@@ -94,18 +82,6 @@ def follow(
 
     On a terminal that is one line, written over again and cleared at the end;
     elsewhere it is dated lines, as a log wants them.
-
-    Parameters
-    ----------
-    name : str
-        Name of the report.
-    aloud : bool, optional
-        Whether the notebook's own output is shown as it comes, line by line.
-
-    Yields
-    ------
-    callable or None
-        To be called before each cell with its position and the number of cells.
     """
     if sys.stderr.isatty() and not aloud:
         try:
@@ -151,25 +127,7 @@ POLL_SECONDS = 0.1
 
 
 def find_running(reports: Path, name: str) -> Path | None:
-    """Find the run of a report that is under way.
-
-    Parameters
-    ----------
-    reports : Path
-        Folder of reports.
-    name : str
-        Name of the report.
-
-    Returns
-    -------
-    Path or None
-        Its private folder; None if nothing runs.
-
-    Raises
-    ------
-    ValueError
-        If there is no such report.
-    """
+    """Find the run of a report that is under way."""
     if name not in list_reports(reports):
         there = ", ".join(list_reports(reports)) or "none"
         raise ValueError(
@@ -180,18 +138,7 @@ def find_running(reports: Path, name: str) -> Path | None:
 
 
 def follow_log(stage: Path) -> Iterator[str]:
-    """Yield the lines of a run's log as they come, until the run ends.
-
-    Parameters
-    ----------
-    stage : Path
-        Private folder of the run.
-
-    Yields
-    ------
-    str
-        Lines without their ends.
-    """
+    """Yield the lines of a run's log as they come, until the run ends."""
     path = stage / LOG_FILE
     while not path.is_file():
         if not stage.is_dir():
@@ -212,20 +159,7 @@ def follow_log(stage: Path) -> Iterator[str]:
 
 
 def find_ended(reports: Path, name: str, run_id: str) -> Path | None:
-    """Find where a run has been put at its end.
-
-    Parameters
-    ----------
-    reports : Path
-        Folder of reports.
-    name, run_id : str
-        Report and run.
-
-    Returns
-    -------
-    Path or None
-        None if its runner died.
-    """
+    """Find where a run has been put at its end."""
     shelf = Shelf(reports, name)
     for folder in (*shelf.list_runs(), *shelf.list_failed()):
         if folder.name == run_id:

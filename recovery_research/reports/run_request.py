@@ -116,13 +116,6 @@ class Retries:
     def wait_after(self, outcome: Outcome, n_attempts: int) -> float | None:
         """Return the seconds to wait before another attempt, None if there is none.
 
-        Parameters
-        ----------
-        outcome : Outcome
-            How the last attempt ended.
-        n_attempts : int
-            Attempts made so far, the last one included.
-
         Examples
         --------
         >>> lost = Outcome(Verdict.CELL_FAILED, error="ConnectionError")
@@ -139,17 +132,7 @@ class Retries:
         return self.wait_seconds * 2 ** (n_attempts - 1)
 
     def can_pass(self, outcome: Outcome) -> bool:
-        """Return whether another attempt may end otherwise.
-
-        Parameters
-        ----------
-        outcome : Outcome
-            How the attempt ended.
-
-        Returns
-        -------
-        bool
-        """
+        """Return whether another attempt may end otherwise."""
         if outcome.verdict is Verdict.NOT_STARTED:
             # A program that is not there, or may not be executed, will not be so soon.
             return not outcome.error
@@ -168,18 +151,6 @@ def check_customer_file(notebook: Notebook, choices: Mapping[str, Choice]) -> No
     it names, and that what is asked of outcomes names them: what stands in the columns
     is for the notebook to report. A database may be away for a moment, and is not
     asked.
-
-    Parameters
-    ----------
-    notebook : Notebook
-        Looked at only if it reads customers and has ``source`` and ``mapping``.
-    choices : mapping of str to Choice
-        Value of each parameter.
-
-    Raises
-    ------
-    ParameterError
-        If the mapping or the file cannot be used.
     """
     if not reads_customers(notebook):
         return
@@ -355,38 +326,7 @@ def prepare_order(
     retries: Retries | None = None,
     sources: Mapping[str, str] | None = None,
 ) -> Order:
-    """Check an order before anything is started.
-
-    Parameters
-    ----------
-    notebook : str or Path
-        Name of a notebook, with or without its number, or its path.
-    layers : sequence of Layer
-        Values given, weakest first; they win over the profile and the file.
-    profile : str, optional
-        Name of a profile.
-    parameters_file : path, optional
-        File of parameters, which win over the profile.
-    limits : Limits, optional
-        How long things may take.
-    project : path, optional
-        Project folder.
-    report : str, optional
-        Name to file the report under; by default the notebook's.
-    retries : Retries, optional
-        What is attempted again, and how often.
-    sources : mapping of str to str, optional
-        Data that the notebook reads, besides files that parameters name.
-
-    Returns
-    -------
-    Order
-
-    Raises
-    ------
-    ValueError
-        If the notebook, the profile, the file or a parameter cannot be used.
-    """
+    """Check an order before anything is started."""
     found = read_notebook(find_notebook(notebook, notebooks_folder(project)))
     if found.kernel:
         from recovery_research.reports.kernels import check_kernel
@@ -411,23 +351,7 @@ def prepare_order(
 
 
 def check_report_name(name: str) -> str:
-    """Return a name if a report can be filed under it.
-
-    Parameters
-    ----------
-    name : str
-        Name of a report.
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    ValueError
-        If it holds other characters than letters, digits, hyphens and underscores,
-        is too long, or is one that the reports folder uses itself.
-    """
+    """Return a name if a report can be filed under it."""
     if not is_safe_name(name) or len(name) > LONGEST_NAME:
         raise ValueError(
             f"a report's name has up to {LONGEST_NAME} letters, digits, hyphens and "
@@ -442,15 +366,5 @@ def check_report_name(name: str) -> str:
 
 
 def layer_given(parameters: Mapping[str, object] | None) -> list[Layer]:
-    """Return parameters that a caller gave as a layer.
-
-    Parameters
-    ----------
-    parameters : mapping of str to object or None
-        Names and values.
-
-    Returns
-    -------
-    list of Layer
-    """
+    """Return parameters that a caller gave as a layer."""
     return [Layer("call", dict(parameters), folder=Path.cwd())] if parameters else []

@@ -63,17 +63,6 @@ class Outcome:
 def find_exit_code(verdict: str, message: str = "") -> int:
     """Return what a program exits with after a run.
 
-    Parameters
-    ----------
-    verdict : str
-        How the run ended.
-    message : str, optional
-        Why; a run that SIGTERM stopped has a code of its own.
-
-    Returns
-    -------
-    int
-
     Examples
     --------
     >>> find_exit_code("timed out"), find_exit_code("interrupted", "by SIGTERM")

@@ -125,30 +125,7 @@ def fulfil_order(
     provenance: Provenance | None = None,
     deadline: Deadline | None = None,
 ) -> ReportRun:
-    """Run what was ordered and leave it in the reports folder, whole.
-
-    Parameters
-    ----------
-    order : Order
-        Checked order.
-    reports : Path
-        Folder of all reports.
-    progress : callable, optional
-        Called before each cell with its position and the number of cells.
-    provenance : Provenance, optional
-        What the numbers depend on, if it has been gathered already.
-    deadline : Deadline, optional
-        When it has to be over, if its time has begun already.
-
-    Returns
-    -------
-    ReportRun
-
-    Raises
-    ------
-    OSError
-        If the reports folder cannot be written.
-    """
+    """Run what was ordered and leave it in the reports folder, whole."""
     clock = time.monotonic()
     deadline = deadline or Deadline(order.limits.run_seconds)
     shelf = Shelf(reports, order.report)
@@ -265,30 +242,7 @@ def attempt_order(
     log: logging.Logger,
     progress: Progress | None = None,
 ) -> Attempt:
-    """Execute what was ordered until it succeeds or trying again cannot help.
-
-    Parameters
-    ----------
-    order : Order
-        Checked order.
-    output : Path
-        Where the executed notebook is written while it runs.
-    deadline : Deadline
-        End of all attempts, and of the waits between.
-    log : Logger
-        Told of attempts.
-    progress : callable, optional
-        Called before each cell with its position and the number of cells.
-
-    Returns
-    -------
-    Attempt
-
-    Raises
-    ------
-    OSError
-        If `output` cannot be written.
-    """
+    """Execute what was ordered until it succeeds or trying again cannot help."""
     records: list[AttemptRecord] = []
     while True:
         execution = _execute(order, output, deadline, log, progress)

@@ -115,21 +115,7 @@ class ReportRun:
 
 
 def hand_back(record: RunRecord, folder: Path, *, stored: bool = False) -> ReportRun:
-    """Return a run that ended as its record says.
-
-    Parameters
-    ----------
-    record : RunRecord
-        Its record.
-    folder : Path
-        Where it is kept.
-    stored : bool, optional
-        Whether it is one of before.
-
-    Returns
-    -------
-    ReportRun
-    """
+    """Return a run that ended as its record says."""
     return ReportRun(
         name=record.report,
         run_id=record.run_id,

@@ -42,28 +42,7 @@ def prepare_job(
     reports: Path | None = None,
     project: Path | None = None,
 ) -> Job:
-    """Read a plan, check all of it, and say when and how it is to be run by itself.
-
-    Parameters
-    ----------
-    plan_file : Path
-        The plan.
-    at : str, optional
-        Five fields of cron; win over ``at`` in the plan's ``schedule``.
-    reports : Path, optional
-        Folder of reports; wins over the plan's.
-    project : Path, optional
-        Project folder.
-
-    Returns
-    -------
-    Job
-
-    Raises
-    ------
-    ValueError
-        If the plan or the times cannot be used.
-    """
+    """Read a plan, check all of it, and say when and how it is to be run by itself."""
     plan = read_plan(plan_file, reports=reports, project=project)
     settings = filter(None, read_notify(plan).values())
     variables = dict.fromkeys(name for each in settings for name in each.urls_from)
@@ -153,55 +132,30 @@ class Job:
         return self.plan.with_name(f"{self.plan.name}.env")
 
     def lock_words(self) -> list[str]:
-        """Return the words before a command that leave it out while it runs already.
-
-        Returns
-        -------
-        list of str
-        """
+        """Return the words before a command that leave it out while it runs already."""
         flock = shutil.which("flock")
         # -F: without a fork, so that a signal to it reaches the program.
         options = ["-nF", "-E", str(EXIT_HELD)]
         return [flock, *options, str(self.lock)] if flock else []
 
     def limit_words(self) -> list[str]:
-        """Return the words before a command that end it when its time is up.
-
-        Returns
-        -------
-        list of str
-        """
+        """Return the words before a command that end it when its time is up."""
         timeout = shutil.which("timeout")
         # To the program alone and once: it passes the signal on to its reports.
         options = ["--foreground", "-k", str(STOPPING_SECONDS)]
         return [timeout, *options, str(self.limit_seconds)] if timeout else []
 
     def run_words(self) -> list[str]:
-        """Return the command that runs the plan, by absolute paths.
-
-        Returns
-        -------
-        list of str
-        """
+        """Return the command that runs the plan, by absolute paths."""
         run = ["-m", "recovery_research", "run-all", str(self.plan)]
         return [sys.executable, *run, "--reports", str(self.reports)]
 
     def command(self) -> list[str]:
-        """Return the command that runs the plan under its lock.
-
-        Returns
-        -------
-        list of str
-        """
+        """Return the command that runs the plan under its lock."""
         return [*self.lock_words(), *self.run_words()]
 
     def environment(self) -> dict[str, str]:
-        """Return the variables without which the package is not found.
-
-        Returns
-        -------
-        dict of str to str
-        """
+        """Return the variables without which the package is not found."""
         try:
             version("recovery-research")
         except PackageNotFoundError:
@@ -210,25 +164,7 @@ class Job:
 
 
 def write_schedule(job: Job, kind: str) -> dict[str, str]:
-    """Write the files that have a plan run by itself.
-
-    Parameters
-    ----------
-    job : Job
-        What to run, and when.
-    kind : str
-        One of `KINDS`.
-
-    Returns
-    -------
-    dict of str to str
-        File names and contents.
-
-    Raises
-    ------
-    ValueError
-        If a path cannot stand in such a file.
-    """
+    """Write the files that have a plan run by itself."""
     for what in (job.plan, job.reports, Path(sys.executable), PACKAGE):
         check_line(str(what), "a path")
     facts = _gather_facts(job)
@@ -244,22 +180,7 @@ def write_schedule(job: Job, kind: str) -> dict[str, str]:
 
 
 def find_repository(plan: Path) -> Path:
-    """Return the root of the git repository around a plan.
-
-    Parameters
-    ----------
-    plan : Path
-        The plan.
-
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    ValueError
-        If there is none.
-    """
+    """Return the root of the git repository around a plan."""
     for folder in plan.parents:
         if (folder / ".git").exists():
             return folder

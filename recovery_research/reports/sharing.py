@@ -15,11 +15,6 @@ def share(path: Path) -> None:
 
     A user's own settings (umask) usually keep others from writing what she made; in a
     folder that belongs to a group, the next of them could then not go on.
-
-    Parameters
-    ----------
-    path : Path
-        What was made. What cannot be given, because it is another's, stays as it is.
     """
     if os.name != "posix":
         return
@@ -38,13 +33,7 @@ def share(path: Path) -> None:
 
 
 def share_all(folder: Path) -> None:
-    """Give a folder and everything in it to the group of the folder around it.
-
-    Parameters
-    ----------
-    folder : Path
-        What was made.
-    """
+    """Give a folder and everything in it to the group of the folder around it."""
     share(folder)
     for parent, folders, names in os.walk(folder):
         for name in (*folders, *names):
@@ -52,39 +41,10 @@ def share_all(folder: Path) -> None:
 
 
 def make_shared(folder: Path) -> None:
-    """Make a folder that is missing, and give it to the group of the one around it.
-
-    Parameters
-    ----------
-    folder : Path
-        The folder; those above it are made as well.
-
-    Raises
-    ------
-    OSError
-        If it cannot be made.
-    """
+    """Make a folder that is missing, and give it to the group of the one around it."""
     make_folder(folder, finish=share)
 
 
 def write_shared(path: Path, text: str) -> Path:
-    """Write a text whole or not at all, for everybody whose folder it is in.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    text : str
-        What it is to hold; what is no character becomes a question mark.
-
-    Returns
-    -------
-    Path
-        `path`.
-
-    Raises
-    ------
-    OSError
-        If it cannot be written.
-    """
+    """Write a text whole or not at all, for everybody whose folder it is in."""
     return write_whole(path, text.encode("utf-8", "replace"), finish=share)

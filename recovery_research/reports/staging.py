@@ -53,17 +53,7 @@ class Shelf:
         self.folder = reports / name
 
     def run_lock(self) -> Lock:
-        """Return the lock that a run of this report holds from start to end.
-
-        Returns
-        -------
-        Lock
-
-        Raises
-        ------
-        OSError
-            If the folder cannot be made.
-        """
+        """Return the lock that a run of this report holds from start to end."""
         self._make_folder()
         return Lock(self.folder / ".run.lock")
 
@@ -72,17 +62,6 @@ class Shelf:
         """Make a private folder for a new run, on the same file system.
 
         The folder is removed if the block leaves it there.
-
-        Parameters
-        ----------
-        started : datetime
-            Start of the run, from which its id is made. If the clock stands before
-            an earlier run's start, the id follows that run all the same.
-
-        Yields
-        ------
-        Path
-            The folder; its name is the id of the run.
         """
         with self.lock():
             make_shared(self.folder / STAGING)
@@ -100,20 +79,7 @@ class Shelf:
             alive.release(remove=True)
 
     def keep(self, stage: Path, *, succeeded: bool) -> Path:
-        """Move a staged run to its place, whole.
-
-        Parameters
-        ----------
-        stage : Path
-            Its private folder.
-        succeeded : bool
-            Whether it becomes the latest good run.
-
-        Returns
-        -------
-        Path
-            Where it is now.
-        """
+        """Move a staged run to its place, whole."""
         parent = self.folder if succeeded else self.folder / FAILED
         place = parent / stage.name
         drop_ballast(stage)
@@ -126,13 +92,7 @@ class Shelf:
         return place
 
     def sweep(self, bury: Callable[[Path], None]) -> None:
-        """Put away what runs that were killed have left in the staging folder.
-
-        Parameters
-        ----------
-        bury : callable
-            Given each abandoned folder, makes its record honest.
-        """
+        """Put away what runs that were killed have left in the staging folder."""
         staging = self.folder / STAGING
         if not staging.is_dir():
             return
@@ -153,10 +113,6 @@ class Shelf:
         ``latest.txt`` says which it is. If that is not there, names what is not there,
         or a good run has come since, it is the newest with a record; the text and what
         follows it are then put right, if the folder can be written.
-
-        Returns
-        -------
-        Path or None
         """
         found = self._find_latest()
         if not all(p.is_right(found) for p in self._list_pointers()):
@@ -171,52 +127,26 @@ class Shelf:
         return None if found is None else self.folder / found
 
     def list_runs(self) -> list[Path]:
-        """Return the folders of the good runs, oldest first.
-
-        Returns
-        -------
-        list of Path
-        """
+        """Return the folders of the good runs, oldest first."""
         return _list_folders(self.folder)
 
     def list_failed(self) -> list[Path]:
-        """Return the folders of the failed runs, oldest first.
-
-        Returns
-        -------
-        list of Path
-        """
+        """Return the folders of the failed runs, oldest first."""
         return _list_folders(self.folder / FAILED)
 
     def list_staged(self) -> list[Path]:
-        """Return the folders of the runs under way or abandoned, oldest first.
-
-        Returns
-        -------
-        list of Path
-        """
+        """Return the folders of the runs under way or abandoned, oldest first."""
         return _list_folders(self.folder / STAGING)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the lock of this report; the system frees it if the holder dies.
-
-        Yields
-        ------
-        None
-        """
+        """Hold the lock of this report; the system frees it if the holder dies."""
         self._make_folder()
         with Lock(self.folder / ".lock").hold():
             yield
 
     def point_latest_at(self, run_id: str | None) -> None:
-        """Have ``latest.txt``, and all that follows it, name a run.
-
-        Parameters
-        ----------
-        run_id : str or None
-            Id of a good run; None if there is none.
-        """
+        """Have ``latest.txt``, and all that follows it, name a run."""
         if run_id is not None:
             with suppress(OSError):
                 make_shared(self.reports / LATEST)
@@ -282,40 +212,18 @@ class Shelf:
 
 
 def alive_lock(stage: Path) -> Lock:
-    """Return the lock that the maker of a staged run holds while it lives.
-
-    Parameters
-    ----------
-    stage : Path
-        Private folder of the run.
-
-    Returns
-    -------
-    Lock
-    """
+    """Return the lock that the maker of a staged run holds while it lives."""
     return Lock(stage.with_name(f"{stage.name}.lock"))
 
 
 def drop_ballast(stage: Path) -> None:
-    """Free the room that was kept for the record of a run.
-
-    Parameters
-    ----------
-    stage : Path
-        Private folder of the run.
-    """
+    """Free the room that was kept for the record of a run."""
     with suppress(OSError):
         (stage / BALLAST).unlink()
 
 
 def mend_pointers(reports: Path) -> None:
-    """Have all that leads to a report's last good run lead there, if that is possible.
-
-    Parameters
-    ----------
-    reports : Path
-        Folder of all reports.
-    """
+    """Have all that leads to a report's last good run lead there, where possible."""
     names = list_reports(reports)
     for name in names:
         Shelf(reports, name).latest()

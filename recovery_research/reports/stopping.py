@@ -78,17 +78,7 @@ class Watch:
         self._cell_started = None
 
     def stop(self, reason: str, detail: str, *, at_once: bool = False) -> None:
-        """Stop the run for a reason; the first reason stays.
-
-        Parameters
-        ----------
-        reason : {'timed out', 'interrupted', 'kernel died', 'cell failed'}
-            Kind of reason.
-        detail : str
-            Reason in words.
-        at_once : bool, optional
-            Whether the kernel is killed without being asked first.
-        """
+        """Stop the run for a reason; the first reason stays."""
         if self.reason is None:
             self.reason, self.detail = reason, detail
             self._stopped_at = self._asked_at = time.monotonic()
@@ -98,12 +88,7 @@ class Watch:
 
     @contextmanager
     def keep(self) -> Iterator[Watch]:
-        """Watch while the block runs.
-
-        Yields
-        ------
-        Watch
-        """
+        """Watch while the block runs."""
         thread = threading.Thread(target=self._look, name="watch", daemon=True)
         thread.start()
         try:
@@ -180,10 +165,6 @@ def hear_termination() -> Iterator[None]:
     """Raise `Terminated` in the block if SIGTERM comes, instead of dying of it.
 
     In other threads than the main one signals cannot be heard; nothing changes there.
-
-    Yields
-    ------
-    None
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -259,15 +240,6 @@ def hear_stops(*, patient: bool = False) -> Iterator[Stops]:
     """Hear Ctrl-C and SIGTERM in the block, each as an exception that is not lost.
 
     What ignores a signal, as a program started with nohup does, goes on ignoring it.
-
-    Parameters
-    ----------
-    patient : bool, optional
-        Whether a second signal, too, leaves cleaning up in peace.
-
-    Yields
-    ------
-    Stops
     """
     stops, before, hook = Stops(patient=patient), {}, sys.unraisablehook
     usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}

@@ -48,20 +48,7 @@ class Store:
         self._unsettled: set[Path] = set()
 
     def put(self, file: Path, name: str) -> None:
-        """Copy a file to a name, at which it appears whole or not at all.
-
-        Parameters
-        ----------
-        file : Path
-            The file.
-        name : str
-            Name in the folder, with slashes.
-
-        Raises
-        ------
-        OSError
-            If it could not be copied, or the name leads through a link.
-        """
+        """Copy a file to a name, at which it appears whole or not at all."""
         target = f"{self._root}/{name}"
         self._refuse_links(name)
         if self._whole:
@@ -90,62 +77,19 @@ class Store:
         self._unsettled.clear()
 
     def read(self, name: str) -> bytes:
-        """Return a file's content.
-
-        Parameters
-        ----------
-        name : str
-            Name in the folder.
-
-        Returns
-        -------
-        bytes
-
-        Raises
-        ------
-        FileNotFoundError
-            If there is none.
-        """
+        """Return a file's content."""
         self._refuse_links(name)
         # What a listing said a while ago is not asked for.
         self._system.invalidate_cache()
         return self._system.cat_file(f"{self._root}/{name}")
 
     def read_head(self, name: str, n_bytes: int) -> bytes:
-        """Return the beginning of a file.
-
-        Parameters
-        ----------
-        name : str
-            Name in the folder.
-        n_bytes : int
-            No more than that.
-
-        Returns
-        -------
-        bytes
-
-        Raises
-        ------
-        OSError
-            If it cannot be read.
-        """
+        """Return the beginning of a file."""
         self._refuse_links(name)
         return self._system.cat_file(f"{self._root}/{name}", start=0, end=n_bytes)
 
     def read_all(self, names: Iterable[str]) -> dict[str, bytes]:
-        """Return the content of several files, asked for together.
-
-        Parameters
-        ----------
-        names : iterable of str
-            Names in the folder.
-
-        Returns
-        -------
-        dict of str to bytes
-            By name, without those that cannot be read.
-        """
+        """Return the content of several files, asked for together."""
         found, paths = {}, {f"{self._root}/{name}": name for name in names}
         # Asked for together, a name with such a sign would be taken for many.
         plain = [path for path in paths if not _SEVERAL & set(path)]
@@ -161,18 +105,7 @@ class Store:
         }
 
     def list_sizes(self) -> dict[str, int]:
-        """Return the size of every file in the folder.
-
-        Returns
-        -------
-        dict of str to int
-            By name in the folder; -1 where the place does not say.
-
-        Raises
-        ------
-        OSError
-            If it cannot be listed: what others put there would then not be seen.
-        """
+        """Return the size of every file in the folder."""
         self._system.invalidate_cache()
         if self._is_local:
             return _list_local(Path(self._root))
@@ -189,20 +122,7 @@ class Store:
         }
 
     def remove(self, folder: str, names: Iterable[str]) -> None:
-        """Remove files, and their folders where a place has such and they are empty.
-
-        Parameters
-        ----------
-        folder : str
-            Folder in the folder.
-        names : iterable of str
-            Names in that; what is not there any more is as it should be.
-
-        Raises
-        ------
-        OSError
-            If one could not be removed, or its name leads through a link.
-        """
+        """Remove files, and their folders where a place has such and they are empty."""
         folders = {folder}
         for name in names:
             self._refuse_links(f"{folder}/{name}")
@@ -238,34 +158,12 @@ class Store:
                 raise OSError(f"{path} is a link; what it leads to is left alone")
 
     def local_folder(self) -> Path | None:
-        """Return the folder if it is on this machine, or None.
-
-        Returns
-        -------
-        Path or None
-        """
+        """Return the folder if it is on this machine, or None."""
         return Path(self._root).resolve() if self._is_local else None
 
 
 def open_store(destination: str, owner: str = "") -> Store:
-    """Open a place that files are copied to.
-
-    Parameters
-    ----------
-    destination : str
-        A folder, or an address that fsspec knows.
-    owner : str, optional
-        Whose half-made files may be cleared away; by default everybody's.
-
-    Returns
-    -------
-    Store
-
-    Raises
-    ------
-    ValueError
-        If it is no such thing, or a package for it is missing.
-    """
+    """Open a place that files are copied to."""
     try:
         from fsspec.core import url_to_fs
     except ImportError:

@@ -33,17 +33,6 @@ _CLOSING = frozenset("}])")
 def clean_declarations(css: str) -> tuple[str, tuple[str, ...]]:
     """Return the declarations of a style that are allowed, and addresses of others.
 
-    Parameters
-    ----------
-    css : str
-        Content of a ``style`` attribute.
-
-    Returns
-    -------
-    css : str
-    addresses : tuple of str
-        What it would have loaded from elsewhere.
-
     Examples
     --------
     >>> clean_declarations("color: red; position: fixed; background: url(//x/y)")
@@ -75,18 +64,7 @@ class SheetCleaner:
     left: int = LONGEST_SHEET
 
     def clean(self, css: str) -> str:
-        """Return the rules of a sheet that are allowed.
-
-        Parameters
-        ----------
-        css : str
-            Content of a ``style`` element.
-
-        Returns
-        -------
-        str
-            Holds no ``<``, so that it cannot end the element.
-        """
+        """Return the rules of a sheet that are allowed."""
         self.left -= len(css)
         if self.left < 0 or _is_deep(css):
             self.notes.append(f"a style sheet of {len(css):,} characters")

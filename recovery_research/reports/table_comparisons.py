@@ -113,22 +113,7 @@ def compare_tables(
     rtol: float = NOISE,
     atol: float = 0.0,
 ) -> TableDifference:
-    """Compare a table of two runs.
-
-    Parameters
-    ----------
-    name : str
-        Name of the table.
-    before, after : list of list of str
-        Its lines, the heading first.
-    rtol, atol : float, optional
-        Numbers are the same if they differ by no more than ``atol + rtol * |before|``,
-        or by what rounding makes of numbers as large as is usual in the column.
-
-    Returns
-    -------
-    TableDifference
-    """
+    """Compare a table of two runs."""
     heads = [_settle_head(lines[0] if lines else []) for lines in (before, after)]
     old, new = (
         # A line that ends early lacks its last cells.
@@ -279,16 +264,6 @@ def find_keys(before: Sequence[Row], after: Sequence[Row]) -> tuple[str, ...]:
     table shares with the other, join them only if texts alone do not. Sentences and
     what is not needed are left out.
 
-    Parameters
-    ----------
-    before, after : sequence of dict
-        Rows, each a dict of texts.
-
-    Returns
-    -------
-    tuple of str
-        None if nothing names the rows; even all together may not tell them apart.
-
     Examples
     --------
     >>> rows = [{"policy": p, "week": w, "estimate": "0.1"}
@@ -315,20 +290,7 @@ def find_keys(before: Sequence[Row], after: Sequence[Row]) -> tuple[str, ...]:
 def name_rows(
     keys: Sequence[str], rows: Sequence[Row]
 ) -> dict[tuple[tuple[str, ...], int], Row]:
-    """Return rows by what names them, and how many of that name came before.
-
-    Parameters
-    ----------
-    keys : sequence of str
-        Columns that name them.
-    rows : sequence of dict
-        The rows.
-
-    Returns
-    -------
-    dict
-        In the order of the rows.
-    """
+    """Return rows by what names them, and how many of that name came before."""
     seen: Counter = Counter()
     named = {}
     for row in rows:

@@ -85,23 +85,7 @@ class Teller(Listener):
 
 
 def read_notify(plan: Plan) -> dict[str, NotifySettings | None]:
-    """Read whom to tell of each report: its own ``notify`` over the plan's.
-
-    Parameters
-    ----------
-    plan : Plan
-        Checked plan.
-
-    Returns
-    -------
-    dict of str to NotifySettings or None
-        By the report's name; None tells nobody.
-
-    Raises
-    ------
-    PlanError
-        With what is wrong, never repeating what came: it may be a secret.
-    """
+    """Read whom to tell of each report: its own ``notify`` over the plan's."""
     found: dict[str, NotifySettings | None] = {}
     mistakes: dict[str, None] = {}
     for planned in plan.entries:
@@ -120,19 +104,7 @@ def read_notify(plan: Plan) -> dict[str, NotifySettings | None]:
 
 
 def find_previous(record: RunRecord, reports: Path) -> RunRecord | None:
-    """Find the run before one, of the same report with the same parameters.
-
-    Parameters
-    ----------
-    record : RunRecord
-        The later run.
-    reports : Path
-        Folder of reports.
-
-    Returns
-    -------
-    RunRecord or None
-    """
+    """Find the run before one, of the same report with the same parameters."""
     given = {p.name: p.value for p in record.parameters}
     for run in reversed(read_history(reports).runs):
         earlier = run.report == record.report and run.run_id < record.run_id

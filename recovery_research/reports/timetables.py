@@ -45,10 +45,6 @@ class Timetable:
 
         Where neither day of the month nor day of the week begins with a star, cron
         is content with either; systemd wants both, so there are two lines then.
-
-        Returns
-        -------
-        list of str
         """
         at = f"{_write(self.hours, 24)}:{_write(self.minutes, 60)}:00"
         months = _write(self.months, 12)
@@ -63,20 +59,6 @@ class Timetable:
 
 def read_timetable(text: str) -> Timetable:
     """Read the five fields of cron.
-
-    Parameters
-    ----------
-    text : str
-        Minute, hour, day of the month, month, day of the week.
-
-    Returns
-    -------
-    Timetable
-
-    Raises
-    ------
-    ValueError
-        If it is anything else, or names no time.
 
     Examples
     --------

@@ -38,16 +38,6 @@ class TypeHint:
 def read_type_hint(source: str) -> TypeHint | None:
     """Read a type hint.
 
-    Parameters
-    ----------
-    source : str
-        Python's text of it.
-
-    Returns
-    -------
-    TypeHint or None
-        None if it says nothing that can be checked, such as ``pd.Timestamp``.
-
     Examples
     --------
     >>> read_type_hint("Optional[list[float]]")
@@ -139,20 +129,6 @@ LARGEST_BASE, LARGEST_POWER = 1e6, 100
 
 def read_literal(node: ast.expr) -> object:
     """Return the value of a literal, or of arithmetic of numbers such as ``60 * 60``.
-
-    Parameters
-    ----------
-    node : ast.expr
-        Parsed source.
-
-    Returns
-    -------
-    object
-
-    Raises
-    ------
-    ValueError
-        If the value can only be known by running the source.
 
     Examples
     --------

@@ -30,25 +30,7 @@ FEW = 30
 def compare_spend(
     customers: pd.DataFrame, *, outcome: str, groups: Sequence[str], world: str
 ) -> pd.DataFrame:
-    """Compare groups' mean spend with that of customers without a problem.
-
-    Parameters
-    ----------
-    customers : DataFrame
-        One row per customer, with ``index_outcome``.
-    outcome : str
-        Column of amounts.
-    groups : sequence of str
-        Groups of `index_outcome` to compare with ``no_failure``.
-    world : str
-        Where the customers are from; a column of the result.
-
-    Returns
-    -------
-    DataFrame
-        The fields of `RatioEstimate` and ``world``, one row per group; empty if there
-        is no group.
-    """
+    """Compare groups' mean spend with that of customers without a problem."""
     frames = [
         paradox_ratio(customers, outcome=outcome, treated=group).to_frame()
         for group in groups
@@ -61,24 +43,7 @@ def compare_spend(
 def announce(
     customers: pd.DataFrame, *, outcomes: Sequence[str], world: str
 ) -> pd.DataFrame:
-    """Say what a survey would announce: recovered minus no failure, by outcome.
-
-    Parameters
-    ----------
-    customers : DataFrame
-        One row per customer, with ``index_outcome``. Of every outcome more is better.
-    outcomes : sequence of str
-        Columns.
-    world : str
-        Where the customers are from; a column of the result.
-
-    Returns
-    -------
-    DataFrame
-        The fields of `ParadoxEstimate`, ``p_value_holm``, and ``verdict, reading,
-        answer`` as `wordings.word_verdict` has them; where a group has nobody, a row
-        whose verdict is that it cannot be asked, and whose ``note`` says why.
-    """
+    """Say what a survey would announce: recovered minus no failure, by outcome."""
     here = set(customers["index_outcome"].dropna())
     empty = [name for name in ("recovered", "no_failure") if name not in here]
     if empty:
@@ -107,23 +72,7 @@ def split_gaps(
     groups: Sequence[str] = ("recovered", "not_recovered"),
     outcome: str = "followup_spend",
 ) -> pd.DataFrame:
-    """Split the gap of each group in each world into effect and selection.
-
-    Parameters
-    ----------
-    experiments : mapping of str to Experiment
-        By the name of the world.
-    groups : sequence of str, optional
-        As in `decompose_gap`.
-    outcome : str, optional
-        As in `decompose_gap`.
-
-    Returns
-    -------
-    DataFrame
-        The columns of `decompose_gap`, ``world`` and ``note``; three rows for each
-        world and group, or one without numbers whose note says why.
-    """
+    """Split the gap of each group in each world into effect and selection."""
     frames = []
     for world, experiment in experiments.items():
         check_unforked(experiment)
@@ -180,19 +129,7 @@ def find_part(
 
 
 def compare_carelessly(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Compare whole spend by any problem in the whole time, world by world.
-
-    Parameters
-    ----------
-    tables : mapping of str to DataFrame
-        Customers, by where they are from.
-
-    Returns
-    -------
-    DataFrame
-        The fields of `RatioEstimate` and ``world``, one row each; where it cannot be
-        had, ``note`` says why.
-    """
+    """Compare whole spend by any problem in the whole time, world by world."""
     frames = []
     for world, customers in tables.items():
         try:
@@ -324,15 +261,7 @@ def say_survey(gap: pd.Series | None, did: pd.Series | None) -> str:
 
 
 def say_careless(row: pd.Series, did: pd.Series | None) -> str:
-    """Say what a careless comparison shows, beside what recovery did.
-
-    Parameters
-    ----------
-    row : Series
-        A row of `compare_carelessly`.
-    did : Series or None
-        What failure and recovery did to the recovered, from `split_gaps`.
-    """
+    """Say what a careless comparison shows, beside what recovery did."""
     world = f"In the world of the {row['world']}"
     if pd.isna(row["ci_low"]):
         return f"{world} this comparison cannot be made: {row['note']}."
