@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 from sample_notebooks import write_notebook
 
-from recovery_research.reports.orphans import MARK
+from recovery_research.reports.processes import MARK
 
 ROOT = Path(__file__).resolve().parent.parent
 TAG = "RECOVERY_RESEARCH_TEST"

@@ -8,6 +8,7 @@ import pytest
 from refusals import refuses
 
 import recovery_research as rr
+from recovery_research.model import simulation
 
 NAN, INF = math.nan, math.inf
 
@@ -248,7 +249,7 @@ class TestMemory:
         little = SimpleNamespace(available=10**8)
         monkeypatch.setattr(psutil, "virtual_memory", lambda: little)
         # Whatever is lived after all fails at once.
-        monkeypatch.setattr(rr.simulation._kernel, "live", None)
+        monkeypatch.setattr(simulation._lifetimes, "live", None)
 
     def test_records(self, build):
         # 134 bytes a record: 8 of float64 11 times, 4 of 8 counts and kinds, 1 of 4.

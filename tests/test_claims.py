@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import recovery_research as rr
+from recovery_research.calibration import claims
 from recovery_research.calibration.claims import (
     Moment,
     Target,
@@ -11,7 +12,6 @@ from recovery_research.calibration.claims import (
     list_targets,
     measure_claims,
 )
-from recovery_research.calibration.fit import claims
 from recovery_research.model.coefficients import LedgerError
 
 

@@ -19,9 +19,9 @@ from past_runs import lay_run
 from sample_notebooks import write_notebook
 
 from recovery_research import paths
-from recovery_research.calibration.fit import fit, stylized_facts
-from recovery_research.cli.json_output import make_plain, write_json
+from recovery_research.calibration import fit, stylized_facts
 from recovery_research.cli.main import main
+from recovery_research.cli.options import make_plain, write_json
 from recovery_research.reports.run_status import Verdict
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -299,9 +299,10 @@ def test_errors_are_one_style_and_a_fault_of_ours_is_called_one(project, monkeyp
         assert done.stderr.startswith("error: "), arguments
         assert "Usage:" not in done.stderr, arguments
     code = (
-        "from recovery_research import command_line, places\n"
-        "places.notebooks_folder = lambda project: 1 / 0\n"
-        "command_line.main()"
+        "from recovery_research import paths\n"
+        "from recovery_research.cli import main\n"
+        "paths.notebooks_folder = lambda project: 1 / 0\n"
+        "main.main()"
     )
     for more, there in ([], False), (["-v"], True):
         done = subprocess.run(

@@ -19,7 +19,7 @@ from recovery_research.reports.records import read_record
 ROOT = Path(__file__).resolve().parent.parent
 # What Python does before a line of the command is read is Python's own.
 CODE = (
-    "import os, recovery_research.cli.start\n"
+    "import os, recovery_research.cli.main\n"
     "os.write(2, b'!')\n"
     "from recovery_research.cli.main import main\n"
     "main()"

@@ -11,7 +11,7 @@ from test_diagnosis import same, study_of
 import recovery_research as rr
 from recovery_research.reports import history as history_cache
 from recovery_research.reports import history as history_module
-from recovery_research.reports import past_runs
+from recovery_research.reports import history as past_runs
 from recovery_research.reports.history import CACHE_FILE, read_history
 from recovery_research.reports.index import write_index
 from recovery_research.reports.staging import Shelf

@@ -15,7 +15,6 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from recovery_research.cli import main
 from recovery_research.reports import pages, runner
-from recovery_research.reports.deadlines import Deadline, TimeIsUp
 from recovery_research.reports.execution import Execution
 from recovery_research.reports.pages import PrintTimeoutError, print_page
 from recovery_research.reports.plans import read_plan
@@ -27,6 +26,7 @@ from recovery_research.reports.run_request import (
     prepare_order,
 )
 from recovery_research.reports.runner import fulfil_order
+from recovery_research.reports.stopping import Deadline, TimeIsUp
 
 
 def spin():

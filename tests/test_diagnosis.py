@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import recovery_research as rr
-from recovery_research.studies.design import replications
+from recovery_research.studies import replications
 from recovery_research.studies.replications import apply_estimator
 from recovery_research.studies.samples import draw_samples
 

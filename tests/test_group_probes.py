@@ -9,8 +9,8 @@ import recovery_research as rr
 from recovery_research.customer_data import (
     answers,
     answers_over_time,
+    comparison,
     questions,
-    unknown_outcomes,
 )
 from recovery_research.customer_data.mapping_rules import MappingError
 
@@ -294,7 +294,7 @@ def test_a_covariate_called_known_is_balanced_as_any_other(tmp_path):
 
 def test_unknown_outcomes_are_probed_row_by_row(example):
     adjusted = answers.adjust_groups(example)
-    table = unknown_outcomes.probe_unknown(example, adjusted)
+    table = comparison.probe_unknown(example, adjusted)
     # All three outcomes are unknown for somebody, as they come and adjusted.
     assert len(table) == len(adjusted) == 6
     assert table["verdict"].tolist() == adjusted["verdict"].tolist()
@@ -309,7 +309,7 @@ def test_unknown_outcomes_are_probed_row_by_row(example):
     assert made["turns"]
     # Nearly the same difference, the same unknown: nearly the same point.
     assert abs(made["tipping_point"] / found.tipping_point - 1.0) < 0.05
-    said = unknown_outcomes.say_unknown(example, table)
+    said = comparison.say_unknown(example, table)
     assert len(said) == 2
     assert said[0].startswith(
         "- **satisfaction**, recovered against no failure, as they come: the outcome is "
@@ -319,11 +319,11 @@ def test_unknown_outcomes_are_probed_row_by_row(example):
 
 def test_tables_without_unknown_outcomes_or_answers_say_nothing(tiny, orders):
     adjusted = answers.adjust_groups(tiny)
-    table = unknown_outcomes.probe_unknown(tiny, adjusted)
+    table = comparison.probe_unknown(tiny, adjusted)
     assert "tipping_point" in table
-    assert unknown_outcomes.say_unknown(tiny, table[:0]) == []
+    assert comparison.say_unknown(tiny, table[:0]) == []
     contrasts = questions.contrast_groups(orders)
-    table = unknown_outcomes.probe_unknown(orders, contrasts)
+    table = comparison.probe_unknown(orders, contrasts)
     known = [each.name for each in orders.outcomes
              if not orders.customers[each.name].isna().any()]  # fmt: skip
     assert not set(table["outcome"]) & set(known)

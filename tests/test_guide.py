@@ -6,9 +6,7 @@ import sys
 
 import pytest
 
-from recovery_research.guide.build import GROUPS_PAGES
-from recovery_research.guide.formats import write_formats
-from recovery_research.guide.links import find_broken_links
+from recovery_research.guide.build import GROUPS_PAGES, find_broken_links, write_formats
 from recovery_research.reference import GROUPS
 from recovery_research.reports.formats import list_keys
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from run_records import keep_run, make_failure, parameter
 
 from recovery_research.reports import board
+from recovery_research.reports.board import MOST_WORLDS, FigureReader
 from recovery_research.reports.history import read_history
 from recovery_research.reports.index import write_index
-from recovery_research.reports.index_figures import MOST_WORLDS, FigureReader
 from recovery_research.reports.run_details import DetailReader
 
 

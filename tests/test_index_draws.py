@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 import recovery_research as rr
-from recovery_research.analysis.averaged_draws import combine
-from recovery_research.analysis.index_draws import (
+from recovery_research.analysis.averaged_draws import (
     GroupTotals,
+    combine,
     draw_orders,
     fit_curve,
     read_draw,

@@ -7,9 +7,9 @@ from numpy.testing import assert_allclose
 from scipy import stats
 
 from recovery_research.analysis.contrasts import compare_means
+from recovery_research.analysis.event_study import study_index
 from recovery_research.analysis.groups import TwoGroups
 from recovery_research.analysis.index_orders import customers_from_orders
-from recovery_research.analysis.index_study import study_index
 
 ORDERS = pd.DataFrame(
     [

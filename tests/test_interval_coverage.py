@@ -11,7 +11,7 @@ import pytest
 from recovery_research.analysis.contrasts import compare
 from recovery_research.analysis.groups import TwoGroups
 from recovery_research.analysis.intervals import difference_of_proportions
-from recovery_research.analysis.paired import paired_difference
+from recovery_research.analysis.policy_effects import paired_difference
 from recovery_research.analysis.spending import divide_spending
 
 REPLICATIONS = 2_000

@@ -21,7 +21,7 @@ from recovery_research.analysis.intervals import (
     difference_of_means,
     difference_of_proportions,
 )
-from recovery_research.analysis.paired import paired_difference
+from recovery_research.analysis.policy_effects import paired_difference
 
 # Both sides are double-precision sums of fewer than 300 terms; root finding in t and
 # normal quantiles is good to about 1e-12.

@@ -13,6 +13,7 @@ from one_life import Life
 
 import recovery_research as rr
 from recovery_research.model import justice
+from recovery_research.model.policies import FORMS
 from recovery_research.model.populations import draw_traits
 
 # Sums of at most some hundreds of terms in double precision, and two formulas for the
@@ -236,7 +237,7 @@ def test_the_lives_read_every_coefficient(experiment):
     watched = dataclasses.replace(experiment)
     object.__setattr__(watched, "world", Reading())
     for policy in (OVER_DELIVER, GRUDGING):
-        for form in rr.policies.FORMS:
+        for form in FORMS:
             each = policy.but(policy.name, form=form)
             for life in lives(watched, each):
                 sums_by_hand(watched, each, life)

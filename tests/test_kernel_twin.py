@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import recovery_research as rr
-from recovery_research.model import departures, experiments
+from recovery_research.model import experiments, tables
 from recovery_research.model._lifetimes import (
     AS_IT_WAS,
     PERFECTLY_TREATED,
@@ -51,7 +51,7 @@ def run_all():
         for p, policy in enumerate(policies):
             reply = form_perfect_reply(policy, experiment.world)
             for replay in (AS_IT_WAS, WITHOUT_FAILURES, PERFECTLY_TREATED):
-                found[f"{name} {policy.name} {replay}"] = departures.replay_chunk(
+                found[f"{name} {policy.name} {replay}"] = tables.replay_chunk(
                     experiment, reply, 0, policy=p, replay=replay
                 )
     return found

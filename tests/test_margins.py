@@ -9,13 +9,13 @@ from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
 from recovery_research.analysis.contrasts import compare
-from recovery_research.analysis.curves import HybridCurve, wilson_limits
 from recovery_research.analysis.groups import TwoGroups
 from recovery_research.analysis.intervals import (
     difference_of_means,
     difference_of_proportions,
 )
 from recovery_research.analysis.small_samples import ExactShare, StudentMean, few_events
+from recovery_research.analysis.verdicts import HybridCurve, wilson_limits
 
 Z = stats.norm.ppf(0.975)
 

@@ -9,7 +9,6 @@ from scipy import stats
 from statsmodels.stats.mediation import Mediation as StatsmodelsMediation
 
 from recovery_research.analysis import mediation
-from recovery_research.analysis.curves import StudentCurve
 from recovery_research.analysis.least_squares import fit_least_squares
 from recovery_research.analysis.mediation import (
     LEVELS,
@@ -17,6 +16,7 @@ from recovery_research.analysis.mediation import (
     multiply_laws,
     quantiles,
 )
+from recovery_research.analysis.verdicts import StudentCurve
 
 
 def draw(rng, n, *, first=0.6, second=5.0, direct=-3.0, correlation=0.0):

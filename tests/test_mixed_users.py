@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from recovery_research.reports.history import read_history
-from recovery_research.reports.sharing import make_shared, share, share_all
+from recovery_research.reports.report_folders import make_shared, share, share_all
 
 ROOT = Path(__file__).parents[1]
 TEAM, ANN, BOB = 54321, 54322, 54323
@@ -24,7 +24,7 @@ from past_runs import lay_run, make_record
 from recovery_research.reports.history import read_history
 from recovery_research.reports.index import refresh_index
 from recovery_research.reports.pruning import choose_doomed, delete_runs
-from recovery_research.reports.records import write_record
+from recovery_research.reports.records import (write_record)
 from recovery_research.reports.staging import Shelf
 
 def run(reports, prune):

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import recovery_research as rr
 from recovery_research.model.policies import FORMS, LEVERS, why_no_recovery
 from recovery_research.model.populations import draw_traits
+from recovery_research.model.simulation import RunawayError
 
 LEDGER = rr.load_world("evidence").ledger
 FORKS = ("as_it_comes", "failed", "silent", "recovered", "not_recovered")
@@ -232,5 +233,5 @@ def test_a_real_runaway_is_an_error_that_names_the_coefficients():
     )  # fmt: skip
     named = r"customer \d passed 20,000 orders.*order_shape.*purchase_link.*bound"
     for run in (rr.simulate, rr.tabulate_orders, rr.tabulate_departures):
-        with pytest.raises(rr.simulation.RunawayError, match=named):
+        with pytest.raises(RunawayError, match=named):
             run(experiment)

@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose
 from scipy import optimize, stats
 
 import recovery_research as rr
-from recovery_research.analysis.paired import PairedShareCurve, paired_shares
+from recovery_research.analysis.policy_effects import PairedShareCurve, paired_shares
 
 
 def searched_score(gained, lost, n, delta):

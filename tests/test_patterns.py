@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 import recovery_research as rr
-from recovery_research.calibration.fit import stylized_facts
+from recovery_research.calibration import stylized_facts
 
 
 @pytest.fixture(scope="module")

@@ -18,10 +18,11 @@ from sample_notebooks import write_notebook
 from recovery_research.cli import main
 from recovery_research.reports import plan_runs
 from recovery_research.reports.history import read_history
+from recovery_research.reports.later_notes import CHECK_FILE, read_check
 from recovery_research.reports.plan_runs import run_plan
 from recovery_research.reports.plans import read_plan
 from recovery_research.reports.provenance import trace_order
-from recovery_research.reports.records import CHECK_FILE, read_check, read_record
+from recovery_research.reports.records import read_record
 from recovery_research.reports.run_request import prepare_order
 from recovery_research.reports.staging import Shelf
 

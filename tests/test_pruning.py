@@ -7,10 +7,9 @@ import pytest
 from command_calls import call
 from past_runs import START, lay_run
 
-from recovery_research.reports.history import read_history
+from recovery_research.reports.history import dismiss_run, read_history
 from recovery_research.reports.index import write_index
 from recovery_research.reports.latest import TRASH
-from recovery_research.reports.past_runs import dismiss_run
 from recovery_research.reports.pruning import choose_doomed, delete_runs
 from recovery_research.reports.staging import Shelf
 

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from run_records import keep_run, make_failure
 
 from recovery_research.reports import stores
+from recovery_research.reports.history import dismiss_run
 from recovery_research.reports.locks import Lock
-from recovery_research.reports.manifests import is_place, name_file, name_host
-from recovery_research.reports.past_runs import dismiss_run
 from recovery_research.reports.publish import PublicationError, publish_reports
+from recovery_research.reports.published import is_place, name_file, name_host
 from recovery_research.reports.staging import Shelf
 
 pytest.importorskip("fsspec", reason="NOT TESTED: fsspec is not installed")

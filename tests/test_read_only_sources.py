@@ -5,10 +5,10 @@ import sqlite3
 import duckdb
 import pytest
 
-from recovery_research.customer_data import queries
+from recovery_research.customer_data import databases
+from recovery_research.customer_data.databases import check_query
 from recovery_research.customer_data.issues import CustomerFileError
 from recovery_research.customer_data.mapping_rules import SourceRule
-from recovery_research.customer_data.queries import check_query
 from recovery_research.customer_data.sources import read_source
 
 GOOD = [
@@ -127,7 +127,7 @@ def test_reading_leaves_nothing_beside_a_file_with_a_log(tmp_path):
 
 
 def test_a_query_that_never_ends_is_stopped(tmp_path, monkeypatch):
-    monkeypatch.setattr(queries, "MOST_SECONDS", 0.3)
+    monkeypatch.setattr(databases, "MOST_SECONDS", 0.3)
     endless = "with recursive n(x) as (select 1 union all select x + 1 from n) select count(*) as c from n"
     with pytest.raises(CustomerFileError, match="was stopped"):
         read_source(make(tmp_path)[0], SourceRule(query=endless))
@@ -139,7 +139,7 @@ def test_a_query_that_never_ends_is_stopped(tmp_path, monkeypatch):
 def test_more_rows_than_allowed_are_not_read(tmp_path, monkeypatch):
     from recovery_research.customer_data import databases
 
-    monkeypatch.setattr(queries, "MOST_ROWS", 1)
+    monkeypatch.setattr(databases, "MOST_ROWS", 1)
     monkeypatch.setattr(databases, "MOST_ROWS", 1)
     for path in make(tmp_path):
         with pytest.raises(CustomerFileError, match="more than 1 rows"):

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose
 import recovery_research as rr
 from recovery_research.analysis.contrasts import compare
 from recovery_research.analysis.groups import TwoGroups, gather_rows
-from recovery_research.analysis.paired import paired_difference
+from recovery_research.analysis.policy_effects import paired_difference
 
 
 def draw(rng, customers, rows, *, failed=0.3):

@@ -23,6 +23,8 @@ from recovery_research.reports import pages
 from recovery_research.reports.bookkeeping import bury_run
 from recovery_research.reports.failures import write_command
 from recovery_research.reports.history import read_history
+from recovery_research.reports.later_notes import read_notices
+from recovery_research.reports.notifications import Teller, find_previous
 from recovery_research.reports.pages import (
     NoBrowserError,
     PrintError,
@@ -30,8 +32,7 @@ from recovery_research.reports.pages import (
     write_page,
 )
 from recovery_research.reports.plans import PlanError, read_plan
-from recovery_research.reports.records import read_notices, read_record
-from recovery_research.reports.tellers import Teller, find_previous
+from recovery_research.reports.records import read_record
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -22,7 +22,7 @@ from fault_runs import (
 
 from recovery_research.reports import run_report
 from recovery_research.reports.history import read_history
-from recovery_research.reports.orphans import (
+from recovery_research.reports.processes import (
     MARK,
     find_marked,
     private_folder,

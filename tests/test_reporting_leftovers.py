@@ -18,7 +18,7 @@ from recovery_research.reports.bookkeeping import bury_run
 from recovery_research.reports.history import read_history
 from recovery_research.reports.index import write_index
 from recovery_research.reports.locks import BELIEVED_SECONDS, Holder
-from recovery_research.reports.orphans import private_folder
+from recovery_research.reports.processes import private_folder
 from recovery_research.reports.records import read_record
 from recovery_research.reports.repeats import deliver_order
 from recovery_research.reports.run_request import prepare_order

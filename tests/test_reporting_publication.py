@@ -14,9 +14,9 @@ from s3_server import list_keys
 
 from recovery_research.cli import main
 from recovery_research.reports import stores
-from recovery_research.reports.manifests import name_file, name_host
+from recovery_research.reports.later_notes import note_check
 from recovery_research.reports.publish import PublicationError, publish_reports
-from recovery_research.reports.records import note_check
+from recovery_research.reports.published import name_file, name_host
 
 pytest.importorskip("fsspec", reason="NOT TESTED: fsspec is not installed")
 TABLE = "what,estimate\na,1.5\n"

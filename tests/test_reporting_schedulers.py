@@ -11,8 +11,11 @@ from schedule_files import ROOT, job, need, only_file, run
 
 from recovery_research import paths
 from recovery_research.cli import main
-from recovery_research.reports.quoting import make_identifier
-from recovery_research.reports.schedules import prepare_job, write_schedule
+from recovery_research.reports.schedules import (
+    make_identifier,
+    prepare_job,
+    write_schedule,
+)
 
 AIRFLOW = os.environ.get("RECOVERY_RESEARCH_TEST_AIRFLOW", "")
 DAGSTER = os.environ.get("RECOVERY_RESEARCH_TEST_DAGSTER", "")

@@ -14,8 +14,13 @@ from hostile_texts import HOSTILE
 from schedule_files import job, need, only_file, run
 
 from recovery_research.reports import schedules
-from recovery_research.reports.quoting import check_line, make_identifier, quote_systemd
-from recovery_research.reports.schedules import KINDS, write_schedule
+from recovery_research.reports.schedules import (
+    KINDS,
+    check_line,
+    make_identifier,
+    quote_systemd,
+    write_schedule,
+)
 from recovery_research.reports.timetables import read_timetable
 
 # File names may hold all of a hostile text but a slash.

@@ -3,11 +3,11 @@
 import pytest
 from fault_runs import TABLE, notebook
 
-from recovery_research.reports.deadlines import Deadline
 from recovery_research.reports.records import read_record
 from recovery_research.reports.run_request import Retries, prepare_order
 from recovery_research.reports.run_status import Outcome, Verdict
 from recovery_research.reports.runner import fulfil_order
+from recovery_research.reports.stopping import Deadline
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import recovery_research as rr
-from recovery_research.analysis.paired import paired_difference
+from recovery_research.analysis.policy_effects import paired_difference
 from recovery_research.analysis.rounding import difference_of_averages, varies
 
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from past_runs import lay_run
 
 from recovery_research.reports.comparison_pages import show_cell, write_comparison
-from recovery_research.reports.comparisons import compare_runs
-from recovery_research.reports.table_comparisons import (
+from recovery_research.reports.comparisons import (
     CellChange,
+    compare_runs,
     compare_tables,
     find_keys,
 )

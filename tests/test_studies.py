@@ -7,7 +7,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 import recovery_research as rr
-from recovery_research.studies.design import LOG_OUTCOMES, SAMPLINGS, estimands
+from recovery_research.studies import estimands
+from recovery_research.studies.design import LOG_OUTCOMES, SAMPLINGS
 from recovery_research.studies.estimands import follow_up, live_again, replay_slice
 from recovery_research.studies.samples import SLICE, ask_slice, draw_samples
 

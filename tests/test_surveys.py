@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import recovery_research as rr
-from recovery_research.studies.design import surveys
+from recovery_research.studies import surveys
 
 PARTS = ("gap", "recovery", "who")
 # Estimate and limits: below zero, about it, above it, the same for all, and none.

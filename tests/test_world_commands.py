@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from recovery_research.calibration.fit import fit as calibration
-from recovery_research.calibration.fit import stylized_facts
+from recovery_research.calibration import fit as calibration
+from recovery_research.calibration import stylized_facts
 from recovery_research.cli.main import main
 
 

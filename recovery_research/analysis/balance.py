@@ -113,7 +113,7 @@ def tabulate_balance(
     -----
     Means alone do not show two groups alike: where the treated are the highest and the
     lowest, means agree and squares do not. A square is taken no further out than
-    the outer fences of `splines.place_knots`, or one customer would decide it.
+    the outer fences of `covariates.place_knots`, or one customer would decide it.
 
     References
     ----------

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from recovery_research.analysis.curves import critical_value
 from recovery_research.analysis.groups import (
     GROUP_COLUMN,
     check_outcome,
@@ -25,6 +24,7 @@ from recovery_research.analysis.influence import (
     compare_numbers,
 )
 from recovery_research.analysis.intervals import Interval, check_level, without_interval
+from recovery_research.analysis.verdicts import critical_value
 from recovery_research.results import Result
 
 # Standardised differences up to this are called balance elsewhere too.

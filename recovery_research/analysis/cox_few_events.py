@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, stats
 
-from recovery_research.analysis.curves import critical_value
 from recovery_research.analysis.hazards import (
     RiskSets,
     check_proportionality,
@@ -21,6 +20,7 @@ from recovery_research.analysis.hazards import (
     sum_at_risk,
     weigh,
 )
+from recovery_research.analysis.verdicts import critical_value
 
 # With fewer departures in a state the normal law is too rough.
 FEW = 10

@@ -343,7 +343,7 @@ def customers_from_orders(
         followup_spend, followup_orders, bought_again``, with ``left`` in the log
         ``alive_13w, alive_52w, left_week``, then ``n_failures, n_complaints,
         n_recovered, index_severity, index_kind, index_complained`` as in
-        `outcomes.tabulate_customers`, and what was known before: ``index_amount``,
+        `tables.tabulate_customers`, and what was known before: ``index_amount``,
         ``weeks_known`` (since her first order), ``prior_orders, prior_spend,
         prior_failures``, in the customer-based design ``weeks_since_order``, and
         ``followup_spend_before``, her spend in as long a window

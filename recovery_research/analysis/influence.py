@@ -11,15 +11,15 @@ from scipy.special import betaincinv, ndtr
 
 from recovery_research.analysis.bootstrap import bootstrap_t
 from recovery_research.analysis.contrasts import compare_means
-from recovery_research.analysis.curves import (
+from recovery_research.analysis.groups import TwoGroups
+from recovery_research.analysis.intervals import Interval, without_interval
+from recovery_research.analysis.propensity import Adjusted
+from recovery_research.analysis.verdicts import (
     Curve,
     ScoreCurve,
     StudentCurve,
     wilson_limits,
 )
-from recovery_research.analysis.groups import TwoGroups
-from recovery_research.analysis.intervals import Interval, without_interval
-from recovery_research.analysis.propensity import Adjusted
 
 # Below this share of the outcome's size an error is the rounding of its sums.
 ROUNDING = 1e-12
@@ -298,7 +298,7 @@ def find_interval(
     -----
     Yes/no outcomes have Newcombe's limits: the further of Wilson's and Jeffreys' for
     each adjusted share, at the size of a plain sample with its error, but no more than
-    its weights are worth. Others have `bootstrap_t`'s on the residuals of the two
+    its weights are worth. Others have `bootstrap`'s on the residuals of the two
     groups, or Student's where their shape makes no difference. A group in which fewer
     than five customers differ from all the rest has at least the other's spread.
     """

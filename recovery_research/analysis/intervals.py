@@ -16,14 +16,6 @@ from recovery_research.analysis.bootstrap import (
     skewness_of_estimate,
     welch_freedom,
 )
-from recovery_research.analysis.curves import (
-    Curve,
-    HybridCurve,
-    Margin,
-    ScoreCurve,
-    StudentCurve,
-    WidestCurve,
-)
 from recovery_research.analysis.rounding import difference_of_averages
 from recovery_research.analysis.small_samples import (
     NEARLY_CONSTANT,
@@ -33,6 +25,14 @@ from recovery_research.analysis.small_samples import (
     note_on_borrowed_shape,
     note_on_skewness,
     why_no_interval,
+)
+from recovery_research.analysis.verdicts import (
+    Curve,
+    HybridCurve,
+    Margin,
+    ScoreCurve,
+    StudentCurve,
+    WidestCurve,
 )
 from recovery_research.results import Result
 
@@ -170,9 +170,10 @@ def difference_of_means(
         Level of the interval, strictly between 0 and 1.
     method : {"welch", "bootstrap_t", "bca"}, optional
         t interval with Welch's degrees of freedom; the same t with its law resampled,
-        a small group's from the larger one's shape (see `bootstrap_t`), and with exact
-        margins where nearly everybody of a group has the same value (see `margins`);
-        or the bias-corrected and accelerated bootstrap (see `bootstrap`).
+        a small group's from the larger one's shape (see `bootstrap`), and with exact
+        margins where nearly everybody of a group has the same value (see
+        `small_samples`); or the bias-corrected and accelerated bootstrap (see
+        `bootstrap`).
     covariance : float, optional
         Of the two means, if some customers stand in both groups (not for BCa).
 

@@ -13,7 +13,6 @@ from scipy import stats
 from scipy.special import ndtr, ndtri
 
 from recovery_research.analysis.covariates import Comparison, compare_with_covariates
-from recovery_research.analysis.curves import Curve, StudentCurve
 from recovery_research.analysis.groups import (
     GROUP_COLUMN,
     check_outcome,
@@ -27,6 +26,7 @@ from recovery_research.analysis.least_squares import (
     fit_least_squares,
     orthogonalise,
 )
+from recovery_research.analysis.verdicts import Curve, StudentCurve
 from recovery_research.results import Result
 
 ASSUMPTION = (

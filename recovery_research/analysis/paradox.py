@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from recovery_research.analysis.contrasts import ParadoxEstimate, contrast_known
-from recovery_research.analysis.missing_outcomes import tell_missing
+from recovery_research.analysis.worst_cases import tell_missing
 
 
 def paradox(
@@ -56,7 +56,7 @@ def paradox(
         The least and the most an unknown outcome can be, as in `probe_missing`.
     method : {"auto", "welch", "bootstrap_t", "bca", "clopper_pearson", "newcombe"}
         ``auto``, the default, suits the method to the data, see
-        `comparisons.choose_method`.
+        `contrasts.choose_method`.
     confidence : float, optional
         Level of the interval, strictly between 0 and 1.
 

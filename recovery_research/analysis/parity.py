@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from recovery_research.analysis.curves import critical_value
 from recovery_research.analysis.groups import (
     GROUP_COLUMN,
     check_outcome,
@@ -28,6 +27,7 @@ from recovery_research.analysis.quality_curves import (
     fit_gap,
     measure_fit,
 )
+from recovery_research.analysis.verdicts import critical_value
 from recovery_research.results import Result
 
 SHAPES = ("spline", "linear", "quadratic")

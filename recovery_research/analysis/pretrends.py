@@ -416,7 +416,7 @@ def find_uneven_pace(spells: pd.DataFrame) -> list[str]:
     Parameters
     ----------
     spells : DataFrame
-        As `spells.tabulate_spells` gives it; without its columns nothing is found.
+        As `cox.tabulate_spells` gives it; without its columns nothing is found.
 
     Returns
     -------

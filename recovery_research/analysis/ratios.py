@@ -16,11 +16,11 @@ from scipy.special import ndtri
 from recovery_research.analysis.balance import tell_unlike
 from recovery_research.analysis.bootstrap import skewness_of_estimate, welch_freedom
 from recovery_research.analysis.contrasts import choose_method
-from recovery_research.analysis.curves import critical_value
 from recovery_research.analysis.groups import TwoGroups, gather_rows, select_groups
 from recovery_research.analysis.intervals import check_level, find_laws
 from recovery_research.analysis.rounding import varies
 from recovery_research.analysis.small_samples import note_on_skewness
+from recovery_research.analysis.verdicts import critical_value
 from recovery_research.results import Result
 
 
@@ -185,7 +185,7 @@ def ratio_of_means(
     Fieller's limits are the ratios r that a test of mean(treated) - r * mean(control)
     = 0 does not reject. The test is `paradox`'s: Welch's t with the degrees of freedom
     taken at the estimate, or the same t with resampled quantiles where one group is
-    small and outcomes are skewed (see `bootstrap_t`), and exact margins where nearly
+    small and outcomes are skewed (see `bootstrap`), and exact margins where nearly
     everybody of a group has the same value. The delta method's limits are always
     finite, also where the control mean cannot be told from zero and the truth can be
     any multiple; Fieller's are then unbounded and the note says so. That is why they

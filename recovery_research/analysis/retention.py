@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from recovery_research.analysis.curves import critical_value
 from recovery_research.analysis.intervals import check_level
 from recovery_research.analysis.rounding import at_most, tie_times
 from recovery_research.analysis.survival import (
@@ -26,6 +25,7 @@ from recovery_research.analysis.survival import (
     share_errors,
     staying_times,
 )
+from recovery_research.analysis.verdicts import critical_value
 from recovery_research.results import Result
 
 
@@ -42,7 +42,7 @@ class StayingContrast(Result):
     estimate, std_error, ci_low, ci_high, confidence : float
         Weeks more that a treated customer stays within the horizon, on average
         (difference of restricted means). Where a group is small or few left, limits
-        are wider than `std_error` says (`staying_limits.limit_mean_difference`).
+        are wider than `std_error` says (`survival.limit_mean_difference`).
     weeks_treated, weeks_control : float
         The restricted means.
     share_treated, share_control : float

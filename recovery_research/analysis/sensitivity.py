@@ -16,9 +16,9 @@ from recovery_research.analysis.covariates import (
     compare_with_covariates,
     take_residuals,
 )
-from recovery_research.analysis.curves import critical_value
 from recovery_research.analysis.intervals import check_level
 from recovery_research.analysis.least_squares import fit_least_squares
+from recovery_research.analysis.verdicts import critical_value
 from recovery_research.results import Result
 
 # Standardised differences beyond it are of no risk ratio that a computer can write.

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from recovery_research._checks import did_you_mean
-from recovery_research.analysis.curves import ScoreCurve, critical_value, wilson_limits
 from recovery_research.analysis.groups import (
     GROUP_COLUMN,
     check_outcome,
@@ -21,6 +20,11 @@ from recovery_research.analysis.groups import (
 )
 from recovery_research.analysis.intervals import check_level
 from recovery_research.analysis.ratios import ratio_limits
+from recovery_research.analysis.verdicts import (
+    ScoreCurve,
+    critical_value,
+    wilson_limits,
+)
 
 
 def tabulate_shares(

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from recovery_research.analysis.balance import tell_unlike
 from recovery_research.analysis.contrasts import compare, compare_means
-from recovery_research.analysis.curves import critical_value
 from recovery_research.analysis.groups import (
     GROUP_COLUMN,
     TwoGroups,
@@ -20,6 +19,7 @@ from recovery_research.analysis.groups import (
     select_groups,
 )
 from recovery_research.analysis.intervals import check_level
+from recovery_research.analysis.verdicts import critical_value
 from recovery_research.results import Result
 
 FEW_CLUSTERS = 40

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from recovery_research._checks import did_you_mean
-from recovery_research.analysis.curves import critical_value
 from recovery_research.analysis.groups import (
     GROUP_COLUMN,
     customer_clusters,
@@ -20,6 +19,7 @@ from recovery_research.analysis.groups import (
     rows_of_policy,
 )
 from recovery_research.analysis.rounding import at_most, tie_times
+from recovery_research.analysis.verdicts import critical_value
 
 
 def staying_times(

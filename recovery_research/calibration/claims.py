@@ -12,7 +12,6 @@ from pydantic import Field
 
 from recovery_research.model import _records
 from recovery_research.model.coefficients import LedgerError, LedgerRow, read_ledger
-from recovery_research.model.departures import count_causes
 from recovery_research.model.experiments import Experiment
 from recovery_research.model.justice import form_reply
 from recovery_research.model.policies import load_policies
@@ -25,6 +24,7 @@ from recovery_research.model.simulation import (
     simulate,
     traits_of_chunk,
 )
+from recovery_research.model.tables import count_causes
 from recovery_research.model.worlds import World
 from recovery_research.paths import data_path
 

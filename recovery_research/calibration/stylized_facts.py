@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 
-from recovery_research.analysis.curves import critical_value
+from recovery_research.analysis.verdicts import critical_value
 from recovery_research.calibration.claims import (
     compare_moments,
     list_targets,

@@ -17,7 +17,7 @@ import click
 
 from recovery_research import paths
 from recovery_research.cli.options import VOICE, fail, flush_output, say_error
-from recovery_research.reports.exit_codes import (
+from recovery_research.reports.run_status import (
     EXIT_ERROR,
     EXIT_INTERRUPTED,
     EXIT_NOT_WRITTEN,

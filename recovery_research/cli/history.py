@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING
 import click
 
 from recovery_research.cli.group import complete_report, complete_run
-from recovery_research.cli.json_output import JSON_OPTION, print_json
 from recovery_research.cli.options import (
+    JSON_OPTION,
     REPORTS_OPTION,
     fail,
     flush_output,
     open_reports,
+    print_json,
     say,
 )
-from recovery_research.reports.exit_codes import (
+from recovery_research.reports.run_status import (
     EXIT_BAD_INPUT,
     EXIT_DIFFERENT,
     EXIT_DONE,
@@ -31,8 +32,7 @@ from recovery_research.reports.exit_codes import (
 
 if TYPE_CHECKING:
     from recovery_research.reports.comparisons import RunDifference
-    from recovery_research.reports.history import RunHistory
-    from recovery_research.reports.past_runs import PastRun
+    from recovery_research.reports.history import PastRun, RunHistory
     from recovery_research.reports.pruning import Doomed
     from recovery_research.reports.records import RunRecord
 
@@ -274,8 +274,8 @@ def dismiss(
 
     It stays in the history, and the index no longer shows it as failing.
     """
+    from recovery_research.reports.history import dismiss_run
     from recovery_research.reports.index import refresh_index
-    from recovery_research.reports.past_runs import dismiss_run
     from recovery_research.reports.run_finder import find_run
 
     folder = open_reports(reports, project)

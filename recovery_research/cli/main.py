@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from recovery_research.cli.start import hand_over
+
+# isort: split
+# Only now, for what comes takes a moment, in which Ctrl-C is to have an answer.
 import os
 import sys
 from pathlib import Path
@@ -19,10 +23,15 @@ from recovery_research.cli.group import (
     complete_profile,
     complete_world,
 )
-from recovery_research.cli.json_output import JSON_OPTION, print_json
-from recovery_research.cli.options import deliver, fail, read_assignments, say
-from recovery_research.cli.start import hand_over
-from recovery_research.reports.exit_codes import (
+from recovery_research.cli.options import (
+    JSON_OPTION,
+    deliver,
+    fail,
+    print_json,
+    read_assignments,
+    say,
+)
+from recovery_research.reports.run_status import (
     EXIT_BAD_INPUT,
     EXIT_DONE,
     EXIT_MISSED,
@@ -200,10 +209,6 @@ def verify(world: str, as_json: bool) -> None:
     if open_still:
         say(f"cannot tell from a miss: {', '.join(open_still)}")
     sys.exit(EXIT_MISSED if (table["verdict"] == MISSED).any() else 0)
-
-
-# isort: split
-# Only now, for what comes takes a moment, in which Ctrl-C is to have an answer.
 
 
 EXIT_CODES = describe_codes(MEANINGS)

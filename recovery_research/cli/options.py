@@ -1,18 +1,22 @@
-"""What the commands share: options, how they start a report, and how they end."""
+"""What commands share: options, tables as JSON, and how a command ends."""
 
 from __future__ import annotations
 
+import json
+import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from dataclasses import fields, is_dataclass
+from datetime import UTC, date, datetime, timedelta
+from enum import Enum
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from recovery_research import paths
-from recovery_research.cli.json_output import print_json
-from recovery_research.reports.exit_codes import (
+from recovery_research.reports.run_status import (
     EXIT_BAD_INPUT,
     EXIT_NOT_WRITTEN,
     EXIT_TIMED_OUT,
@@ -25,6 +29,85 @@ if TYPE_CHECKING:
     from recovery_research.reports.parameters import Layer
     from recovery_research.reports.run_logs import Progress
     from recovery_research.reports.runs import ReportRun
+
+JSON_OPTION = click.option(
+    "--json", "as_json", is_flag=True, help="One JSON document instead of a table."
+)
+
+
+def print_json(document: object) -> None:
+    """Print a document, alone, on standard output."""
+    click.echo(write_json(document))
+
+
+def write_json(document: object) -> str:
+    """Write a document as JSON that every reader of JSON takes."""
+    return json.dumps(make_plain(document), indent=1, allow_nan=False)
+
+
+def make_plain(value: object) -> object:
+    """Turn tables, results and times into what JSON has.
+
+    Nothing is rounded. A table is a list of records, a time is UTC and ends in ``Z``,
+    a number that is not there is null, and an infinite one the text ``Infinity``.
+
+    Examples
+    --------
+    >>> make_plain({"ci_low": float("-inf"), "p": float("nan"), "n": 3})
+    {'ci_low': '-Infinity', 'p': None, 'n': 3}
+    """
+    if value is None or (isinstance(value, bool | str) and not isinstance(value, Enum)):
+        return value
+    if isinstance(value, Enum):
+        return make_plain(value.value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return _write_float(float(value))
+    if isinstance(value, datetime):
+        return _write_moment(value)
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, date | PurePath):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(make_plain(key)): make_plain(each) for key, each in value.items()}
+    if is_dataclass(value):
+        return {each.name: make_plain(getattr(value, each.name))
+                for each in fields(value)}  # fmt: skip
+    return _make_plain_of_libraries(value)
+
+
+def _make_plain_of_libraries(value: object) -> object:
+    pandas = sys.modules.get("pandas")
+    if pandas is not None:
+        if isinstance(value, pandas.DataFrame):
+            rows = value.itertuples(index=False, name=None)
+            return [make_plain(dict(zip(value, row, strict=True))) for row in rows]
+        if value is pandas.NA or value is pandas.NaT:
+            return None
+    if isinstance(value, list | tuple):
+        return [make_plain(each) for each in value]
+    if isinstance(value, set | frozenset):
+        return sorted((make_plain(each) for each in value), key=str)
+    if hasattr(value, "tolist"):  # of NumPy: a number, a truth or an array
+        return make_plain(value.tolist())
+    return str(value)
+
+
+def _write_float(value: float) -> float | str | None:
+    if math.isfinite(value):
+        return value
+    return None if math.isnan(value) else f"{'-' * (value < 0)}Infinity"
+
+
+def _write_moment(value: datetime) -> str | None:
+    if value != value:  # pandas' NaT is a datetime, too
+        return None
+    if value.tzinfo is None:
+        return value.isoformat()
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
 
 REPORTS_OPTION = click.option(
     "--reports",
@@ -155,8 +238,8 @@ def deliver(
     as_json: bool = False,
 ) -> None:
     """Give the report that was ordered, say where it is, and end the program."""
-    from recovery_research.reports.deadlines import Deadline
     from recovery_research.reports.repeats import deliver_order
+    from recovery_research.reports.stopping import Deadline
 
     try:
         with show_progress(order.report, aloud=aloud) as progress:

@@ -11,19 +11,20 @@ from typing import TYPE_CHECKING
 import click
 
 from recovery_research.cli.group import complete_report, complete_run
-from recovery_research.cli.json_output import JSON_OPTION, print_json
 from recovery_research.cli.options import (
+    JSON_OPTION,
     REPORTS_OPTION,
     VOICE,
     deliver,
     fail,
     flush_output,
     open_reports,
+    print_json,
     read_assignments,
     show_progress,
     tell_run,
 )
-from recovery_research.reports.exit_codes import (
+from recovery_research.reports.run_status import (
     EXIT_BAD_INPUT,
     EXIT_DIFFERENT,
     EXIT_DONE,
@@ -35,10 +36,10 @@ from recovery_research.reports.exit_codes import (
 from recovery_research.whole_files import make_folder, making_named
 
 if TYPE_CHECKING:
+    from recovery_research.reports.notifications import Teller
     from recovery_research.reports.plan_progress import Several
     from recovery_research.reports.plans import Plan
     from recovery_research.reports.repeats import Reproduction
-    from recovery_research.reports.tellers import Teller
 
 REPORT_CODES = describe_codes(MEANINGS)
 PLAN_CODES = """\b
@@ -73,8 +74,8 @@ PLAN_CODES = """\b
 @click.pass_obj
 def run_all(project: Path | None, plan_file: Path, **options) -> None:
     """Run the reports of PLAN side by side; one failure does not stop the others."""
+    from recovery_research.reports.notifications import Teller
     from recovery_research.reports.plans import read_plan
-    from recovery_research.reports.tellers import Teller
 
     try:
         plan = read_plan(plan_file, reports=options["reports"], project=project)

@@ -58,7 +58,7 @@ def adjust_groups(
                 "outcome": each.name, "treated": row.treated, "control": row.control,
                 "bounds": (bounds or {}).get(each.name), "confidence": confidence,
             }  # fmt: skip
-            # What unknown outcomes would turn is for `unknown_outcomes`.
+            # What unknown outcomes would turn is for `comparison`.
             naive = contrast_known(read.customers, **common)
             start = {"question": row.question, "view": AS_THEY_COME}
             rows.append(naive.to_frame().iloc[0].to_dict() | start)

@@ -13,8 +13,7 @@ from recovery_research.analysis.cox import (
     fit_leaving,
     tabulate_spells,
 )
-from recovery_research.analysis.event_study import EventStudy
-from recovery_research.analysis.index_study import study_index
+from recovery_research.analysis.event_study import EventStudy, study_index
 from recovery_research.analysis.mediation import Mediation, mediate
 from recovery_research.analysis.order_logs import UNKNOWN
 from recovery_research.analysis.parity import find_parity

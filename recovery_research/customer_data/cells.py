@@ -42,7 +42,7 @@ class Cells:
     told : str
         What is doubtful about the column, empty if nothing is.
     told_kind : str
-        Which kind of doubt that is, as `findings` has them.
+        Which kind of doubt that is, as `issues` has them.
     """
 
     content: NDArray

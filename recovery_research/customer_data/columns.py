@@ -102,7 +102,7 @@ class Reading:
         self.note("error", column, message, **where)
 
     def add_doubt(self, kind: str, column: str, message: str, **where: object) -> None:
-        """Note something that is told and stops nothing, of a kind of `findings`."""
+        """Note something that is told and stops nothing, of a kind of `issues`."""
         self.note("doubt", column, message, kind=kind, **where)
 
     def note(

@@ -60,8 +60,8 @@ def simulate_orders(n_customers: int, weeks: float, seed: int) -> pd.DataFrame:
 def draw_index_orders(orders: pd.DataFrame) -> pd.DataFrame:
     """Return customers, one index order each, drawn in the order of their numbers.
 
-    Real files are drawn by id (`id_luck`). This one was made before, and stays as it
-    is because people compare with it.
+    Real files are drawn by id (`index_orders`). This one was made before, and stays as
+    it is because people compare with it.
     """
     kept = ["recovery_satisfaction"]
     log = sort_log(orders, span=(0.0, 104.0), keep=["severity", "kind", *kept])

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 WEIGHTS = ("error", "set aside", "doubt")
 MOST_TOLD = 20
 # What a kind of doubt, if it is right, has done to the answers: such a doubt is said
-# beside every answer that it may turn (`group_doubts`). A kind is here if the file may
+# beside every answer that it may turn (`questions`). A kind is here if the file may
 # mean something else than it was taken for and nothing else beside the answer says so.
 TURNS = {
     "lines": "rows of one customer and one moment are counted as orders of their own, "

@@ -1,7 +1,4 @@
-"""Builds the guide and the reference, without network.
-
-`python -m recovery_research.guide.build FOLDER` does it from a shell.
-"""
+"""The guide and the reference, built; generated tables; links that lead nowhere."""
 
 from __future__ import annotations
 
@@ -11,16 +8,118 @@ import io
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote, urldefrag, urlsplit
 
 import recovery_research as rr
-from recovery_research.guide.formats import write_formats
-from recovery_research.guide.links import find_broken_links
+from recovery_research.customer_data.mapping_rules import KINDS, SHAPES
 from recovery_research.paths import notebooks_folder
 from recovery_research.reference import GROUPS
+from recovery_research.reports.formats import STARTS, list_keys, say_rules
 from recovery_research.reports.notebook_html import write_mathml
 from recovery_research.reports.notebooks import list_notebooks
+from recovery_research.reports.run_status import EXIT_CODES, EXIT_TERMINATED
+
+
+class _Page(HTMLParser):
+    """Gathers what a page links to and what in it can be linked to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.targets: set[str] = set()
+        self.links: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for key, value in attrs:
+            if key in ("id", "name") and value:
+                self.targets.add(value)
+            elif key in ("href", "src") and value and tag != "base":
+                self.links.append(value)
+
+
+def find_broken_links(site: Path) -> list[str]:
+    """Return ``page: link`` for every link within a site that leads nowhere.
+
+    Links to other hosts are not followed.
+    """
+    pages = {}
+    for path in sorted(site.rglob("*.html")):
+        if "_static" in path.parts:  # the theme's own templates, no pages
+            continue
+        page = _Page()
+        page.feed(path.read_text(encoding="utf-8"))
+        pages[path.resolve()] = page
+    broken = []
+    for path, page in pages.items():
+        for link in page.links:
+            if urlsplit(link).scheme or link.startswith("//"):
+                continue
+            address, part = urldefrag(link)
+            address = unquote(urlsplit(address).path)
+            target = (path.parent / address).resolve() if address else path
+            if target.is_dir():
+                target /= "index.html"
+            known = pages.get(target)
+            lost = not target.is_file() or (
+                part and known is not None and unquote(part) not in known.targets
+            )
+            if (lost and part not in ("", "top")) or not target.is_file():
+                broken.append(f"{path.relative_to(site.resolve())}: {link}")
+    return broken
+
+
+HEADS = ("key", "what it means", "type, whether needed, default, allowed")
+
+
+def write_formats(folder: Path) -> None:
+    """Write the pages on the mapping, the plan, and the exit codes."""
+    folder.mkdir(parents=True)
+    shapes = _table(("shape", "what a row is"), SHAPES.items())
+    kinds = _table(("kind", "what it holds"), KINDS.items())
+    above = ["## Shapes", "", *shapes, "## Kinds of outcomes and covariates", ""]
+    pages = {
+        "mapping": _page("mapping", "The mapping of a file", *above, *kinds),
+        "plan": _page("plan", "The plan of many reports"),
+        "profile": _page("profile", "Profiles of the notebooks"),
+        "exit-codes": _exit_codes(),
+    }
+    for name, text in pages.items():
+        (folder / f"{name}.md").write_text(text, encoding="utf-8")
+    index = ["# Formats", "", "What you write in files, and what a command answers.",
+             "", "```{toctree}", ":maxdepth: 1", "", *pages, "```", ""]  # fmt: skip
+    (folder / "index.md").write_text("\n".join(index), encoding="utf-8")
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+    lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
+    for row in rows:
+        cells = (str(cell).replace("|", "\\|").replace("\n", " ") for cell in row)
+        lines.append(f"| {' | '.join(cells)} |")
+    return [*lines, ""]
+
+
+def _page(kind: str, title: str, *above: str) -> str:
+    """Return the page of what may stand in a kind of file, every key of it."""
+    lines = [f"# {title}", "", STARTS[kind], "", *above]
+    place, rows = None, []
+    for each in list_keys(kind):
+        if (each.table, each.shapes) != place:
+            lines += _table(HEADS, rows) if rows else []
+            place, rows = (each.table, each.shapes), []
+            of = f" of {each.shapes[0]}" if each.shapes else ""
+            lines += [f"## `[{each.table}]`{of}" if each.table else "## At the top", ""]
+        rows.append((f"`{each.key}`", each.meaning, say_rules(each)[1:-1]))
+    return "\n".join([*lines, *_table(HEADS, rows)])
+
+
+def _exit_codes() -> str:
+    rows = [(code, verdict.value) for verdict, code in EXIT_CODES.items()]
+    rows += [(2, "refused before anything ran"), (EXIT_TERMINATED, "terminated")]
+    lines = ["# Exit codes", "", *_table(("code", "how a run ended"), sorted(rows))]
+    return "\n".join(lines)
+
 
 PAGES = Path(__file__).parent / "pages"
 SETTINGS = {

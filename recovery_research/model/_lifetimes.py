@@ -1,8 +1,8 @@
 """The compiled loop: customers live through their orders, one after another.
 
 Nothing is validated here and no luck is kept here. Every number drawn has an address
-(`_luck`), every change of heart is a function (`_mind`), and a firm's answer comes as
-a `Reply`. Run with ``NUMBA_DISABLE_JIT=1`` this file is its own plain-Python twin.
+(`_random`), every change of heart a function (`_customer`), and a firm's answer comes
+as a `Reply`. Run with ``NUMBA_DISABLE_JIT=1`` this file is its own plain-Python twin.
 """
 
 import math

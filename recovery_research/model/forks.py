@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from recovery_research.analysis.curves import critical_value
-from recovery_research.analysis.verdicts import Bounds, decide
+from recovery_research.analysis.verdicts import Bounds, critical_value, decide
 from recovery_research.model.experiments import FORKS, Experiment, check_choice
 from recovery_research.model.policies import require_recovery
 from recovery_research.model.simulation import simulate
@@ -249,7 +248,7 @@ def decompose_gap(
     experiment : Experiment
         Customers as they come (``first_order="as_it_comes"``), one policy.
     outcome : str, optional
-        One of ``outcomes.OUTCOME_NAMES``.
+        One of ``tables.OUTCOME_NAMES``.
     group : str, optional
         ``recovered``, ``not_recovered`` or ``silent``.
     threads : int, optional

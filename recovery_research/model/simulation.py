@@ -61,7 +61,7 @@ class History:
     customers : dict of str to array, shape (n_policies, n_customers), or None
         The record of each customer, by column; None if only sums were kept.
     weekly : float64 array, shape (n_policies, n_weeks, n_columns)
-        Sums over customers by week, in the columns of ``_books.WEEK``.
+        Sums over customers by week, in the columns of ``_records.WEEK``.
     sums : float64 array, shape (n_policies, 5, n_measures, 3)
         Count, sum and sum of squares of each measure by index outcome.
     """

@@ -144,7 +144,7 @@ def plot_staying(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     table : DataFrame
-        From `staying.tabulate_staying`.
+        From `retention.tabulate_staying`.
     ax : Axes, optional
         Where to draw; by default a new figure.
 

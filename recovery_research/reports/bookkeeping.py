@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from recovery_research.paths import project_root
-from recovery_research.reports.deadlines import Deadline
 from recovery_research.reports.execution import Execution
 from recovery_research.reports.inputs import gather_inputs
 from recovery_research.reports.masking import mask_text
@@ -35,6 +34,7 @@ from recovery_research.reports.records import (
 )
 from recovery_research.reports.run_request import Order
 from recovery_research.reports.run_status import Outcome, Verdict
+from recovery_research.reports.stopping import Deadline
 
 
 def begin_record(

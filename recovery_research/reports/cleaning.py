@@ -22,6 +22,7 @@ from recovery_research.reports.allow_lists import (
     ATTRIBUTES,
     HTML_TAGS,
     LARGEST_LENGTH,
+    LONGEST_SHEET,
     MATH_TAGS,
     PROPERTIES,
     RENAMED_TAGS,
@@ -29,6 +30,8 @@ from recovery_research.reports.allow_lists import (
     SVG_TAGS,
     TAGS,
     VOID_TAGS,
+    SheetCleaner,
+    clean_declarations,
 )
 from recovery_research.reports.drawings import (
     NO_DESCRIPTION,
@@ -38,11 +41,6 @@ from recovery_research.reports.drawings import (
     clean_picture,
 )
 from recovery_research.reports.formatting import name_address
-from recovery_research.reports.stylesheets import (
-    LONGEST_SHEET,
-    SheetCleaner,
-    clean_declarations,
-)
 
 MOST_TAGS = 500_000
 MOST_NOTES = 8

@@ -9,9 +9,13 @@ from itertools import groupby
 from pathlib import Path
 from urllib.parse import quote
 
-from recovery_research.reports.comparisons import Change, RunDifference
+from recovery_research.reports.comparisons import (
+    CellChange,
+    Change,
+    RunDifference,
+    TableDifference,
+)
 from recovery_research.reports.formatting import format_moment
-from recovery_research.reports.table_comparisons import CellChange, TableDifference
 from recovery_research.table_cells import write_csv
 
 MOST_CELLS = 100

@@ -19,9 +19,10 @@ from recovery_research.reports.allow_lists import (
     HTML_TAGS,
     SVG_TAGS,
     VOID_TAGS,
+    SheetCleaner,
+    clean_declarations,
 )
 from recovery_research.reports.formatting import name_address
-from recovery_research.reports.stylesheets import SheetCleaner, clean_declarations
 
 REMOTE_PICTURE = "a picture that is not in the notebook"
 NO_DESCRIPTION = "Figure without a description"

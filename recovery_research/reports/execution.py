@@ -19,12 +19,10 @@ from papermill.exceptions import PapermillExecutionError
 from papermill.execute import remove_error_markers
 from papermill.translators import PythonTranslator, papermill_translators
 
-from recovery_research.reports.deadlines import Deadline
 from recovery_research.reports.inputs import NoteReader
 from recovery_research.reports.kernel_notes import NOTES_FILE
 from recovery_research.reports.kernels import (
     LastWords,
-    MemoryGauge,
     create_manager,
     end_kernel,
     find_kernel,
@@ -34,11 +32,11 @@ from recovery_research.reports.kernels import (
     list_transports,
 )
 from recovery_research.reports.observations import Execution, number_cell
-from recovery_research.reports.orphans import private_folder
 from recovery_research.reports.output_limits import OutputGuard, join_streams
+from recovery_research.reports.processes import MemoryGauge, private_folder
 from recovery_research.reports.run_logs import OUTPUT_MARK, STEP_MARK
 from recovery_research.reports.run_request import Limits
-from recovery_research.reports.stopping import OVER_OUTPUT, Watch
+from recovery_research.reports.stopping import OVER_OUTPUT, Deadline, Watch
 
 ENGINE = "recovery_research"
 STARTUP_SECONDS = 60

@@ -36,8 +36,8 @@ from recovery_research.reports.kernel_notes import (
     UNKNOWN,
     WATCHING,
 )
-from recovery_research.reports.kernels import package_environment
 from recovery_research.reports.masking import mask_text
+from recovery_research.reports.processes import package_environment
 from recovery_research.reports.provenance import hash_content
 from recovery_research.reports.records import InputsRecord
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from recovery_research.reports.sharing import share
+from recovery_research.reports.report_folders import share
 
 BEAT_SECONDS = 30.0
 BELIEVED_SECONDS = 600.0

@@ -1,9 +1,9 @@
 """What must not be seen, and how it is kept from being seen: the one masking there is.
 
-A secret is masked in every form of `secret_forms` and in any case, and so is what a cut
-has left of one if it can be told from a word: 8 characters in which letters, digits and
-marks are mixed, or 12 of one kind; in what a channel of notices says, any 6. Shorter
-pieces stand: they are everywhere.
+A secret is masked in every form in which it may be written and in any case, and so is
+what a cut has left of one if it can be told from a word: 8 characters in which letters,
+digits and marks are mixed, or 12 of one kind; in what a channel of notices says, any 6.
+Shorter pieces stand: they are everywhere.
 """
 
 from __future__ import annotations

@@ -18,8 +18,8 @@ from pydantic import (
 )
 
 from recovery_research._checks import did_you_mean
-from recovery_research.reports.kernels import forget_variables
 from recovery_research.reports.masking import holds_password
+from recovery_research.reports.processes import forget_variables
 from recovery_research.reports.run_request import DEFAULT_RUN_SECONDS
 from recovery_research.reports.timetables import read_timetable
 

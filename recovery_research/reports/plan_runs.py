@@ -1,4 +1,4 @@
-"""A plan run: reports side by side, within the cores and the memory there are."""
+"""The running of a plan: worker processes, and what becomes of its reports."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from pathlib import Path
 from recovery_research.free_memory import available_memory
 from recovery_research.reports.index import refresh_index
 from recovery_research.reports.locks import Lock
-from recovery_research.reports.orphans import sweep_all_orphans
 from recovery_research.reports.plan_progress import (
     NOT_RUN,
     Listener,
@@ -22,6 +21,7 @@ from recovery_research.reports.plan_progress import (
 )
 from recovery_research.reports.plan_workers import Worker
 from recovery_research.reports.plans import Plan, PlannedReport
+from recovery_research.reports.processes import sweep_all_orphans
 from recovery_research.reports.provenance import trace_order
 from recovery_research.reports.records import Provenance, read_record
 from recovery_research.reports.repeats import find_stored

@@ -15,8 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from recovery_research.reports.kernels import package_environment
 from recovery_research.reports.masking import mask_text
+from recovery_research.reports.processes import package_environment
 from recovery_research.reports.records import Provenance
 from recovery_research.reports.run_logs import OUTPUT_MARK, STEP_MARK
 from recovery_research.reports.run_request import Order
@@ -24,7 +24,11 @@ from recovery_research.reports.stopping import hear_stops
 from recovery_research.texts import CalmStream
 
 MODULE = "recovery_research.reports.plan_workers"
+
+
 STOPPING_SECONDS = 30.0
+
+
 # Until it hears stops itself, a process that starts is not to die of one: the leader
 # passes each on until it is heard.
 _DEAF = ("sh", "-c", 'trap "" INT; exec "$@"', "sh")

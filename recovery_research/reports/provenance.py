@@ -15,7 +15,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 from recovery_research.paths import PACKAGE, project_root, source_root
-from recovery_research.reports.given_paths import is_file_source
+from recovery_research.reports.parameter_files import is_file_source
 from recovery_research.reports.records import GitRecord, InputsRecord, Provenance
 from recovery_research.reports.run_request import Order
 

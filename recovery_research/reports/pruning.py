@@ -12,10 +12,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from recovery_research._checks import did_you_mean
-from recovery_research.reports.history import read_history
+from recovery_research.reports.history import PastRun, read_history
 from recovery_research.reports.index import refresh_index
 from recovery_research.reports.latest import TRASH
-from recovery_research.reports.past_runs import PastRun
 from recovery_research.reports.report_folders import (
     FAILED,
     LATEST,

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recovery_research._checks import did_you_mean
-from recovery_research.reports.history import RunHistory, read_history
+from recovery_research.reports.history import PastRun, RunHistory, read_history
 from recovery_research.reports.locks import Lock
-from recovery_research.reports.manifests import (
+from recovery_research.reports.masking import holds_password
+from recovery_research.reports.published import (
     COMMON_FILE,
     find_gone,
     find_stale,
@@ -24,11 +25,11 @@ from recovery_research.reports.manifests import (
     list_manifests,
     name_file,
     name_host,
+    put_index,
+    put_text,
     read_manifest,
+    tell_run,
 )
-from recovery_research.reports.masking import holds_password
-from recovery_research.reports.past_runs import PastRun
-from recovery_research.reports.published import put_index, put_text, tell_run
 from recovery_research.reports.report_folders import STAGING
 from recovery_research.reports.staging import Shelf
 from recovery_research.reports.stores import Store, open_store

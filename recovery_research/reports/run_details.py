@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from recovery_research.reports.history import RECORD_FILE
-from recovery_research.reports.past_runs import PastRun
-from recovery_research.reports.records import Notice, read_check, read_notices
-from recovery_research.reports.run_files import open_within
+from recovery_research.reports.history import RECORD_FILE, PastRun
+from recovery_research.reports.later_notes import Notice, read_check, read_notices
+from recovery_research.reports.report_folders import open_within
 
 MOST_BYTES = 100_000_000
 

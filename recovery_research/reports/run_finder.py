@@ -11,8 +11,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from recovery_research._checks import did_you_mean
-from recovery_research.reports.history import RECORD_FILE
-from recovery_research.reports.past_runs import PastRun
+from recovery_research.reports.history import RECORD_FILE, PastRun
 from recovery_research.reports.report_folders import (
     FAILED,
     RESERVED_NAMES,

@@ -13,12 +13,6 @@ from typing import TYPE_CHECKING
 
 from recovery_research.paths import notebooks_folder
 from recovery_research.reports.declarations import ParameterError
-from recovery_research.reports.given_paths import (
-    CUSTOMER_FILES,
-    NO_FILE,
-    reads_customers,
-    settle_paths,
-)
 from recovery_research.reports.masking import find_references, holds_password
 from recovery_research.reports.notebooks import (
     Notebook,
@@ -27,9 +21,13 @@ from recovery_research.reports.notebooks import (
     read_notebook,
 )
 from recovery_research.reports.parameter_files import (
+    CUSTOMER_FILES,
+    NO_FILE,
     STANDARD,
     choose_profile,
     read_parameter_file,
+    reads_customers,
+    settle_paths,
 )
 from recovery_research.reports.parameters import (
     Choice,

@@ -29,7 +29,6 @@ from recovery_research.reports.bookkeeping import (
     end_record,
     note_late_page,
 )
-from recovery_research.reports.deadlines import Deadline, TimeIsUp
 from recovery_research.reports.execution import Execution, execute_notebook
 from recovery_research.reports.failures import judge, mark_notebook
 from recovery_research.reports.index import refresh_index
@@ -54,7 +53,12 @@ from recovery_research.reports.run_request import (
 from recovery_research.reports.run_status import Outcome, Verdict
 from recovery_research.reports.runs import ReportInterrupted, ReportRun, hand_back
 from recovery_research.reports.staging import Shelf, drop_ballast
-from recovery_research.reports.stopping import Terminated, hear_termination
+from recovery_research.reports.stopping import (
+    Deadline,
+    Terminated,
+    TimeIsUp,
+    hear_termination,
+)
 
 REPORT_FILE = "report.ipynb"
 PAGE_FILE = "report.html"

@@ -1,4 +1,4 @@
-"""A report's run, as it is handed back."""
+"""A run as whoever asked for it gets it back."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recovery_research.reports.records import RunRecord
-from recovery_research.reports.run_files import open_within
+from recovery_research.reports.report_folders import open_within
 from recovery_research.reports.run_status import Verdict, find_exit_code
 
 if TYPE_CHECKING:

@@ -20,8 +20,10 @@ from recovery_research.reports.report_folders import (
     STAGING,
     list_ids,
     list_reports,
+    make_shared,
+    share,
+    share_all,
 )
-from recovery_research.reports.sharing import make_shared, share, share_all
 from recovery_research.whole_files import clear_parts, put_in_place, write_whole
 
 _log = logging.getLogger("recovery_research.reports.staging")

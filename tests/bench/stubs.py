@@ -47,7 +47,7 @@ def build_stub(
     Returns
     -------
     module
-        The copy's ``_kernel``.
+        The copy's ``_lifetimes``.
     """
     package = folder / f"stub_{name}"
     package.mkdir(parents=True)
