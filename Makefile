@@ -43,7 +43,7 @@ test-long: $(READY) ## run the long checks: statistics, faults, planted mutants
 	$(PYTEST) -m slow
 
 faults: $(READY) ## print what may happen and what survives it; RUN=1 tries it all
-	@$(BIN)/python -m tests.fault_table $(if $(WRITE),--write) $(if $(RUN),--run)
+	@$(BIN)/python -m tests.support.fault_table $(if $(WRITE),--write) $(if $(RUN),--run)
 
 placebo: $(READY) ## count what analyses announce where nothing happens; LOGS=500, hours
 	$(BIN)/python -m tests.placebo --logs $(LOGS)

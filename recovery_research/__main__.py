@@ -6,6 +6,6 @@ import sys
 if not sys.flags.safe_path:
     del sys.path[0]
 
-from recovery_research.cli.main import main
+from recovery_research.cli import run
 
-main(prog_name="python -m recovery_research")
+run(prog_name="python -m recovery_research")

@@ -34,7 +34,7 @@ def test_a_mark_without_its_words_is_refused(tmp_path, mark):
 
 def test_the_table_is_printed():
     done = subprocess.run(
-        [sys.executable, "-m", "tests.fault_table"], cwd=TESTS.parent,
+        [sys.executable, "-m", "tests.support.fault_table"], cwd=TESTS.parent,
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout == write_table(list_faults())

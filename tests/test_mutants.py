@@ -22,8 +22,8 @@ TESTS = Path(__file__).parent
 PACKAGE = Path(rr.__file__).parent
 MUTANTS = tomllib.loads((TESTS / "mutants.toml").read_text("utf-8"))["mutant"]
 # Quick without compiling; whatever else is named runs compiled.
-PLAIN = {"test_luck.py", "test_mind_by_hand.py", "test_kernel_by_hand.py",
-         "test_paradox_condition.py"}  # fmt: skip
+PLAIN = {"model/test_random.py", "model/test_customer_by_hand.py", "model/test_lifetimes_by_hand.py",
+         "model/test_paradox_condition.py"}  # fmt: skip
 PASSED, FAILED = 0, 1
 
 
@@ -97,7 +97,7 @@ def planted(path, text, instead):
 def test_what_runs_is_the_copy(copied, run):
     # The package cannot even be imported there, whatever stands elsewhere.
     with planted(copied / PACKAGE.name / "__init__.py", '"""', "raise KeyError\n"):
-        code, _, said = run(["test_luck.py"])
+        code, _, said = run(["model/test_random.py"])
     assert code not in (PASSED, FAILED)
     assert "KeyError" in said
 

@@ -5,11 +5,15 @@ import json
 import pandas as pd
 import pytest
 from reference.quick_tables import PINS, describe_report, describe_table
-from test_notebooks import NOTEBOOKS
+
+from recovery_research.paths import notebooks_folder
+from recovery_research.reports.notebooks import list_notebooks
+
+NOTEBOOKS = [path.stem for path in list_notebooks(notebooks_folder())]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(NOTEBOOKS))
+@pytest.mark.parametrize("name", NOTEBOOKS)
 def test_every_table_is_as_pinned(name, tmp_path):
     pinned = json.loads(PINS.read_text(encoding="utf-8"))[name]
     found = describe_report(name, tmp_path)

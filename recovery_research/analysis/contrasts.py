@@ -29,7 +29,7 @@ METHODS = ("auto", *METHODS_FOR_MEANS, *METHODS_FOR_SHARES)
 
 # Between groups of about one size opposite tails cancel, and Welch's interval keeps
 # its level whatever the skewness; past twice the size it does not
-# (tests/test_interval_coverage.py prints both).
+# (tests/analysis/test_interval_coverage.py prints both).
 LOPSIDED = 2.0
 # A twentieth moves Welch's limits by 0.07 standard errors: 2.5 % becomes 2.9 and 2.1.
 SKEWNESS_TO_RESAMPLE = 0.05

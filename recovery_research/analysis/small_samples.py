@@ -129,8 +129,9 @@ def _many_differ(some: NDArray[np.float64]) -> bool:
     return ordered.size - int(np.diff(edges).max()) > FEW_EVENTS
 
 
-# Measured (tests/test_interval_coverage.py): past 0.2 Welch's and BCa's intervals for a
-# mean of skewed spend covered 68 to 93 % instead of 95 %, below it 93 % and more.
+# Measured (tests/analysis/test_interval_coverage.py): past 0.2 Welch's and BCa's
+# intervals for a mean of skewed spend covered 68 to 93 % instead of 95 %, below it 93 %
+# and more.
 SKEWNESS_TO_MENTION = 0.2
 FEW_CUSTOMERS = 30
 NEARLY_CONSTANT = (

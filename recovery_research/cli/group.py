@@ -17,6 +17,7 @@ import click
 
 from recovery_research import paths
 from recovery_research.cli.options import VOICE, fail, flush_output, say_error
+from recovery_research.cli.start import close_ears, leave
 from recovery_research.reports.run_status import (
     EXIT_ERROR,
     EXIT_INTERRUPTED,
@@ -75,7 +76,7 @@ class Commands(click.Group):
         """Call a command; as a program, say what is wrong and exit."""
         if not standalone_mode:
             return super().main(*given, standalone_mode=False, **options)
-        with VOICE.begin(), hear_stops() as stops:
+        with VOICE.begin(), hear_stops(instead_of=leave) as stops:
             cause = None
             try:
                 code = super().main(*given, standalone_mode=False, **options)
@@ -91,6 +92,7 @@ class Commands(click.Group):
             code = _finish(code if isinstance(code, int) else 0)
             if stops.exit_code is not None:
                 code = stops.exit_code
+        close_ears()
         raise SystemExit(code) from cause
 
     def make_context(self, *given: object, **options: object) -> click.Context:

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from recovery_research.cli.start import hand_over
-
-# isort: split
-# Only now, for what comes takes a moment, in which Ctrl-C is to have an answer.
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -454,9 +449,3 @@ def init(folder: Path) -> None:
     except OSError as error:
         fail(f"cannot write {folder}: {error.strerror}", EXIT_NOT_WRITTEN)
     click.echo(str(made))
-
-
-hand_over()
-
-if __name__ == "__main__":
-    main(prog_name=os.path.basename(sys.argv[0]))

@@ -316,16 +316,17 @@ class Stops:
 
 
 @contextmanager
-def hear_stops(*, patient: bool = False) -> Iterator[Stops]:
+def hear_stops(*, patient: bool = False, instead_of: object = None) -> Iterator[Stops]:
     """Hear Ctrl-C and SIGTERM in the block, each as an exception that is not lost.
 
-    What ignores a signal, as a program started with nohup does, goes on ignoring it.
+    What ignores a signal, as a program started with nohup does, goes on ignoring it. A
+    handler of Ctrl-C other than Python's is left alone, but for the one that is named.
     """
     stops, before, hook = Stops(patient=patient), {}, sys.unraisablehook
     usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
     if threading.current_thread() is threading.main_thread():
         for number, handler in usual.items():
-            if signal.getsignal(number) == handler:
+            if signal.getsignal(number) in (handler, instead_of or handler):
                 before[number] = signal.signal(number, stops.hear)
 
     def tell_lost(lost: object) -> None:

@@ -19,7 +19,7 @@ from .tables import Finding, find
 from .timing import ratios, time_in_turn
 
 ROOT = Path(__file__).resolve().parents[2]
-RUN = "from recovery_research.cli.main import main; main()"
+RUN = "from recovery_research.cli import run; run()"
 # Each in a process of its own: the peak of resident memory never comes down again.
 READ = """
 import json, resource, sys, time

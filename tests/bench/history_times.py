@@ -59,7 +59,7 @@ def measure_commands(*, small: bool) -> list[Finding]:
 
 def lay_history(reports: Path, *, runs: int = RUNS, names: int = NAMES) -> None:
     """Make up a folder of reports with many runs, one in a thousand damaged."""
-    sys.path.insert(0, str(ROOT / "tests"))
+    sys.path.insert(0, str(ROOT / "tests/support"))
     from past_runs import lay_run
 
     template = lay_run(reports, 0, report="report-00")

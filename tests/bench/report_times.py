@@ -11,7 +11,7 @@ from .tables import Finding, find, say
 NOTEBOOK = "02-compare-policies"
 MOST_SECONDS = {"quick": 20.0, "standard": 60.0}
 ROOT = Path(__file__).resolve().parents[2]
-RUN = "from recovery_research.cli.main import main; main()"
+RUN = "from recovery_research.cli import run; run()"
 
 
 def measure_reports(*, small: bool) -> list[Finding]:
