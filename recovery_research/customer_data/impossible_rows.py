@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -21,34 +23,41 @@ ORDER_OF_EVENTS = (
 )
 
 
+# Rows that cannot be, the column that says so, and the reason.
+Impossible = tuple[NDArray[np.bool_], str, str]
+
+
 def set_aside_impossible(reading: Reading) -> None:
     """Set aside the rows that cannot be, or that cannot be told apart."""
+    for find in (
+        find_unknown,
+        find_contradictions,
+        find_disorder,
+        match_returns,
+        find_amounts,
+        find_beyond_limits,
+        find_repeats,
+    ):
+        # One after another: some look only at the rows that are left by then.
+        for wrong, column, reason in find(reading):
+            reading.set_aside(wrong, column, reason)
+
+
+def find_unknown(reading: Reading) -> Iterator[Impossible]:
+    """Find rows without a value that nothing can be said without."""
     need = {"orders": ("customer", "time", "amount"), "complaints": ("answer",)}
     for role in need.get(reading.mapping.shape, ()):
-        refuse_unknown(reading, role)
-    refuse_contradictions(reading)
-    refuse_disorder(reading)
-    if reading.mapping.shape == "orders":
-        match_returns(reading)
-    refuse_amounts(reading)
-    refuse_beyond_limits(reading)
-    refuse_repeats(reading)
+        values = reading.part(role)
+        if values is None:
+            continue
+        is_number = values.dtype.kind == "f"
+        if is_number or reading.parts[role].levels:
+            unknown = np.isnan(values) if is_number else values < 0
+            yield unknown, reading.mapping.columns[role], f"{role} is unknown"
 
 
-def refuse_unknown(reading: Reading, role: str) -> None:
-    """Set aside rows without a value that nothing can be said without."""
-    values = reading.part(role)
-    if values is None:
-        return
-    has_names = reading.parts[role].levels or values.dtype.kind == "f"
-    unknown = np.isnan(values) if values.dtype.kind == "f" else values < 0
-    if has_names:
-        column = reading.mapping.columns[role]
-        reading.set_aside(unknown, column, f"{role} is unknown")
-
-
-def refuse_contradictions(reading: Reading) -> None:
-    """Set aside problems' consequences without a problem."""
+def find_contradictions(reading: Reading) -> Iterator[Impossible]:
+    """Find problems' consequences without a problem."""
     columns = reading.mapping.columns
     problem = "problem" if "problem" in columns else "failed"
     failed = reading.part(problem)
@@ -59,15 +68,15 @@ def refuse_contradictions(reading: Reading) -> None:
         if said is not None:
             name = {"response": "answered"}.get(role, role)
             wrong = (failed == NO) & (said == YES)
-            reading.set_aside(wrong, columns[role], f"{name} without a problem")
+            yield wrong, columns[role], f"{name} without a problem"
     severity = reading.part("severity")
     if severity is not None:
         wrong = (failed == NO) & (severity > 0.0)
-        reading.set_aside(wrong, columns["severity"], "severity without a problem")
+        yield wrong, columns["severity"], "severity without a problem"
 
 
-def refuse_disorder(reading: Reading) -> None:
-    """Set aside rows whose moments come in an order that cannot be."""
+def find_disorder(reading: Reading) -> Iterator[Impossible]:
+    """Find rows whose moments come in an order that cannot be."""
     if reading.mapping.shape == "complaints":
         doubt_disorder(reading)
         return
@@ -75,7 +84,7 @@ def refuse_disorder(reading: Reading) -> None:
         after, before = reading.part(later), reading.part(earlier)
         if after is not None and before is not None:
             column = reading.mapping.columns[later]
-            reading.set_aside(after < before, column, reason)
+            yield after < before, column, reason
 
 
 def doubt_disorder(reading: Reading) -> None:
@@ -94,8 +103,8 @@ def doubt_disorder(reading: Reading) -> None:
     )
 
 
-def refuse_amounts(reading: Reading) -> None:
-    """Set aside negative amounts, and shares outside 0 to 1."""
+def find_amounts(reading: Reading) -> Iterator[Impossible]:
+    """Find negative amounts, and shares outside 0 to 1."""
     mapping = reading.mapping
     amounts = {
         each.column: reading.fields[each.name].content
@@ -109,7 +118,7 @@ def refuse_amounts(reading: Reading) -> None:
         amounts[mapping.columns["amount"]] = reading.part("amount")
     for column, values in amounts.items():
         negative = (values < 0.0) & reading.kept
-        reading.set_aside(values < 0.0, column, f"{column} is negative")
+        yield values < 0.0, column, f"{column} is negative"
         if reading.mapping.shape == "orders" and negative.any():
             reading.add_doubt(
                 "returns",
@@ -123,11 +132,11 @@ def refuse_amounts(reading: Reading) -> None:
     if severity is not None:
         wrong = (severity < 0.0) | (severity > 1.0)
         column = mapping.columns["severity"]
-        reading.set_aside(wrong, column, f"{column} is outside 0 to 1")
+        yield wrong, column, f"{column} is outside 0 to 1"
 
 
-def refuse_beyond_limits(reading: Reading) -> None:
-    """Set aside outcomes that are beyond what the mapping says they can be."""
+def find_beyond_limits(reading: Reading) -> Iterator[Impossible]:
+    """Find outcomes that are beyond what the mapping says they can be."""
     for each in reading.mapping.outcomes:
         if each.limits is None or each.kind == "yes_no":
             continue
@@ -138,11 +147,11 @@ def refuse_beyond_limits(reading: Reading) -> None:
                 values = reading.fields[name].content
                 beyond = (values < low) | (values > high)
                 reason = f"{column} is outside {low:g} to {high:g}"
-                reading.set_aside(beyond, column, reason)
+                yield beyond, column, reason
 
 
-def refuse_repeats(reading: Reading) -> None:
-    """Set aside rows that repeat the name of another.
+def find_repeats(reading: Reading) -> Iterator[Impossible]:
+    """Find rows that repeat the name of another.
 
     Equal rows: all but the first. Rows that differ: all, since none can be trusted
     more than the others.
@@ -171,7 +180,7 @@ def refuse_repeats(reading: Reading) -> None:
     ):
         wrong = np.zeros(len(names), dtype=bool)
         wrong[places[chosen]] = True
-        reading.set_aside(wrong & reading.kept, column, reason)
+        yield wrong & reading.kept, column, reason
 
 
 def are_lines(

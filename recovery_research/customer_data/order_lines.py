@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -149,16 +151,20 @@ def join_outcomes(
     return joined
 
 
-def match_returns(reading: Reading) -> None:
-    """Take returns, negative rows, off the order that they belong to.
+def match_returns(
+    reading: Reading,
+) -> Iterator[tuple[NDArray[np.bool_], str, str]]:
+    """Take returns, negative rows, off the order that they belong to; yield them.
 
     The order of the same name, or else the customer's latest order, before, of just
     that amount; each order takes one return. What finds none is set aside.
     """
+    if reading.mapping.shape != "orders" or reading.mapping.orders.returns != "match":
+        return
     amount = reading.part("amount")
     column = reading.mapping.columns["amount"]
     negative = (amount < 0.0) & reading.kept
-    if reading.mapping.orders.returns != "match" or not negative.any():
+    if not negative.any():
         return
     customer, week = reading.part("customer"), reading.part("time")
     bought = np.flatnonzero((amount > 0.0) & reading.kept)
@@ -183,8 +189,8 @@ def match_returns(reading: Reading) -> None:
             amount[before[-1]] = 0.0
             held.remove(before[-1])
             matched[k] = True
-    reading.set_aside(matched, column, "a return, taken off the order it belongs to")
-    reading.set_aside(negative & ~matched, column, "a return whose order is not found")
+    yield matched, column, "a return, taken off the order it belongs to"
+    yield negative & ~matched, column, "a return whose order is not found"
 
 
 # In a week.
