@@ -25,7 +25,9 @@ from recovery_research.reports.provenance import (
 )
 from recovery_research.reports.records import (
     AttemptRecord,
+    ExhibitRecord,
     FailureRecord,
+    LeftOutRecord,
     ParameterRecord,
     Provenance,
     RunRecord,
@@ -78,6 +80,7 @@ def end_record(
     execution: Execution,
     outcome: Outcome,
     attempts: list[AttemptRecord],
+    exhibits: list[ExhibitRecord],
 ) -> RunRecord:
     """Return the record of a run whose notebook has ended."""
     secrets = order.secrets()
@@ -100,6 +103,7 @@ def end_record(
             "seconds": execution.seconds,
             "cell_seconds": _list_durations(execution),
             "attempts": attempts,
+            "exhibits": exhibits,
             "peak_memory": execution.peak_memory,
             "key": None if moved else make_key(ingredients),
             "ingredients": ingredients,
@@ -124,10 +128,17 @@ def note_late_page(record: RunRecord, deadline: Deadline) -> RunRecord:
     return record.model_copy(update=update)
 
 
-def close_record(record: RunRecord, total_seconds: float) -> RunRecord:
-    """Return a record with its end, by a clock that never jumps."""
+def close_record(
+    record: RunRecord,
+    total_seconds: float,
+    *,
+    left_out: list[LeftOutRecord],
+    content_sha256: str,
+) -> RunRecord:
+    """Return a record with its end, by a clock that never jumps, and what it lacks."""
     ended = record.started + timedelta(seconds=total_seconds)
-    return record.model_copy(update={"ended": ended, "total_seconds": total_seconds})
+    end = {"ended": ended, "total_seconds": total_seconds, "left_out": left_out}
+    return record.model_copy(update=end | {"content_sha256": content_sha256})
 
 
 def bury_run(

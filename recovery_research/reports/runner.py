@@ -141,8 +141,8 @@ def fulfil_order(
             record = begin_record(order, stage.name, started, provenance)
             write_record(record, stage)
             with keep_log(stage, order.secrets()) as log:
-                record = _make(order, record, stage, deadline, log, progress)
-                record = close_record(record, time.monotonic() - clock)
+                record, made = _make(order, record, stage, deadline, log, progress)
+                record = close_record(record, time.monotonic() - clock, **made)
                 write_record(record, stage)
                 _log_end(record, log)
             good = record.verdict is Verdict.SUCCEEDED
@@ -161,18 +161,16 @@ def _make(
     deadline: Deadline,
     log: logging.Logger,
     progress: Progress | None,
-) -> RunRecord:
+) -> tuple[RunRecord, dict[str, object]]:
     log.info("%s: started, run %s", record.report, record.run_id)
     attempt = attempt_order(
         order, stage / REPORT_FILE, deadline=deadline, log=log, progress=progress
     )
-    record = end_record(
-        record, order, attempt.execution, attempt.outcome, attempt.records
-    )
     exhibits = write_exhibits(attempt.exhibits, stage)
+    record = end_record(
+        record, order, attempt.execution, attempt.outcome, attempt.records, exhibits
+    )
     notebook = _read_executed(order, attempt)
-    update = {"exhibits": exhibits, "content_sha256": hash_notebook(notebook)}
-    record = record.model_copy(update=update)
     nbformat.write(notebook, stage / REPORT_FILE)
     try:
         # What failed may be just over its time, and has to be told all the same.
@@ -183,7 +181,8 @@ def _make(
         record = note_late_page(record, deadline)
         page = compose_page(nbformat.v4.new_notebook(), record, stage)
     (stage / PAGE_FILE).write_text(page.html, encoding="utf-8")
-    return record.model_copy(update={"left_out": page.left_out})
+    content = hash_notebook(notebook)
+    return record, {"left_out": page.left_out, "content_sha256": content}
 
 
 def _read_executed(order: Order, attempt: Attempt) -> NotebookNode:
