@@ -169,7 +169,7 @@ def test_a_full_disk_under_the_compiled_code(work, tmp_path, caplog):
     survives="every number of the simulation",
 )
 def test_the_real_simulation_survives_damage_to_all_of_its_code(tmp_path):
-    source = Path(_compile.__file__).parent
+    source = Path(_compile.__file__).parents[1]
     shutil.copytree(source, tmp_path / source.name)
     shutil.copytree(source.parent / "data", tmp_path / "data")
     code = (
@@ -187,7 +187,7 @@ def test_the_real_simulation_survives_damage_to_all_of_its_code(tmp_path):
         )  # fmt: skip
 
     first = simulate()
-    kept = sorted((tmp_path / source.name / "__pycache__").glob("*.nb?"))
+    kept = sorted((tmp_path / source.name / "model/__pycache__").glob("*.nb?"))
     assert len(kept) > 40
     for number, path in enumerate(kept):
         ways = damage(path.read_bytes())
