@@ -21,7 +21,7 @@ GROUPS = {
     "set a world": (
         "load_world", "World", "tabulate_worlds", "load_population", "Population",
         "load_policies", "choose_policies", "tabulate_policies", "RecoveryPolicy",
-        "judge", "tabulate_justice",
+        "judge_policy", "tabulate_justice",
     ),
     "fork": (
         "tabulate_forks", "contrast_forks", "ForkContrast", "decompose_gap",
@@ -33,12 +33,13 @@ GROUPS = {
     ),
     "compare": (
         "paradox", "ParadoxEstimate", "paradox_by_outcome", "paradox_ratio",
-        "RatioEstimate", "divide_spending", "SpendingParts", "tabulate_shares",
+        "RatioEstimate", "decompose_spending", "SpendingDecomposition",
+        "tabulate_shares",
         "find_parity", "ParityPoint", "paradox_over_draws", "DrawnParadox",
         "average_draws", "DrawAverage",
     ),
     "compare policies": (
-        "policy_contrast", "PolicyContrast", "policy_contrasts", "find_leader",
+        "policy_contrast", "PolicyContrast", "policy_contrasts", "find_best_policy",
     ),
     "adjust": (
         "adjust", "AdjustedEstimate", "tabulate_balance", "mediate", "Mediation",
@@ -48,12 +49,12 @@ GROUPS = {
         "MissingProbe", "bound_worst_case", "WorstCase",
     ),
     "follow": (
-        "tabulate_staying", "compare_staying", "StayingContrast", "fit_leaving",
-        "LeavingModel", "compare_before_after", "BeforeAfter", "study_event",
-        "study_index", "EventStudy",
+        "tabulate_survival", "compare_survival", "SurvivalContrast", "fit_cox",
+        "CoxModel", "compare_before_after", "BeforeAfter", "fit_event_study",
+        "fit_index_event_study", "EventStudy",
     ),
     "diagnose": (
-        "Study", "reveal", "find_truth", "Truth", "diagnose", "compare_estimators",
+        "Study", "draw_sample", "find_truth", "Truth", "diagnose", "compare_estimators",
         "Diagnosis", "tabulate_diagnoses", "tabulate_findings", "measure_performance",
         "Measure", "sample_size_for_means", "sample_size_for_proportions",
         "SampleSize",
@@ -71,13 +72,13 @@ GROUPS = {
 
 # What people of the field call it, where neither the name nor its summary does.
 WORDS = {
-    "retention": ("tabulate_staying", "compare_staying"),
-    "churn": ("fit_leaving", "tabulate_departures", "compare_staying"),
-    "attrition defection": ("fit_leaving", "tabulate_departures"),
+    "retention": ("tabulate_survival", "compare_survival"),
+    "churn": ("fit_cox", "tabulate_departures", "compare_survival"),
+    "attrition defection": ("fit_cox", "tabulate_departures"),
     "survival kaplan meier km rmst log rank restricted mean": (
-        "tabulate_staying", "compare_staying"),
+        "tabulate_survival", "compare_survival"),
     "cox proportional hazards hazard ratio efron breslow": (
-        "fit_leaving", "tabulate_spells"),
+        "fit_cox", "tabulate_spells"),
     "potential outcomes counterfactual causal what if twin": (
         "tabulate_forks", "contrast_forks", "find_truth", "decompose_gap"),
     "selection bias confounding": ("decompose_gap", "adjust", "probe_confounding"),
@@ -94,7 +95,7 @@ WORDS = {
     "manski partial identification": ("bound_worst_case",),
     "mediator indirect effect mechanism": ("mediate",),
     "difference in differences did panel event study parallel trends": (
-        "study_event", "study_index", "tabulate_panel"),
+        "fit_event_study", "fit_index_event_study", "tabulate_panel"),
     "regression to the mean ancova pre post repeated": ("compare_before_after",),
     "power significance required n": (
         "sample_size_for_means", "sample_size_for_proportions"),
@@ -110,7 +111,7 @@ WORDS = {
     "word of mouth nps satisfaction trust profit": (
         "tabulate_customers", "policy_contrasts", "paradox_by_outcome"),
     "threshold break even how good": ("find_parity",),
-    "two part hurdle zero inflated": ("divide_spending",),
+    "two part hurdle zero inflated": ("decompose_spending",),
     "csv excel spss stata database load import": ("read_customers", "draft_mapping"),
     "holm multiple testing": ("paradox_by_outcome",),
     "dose response": ("find_parity",),
@@ -141,7 +142,7 @@ def search(words: str) -> pd.DataFrame:
     Examples
     --------
     >>> search("churn")["name"].tolist()
-    ['fit_leaving', 'tabulate_departures', 'compare_staying']
+    ['fit_cox', 'tabulate_departures', 'compare_survival']
     """
     import pandas as pd
 

@@ -513,7 +513,7 @@ def _correlation(treated: NDArray[np.float64], control: NDArray[np.float64]) -> 
     return float(np.corrcoef(treated, control)[0, 1])
 
 
-def find_leader(customers: pd.DataFrame, *, outcome: str) -> PolicyContrast:
+def find_best_policy(customers: pd.DataFrame, *, outcome: str) -> PolicyContrast:
     """Compare the policy of the highest mean with the next, paired by customer.
 
     Parameters
@@ -547,7 +547,7 @@ def find_leader(customers: pd.DataFrame, *, outcome: str) -> PolicyContrast:
     >>> customers = pd.DataFrame({"policy": ["a"] * 3 + ["b"] * 3,
     ...                           "customer": [1, 2, 3, 1, 2, 3],
     ...                           "spend": [2.0, 3.0, 5.0, 3.0, 5.0, 8.0]})
-    >>> find_leader(customers, outcome="spend").treated
+    >>> find_best_policy(customers, outcome="spend").treated
     'b'
     """
     for column in ("policy", "customer"):

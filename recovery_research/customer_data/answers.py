@@ -11,12 +11,15 @@ from recovery_research.analysis.adjustment import adjust
 from recovery_research.analysis.balance import tabulate_balance
 from recovery_research.analysis.contrasts import contrast_known
 from recovery_research.analysis.retention import (
-    StayingContrast,
-    compare_staying,
+    SurvivalContrast,
+    compare_survival,
     staying_times,
 )
 from recovery_research.analysis.sensitivity import check_placebo, probe_confounding
-from recovery_research.analysis.spending import SpendingParts, divide_spending
+from recovery_research.analysis.spending import (
+    SpendingDecomposition,
+    decompose_spending,
+)
 from recovery_research.analysis.worst_cases import bound_worst_case
 from recovery_research.customer_data.mapping_rules import Field
 from recovery_research.customer_data.questions import (
@@ -181,7 +184,7 @@ def try_adjusting(
     return found.to_frame().iloc[0].to_dict()
 
 
-def divide_spends(read: Customers, *, confidence: float = 0.95) -> pd.DataFrame:
+def decompose_spends(read: Customers, *, confidence: float = 0.95) -> pd.DataFrame:
     """Divide differences in amounts into more buyers and bigger buyers."""
     frames = []
     for row in main_questions(read).itertuples():
@@ -189,7 +192,7 @@ def divide_spends(read: Customers, *, confidence: float = 0.95) -> pd.DataFrame:
             if each.kind != "amount":
                 continue
             try:
-                found = divide_spending(
+                found = decompose_spending(
                     read.customers, outcome=each.name, treated=row.treated,
                     control=row.control, confidence=confidence,
                 ).to_frame()  # fmt: skip
@@ -199,7 +202,7 @@ def divide_spends(read: Customers, *, confidence: float = 0.95) -> pd.DataFrame:
                     "control": row.control, "note": str(error),
                 }])  # fmt: skip
             frames.append(found)
-    return add_doubts(read, join(frames, SpendingParts))
+    return add_doubts(read, join(frames, SpendingDecomposition))
 
 
 def join(frames: Sequence[pd.DataFrame], result: type) -> pd.DataFrame:
@@ -225,7 +228,7 @@ def compare_stays(
                                     end_week=read.end_week)[0].max())
                 for name in groups
             )  # fmt: skip
-            found = compare_staying(
+            found = compare_survival(
                 read.customers, end_week=read.end_week, horizon=min(horizon, followed),
                 treated=row.treated, control=row.control, confidence=confidence,
             ).to_frame()  # fmt: skip
@@ -233,7 +236,7 @@ def compare_stays(
             found = pd.DataFrame([dict(zip(("treated", "control"), groups, strict=True))
                                   | {"note": str(error)}])  # fmt: skip
         frames.append(found)
-    return add_doubts(read, join(frames, StayingContrast))
+    return add_doubts(read, join(frames, SurvivalContrast))
 
 
 # No name that a mapping may give has capital letters.

@@ -9,11 +9,11 @@ import pandas as pd
 from recovery_research.analysis.before_after import compare_before_after
 from recovery_research.analysis.cox import (
     STATES,
-    LeavingModel,
-    fit_leaving,
+    CoxModel,
+    fit_cox,
     tabulate_spells,
 )
-from recovery_research.analysis.event_study import EventStudy, study_index
+from recovery_research.analysis.event_study import EventStudy, fit_index_event_study
 from recovery_research.analysis.mediation import Mediation, mediate
 from recovery_research.analysis.order_logs import UNKNOWN
 from recovery_research.analysis.parity import find_parity
@@ -66,7 +66,7 @@ def follow_index_orders(
         return None, why_not_before(read)
     row = asked.iloc[0]
     try:
-        found = study_index(
+        found = fit_index_event_study(
             read.orders,
             read.customers,
             end_week=read.end_week,
@@ -82,7 +82,7 @@ def follow_index_orders(
 
 def explain_leaving(
     read: Customers, *, confidence: float = 0.95
-) -> tuple[LeavingModel | None, str]:
+) -> tuple[CoxModel | None, str]:
     """Fit the risk of leaving to how a customer's last failure ended."""
     if read.orders is None:
         return None, NO_ORDERS
@@ -98,7 +98,7 @@ def explain_leaving(
         terms = [name for name in STATES if (spells[name] == 1).any()]
         if not terms:
             return None, "nobody was failed"
-        found = fit_leaving(spells, terms=terms, confidence=confidence)
+        found = fit_cox(spells, terms=terms, confidence=confidence)
     except ValueError as error:
         return None, str(error).rstrip(".")
     unknown = f"{left_out:,} orders whose outcome is unknown are left out"

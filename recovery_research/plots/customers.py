@@ -138,13 +138,13 @@ def say_against_bounds(table: pd.DataFrame) -> tuple[str, str]:
     return caption, alt
 
 
-def plot_staying(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+def plot_survival(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw the share that stays by weeks since the index order, with bands.
 
     Parameters
     ----------
     table : DataFrame
-        From `retention.tabulate_staying`.
+        From `retention.tabulate_survival`.
     ax : Axes, optional
         Where to draw; by default a new figure.
 

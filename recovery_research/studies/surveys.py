@@ -40,7 +40,7 @@ def compare_spend(
     return pd.concat(frames, ignore_index=True).assign(world=world)
 
 
-def announce(
+def announce_paradox(
     customers: pd.DataFrame, *, outcomes: Sequence[str], world: str
 ) -> pd.DataFrame:
     """Say what a survey would announce: recovered minus no failure, by outcome."""
@@ -66,7 +66,7 @@ def announce(
     )
 
 
-def split_gaps(
+def decompose_gaps(
     experiments: Mapping[str, Experiment],
     *,
     groups: Sequence[str] = ("recovered", "not_recovered"),
@@ -79,7 +79,7 @@ def split_gaps(
         tables = replay_gap(experiment)
         for group in groups:
             try:
-                found = divide_gap(*tables, outcome=outcome, group=group)
+                found = divide_gap(*tables, outcome=outcome, treated=group)
             except ValueError as error:
                 why = str(error).rstrip(".")
                 found = pd.DataFrame([{"group": group, "part": "gap", "note": why}])
@@ -118,12 +118,14 @@ def doubt_parts(found: pd.DataFrame) -> pd.DataFrame:
     return found.assign(note=notes, ci_low=ends["ci_low"], ci_high=ends["ci_high"])
 
 
-def find_part(
-    parts: pd.DataFrame, *, world: str, part: str, group: str = "recovered"
+def find_gap_part(
+    parts: pd.DataFrame, *, world: str, part: str, treated: str = "recovered"
 ) -> pd.Series | None:
-    """Return one row of `split_gaps`, None if it has no numbers."""
+    """Return one row of `decompose_gaps`, None if it has no numbers."""
     rows = parts[
-        (parts["world"] == world) & (parts["group"] == group) & (parts["part"] == part)
+        (parts["world"] == world)
+        & (parts["group"] == treated)
+        & (parts["part"] == part)
     ].dropna(subset=["estimate"])
     return rows.iloc[0] if len(rows) else None
 
@@ -167,10 +169,10 @@ def say_notes(table: pd.DataFrame) -> str:
     return "\n".join(dict.fromkeys(lines))
 
 
-def say_gaps(parts: pd.DataFrame, *, group: str = "recovered") -> list[str]:
+def say_gaps(parts: pd.DataFrame, *, treated: str = "recovered") -> list[str]:
     """Return one line of Markdown a world on what a group's gap is made of."""
     lines = []
-    for world, rows in parts[parts["group"] == group].groupby("world", sort=False):
+    for world, rows in parts[parts["group"] == treated].groupby("world", sort=False):
         start = f"- World of the **{world}**:"
         if rows["estimate"].isna().any():
             lines.append(f"{start} this cannot be told: {rows['note'].iloc[0]}.")
@@ -179,7 +181,7 @@ def say_gaps(parts: pd.DataFrame, *, group: str = "recovered") -> list[str]:
             rows.set_index("part").loc[name] for name in ("gap", "recovery", "who")
         )
         line = (
-            f"{start} {say(group)} customers spent {say_part(gap)} dollars against "
+            f"{start} {say(treated)} customers spent {say_part(gap)} dollars against "
             f"those without a problem. Failure and recovery did {say_part(did)}; "
             f"{say_part(who)} is who was there."
         )
@@ -200,7 +202,7 @@ def say_effects(parts: pd.DataFrame) -> str:
     """Say for each world what being failed and made good did to those recovered."""
     said = []
     for world in parts["world"].unique():
-        did = find_part(parts, world=world, part="recovery")
+        did = find_gap_part(parts, world=world, part="recovery")
         start = f"In the world of the {world}"
         if did is None:
             said.append(f"{start} nothing can be told of recovered customers.")
@@ -225,7 +227,7 @@ def say_selection(parts: pd.DataFrame) -> str:
     """Say for each world whether the gap of the recovered is due to who is there."""
     said = []
     for world in parts["world"].unique():
-        who = find_part(parts, world=world, part="who")
+        who = find_gap_part(parts, world=world, part="who")
         if who is None:
             continue
         start = f"In the world of the {world}"

@@ -155,7 +155,7 @@ def test_an_order_log_is_followed_around_the_index_order(orders):
     spells = rr.tabulate_spells(
         orders.orders, orders.customers, end_week=orders.end_week
     )
-    again = rr.fit_leaving(spells)
+    again = rr.fit_cox(spells)
     pd.testing.assert_frame_equal(model.coefficients, again.coefficients)
 
 

@@ -109,7 +109,7 @@ def test_an_empty_group_cannot_be_asked_about(tmp_path):
     }  # fmt: skip
     assert len(questions.main_questions(read)) == 0
     for made in (
-        answers.adjust_groups(read), answers.divide_spends(read),
+        answers.adjust_groups(read), answers.decompose_spends(read),
         answers.compare_stays(read),
     ):  # fmt: skip
         assert len(made) == 0
@@ -120,7 +120,7 @@ def test_nothing_is_blank_without_a_reason_beside_it(tiny, example, orders, comp
     for read in (tiny, example, orders, complaints):
         for table in (
             questions.contrast_groups(read), answers.adjust_groups(read),
-            answers.divide_spends(read), answers.compare_stays(read),
+            answers.decompose_spends(read), answers.compare_stays(read),
         ):  # fmt: skip
             if len(table):
                 blank = table["estimate"].isna() | table["ci_low"].isna()

@@ -21,9 +21,9 @@ def test_words_lead_to_names_that_are_there():
 
 @pytest.mark.parametrize(
     ("word", "first"),
-    [("retention", "tabulate_staying"), ("churn", "fit_leaving"),
-     ("survival", "tabulate_staying"), ("Kaplan-Meier", "tabulate_staying"),
-     ("cox", "fit_leaving"), ("hazards", "fit_leaving"),
+    [("retention", "tabulate_survival"), ("churn", "fit_cox"),
+     ("survival", "tabulate_survival"), ("Kaplan-Meier", "tabulate_survival"),
+     ("cox", "fit_cox"), ("hazards", "fit_cox"),
      ("potential", "tabulate_forks"), ("counterfactuals", "tabulate_forks"),
      ("equivalence", "paradox"), ("ancova", "compare_before_after"),
      ("missing data", "probe_missing"), ("AIPW", "adjust"), ("coverage", "diagnose"),
