@@ -7,6 +7,7 @@ __version__ = "0.1.0"
 # Loaded when first used, so that importing the package stays quick.
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
+    submodules=["customer_data", "plots", "studies"],
     submod_attrs={
         "analysis.adjustment": ["AdjustedEstimate", "adjust"],
         "analysis.averaged_draws": [
@@ -69,18 +70,20 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "customer_data.reading": ["Customers", "check_customers", "read_customers"],
         "exhibits": ["show_figure", "show_table"],
         "model.experiments": ["Experiment"],
+        "model._random": ["draw_uniform"],
         "model.forks": [
             "ForkContrast",
             "contrast_forks",
             "decompose_gap",
             "tabulate_forks",
         ],
-        "model.justice": ["judge_policy", "tabulate_justice"],
+        "model.justice": ["judge_distributive", "judge_policy", "tabulate_justice"],
         "model.policies": [
             "RecoveryPolicy",
             "choose_policies",
             "load_policies",
             "tabulate_policies",
+            "why_no_recovery",
         ],
         "model.populations": [
             "Population",
@@ -112,5 +115,12 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "studies.estimands": ["find_truth"],
         "studies.performance": ["Measure", "Truth", "measure_performance"],
         "studies.samples": ["draw_sample"],
+        "studies.surveys": [
+            "announce_paradox",
+            "compare_carelessly",
+            "compare_spend",
+            "decompose_gaps",
+        ],
+        "texts": ["escape", "quote_code", "say", "say_name"],
     },
 )

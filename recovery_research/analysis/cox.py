@@ -194,7 +194,7 @@ def _refuse_return(
     wrong = known & ~at_most(week, np.where(known, leaving, 0.0))
     if wrong.any():
         culprit = ids[code[wrong][0]]
-        raise ValueError(f"customer {culprit} ordered after she had left.")
+        raise ValueError(f"customer {culprit} ordered after they had left.")
 
 
 def _check_log(orders: pd.DataFrame, customers: pd.DataFrame, end_week: float) -> None:

@@ -299,7 +299,7 @@ def fit_index_event_study(
     """Follow spend around the index order, treated against control.
 
     Both groups placed an order then, so that ordering itself is no difference between
-    them. Each customer is compared with herself in the period before.
+    them. Each customer is compared with themselves in the period before.
 
     Parameters
     ----------

@@ -205,7 +205,7 @@ class PolicyContrast(Result):
     treated, control : str
         The two policies.
     paired : bool
-        Whether each customer was compared with herself under the other policy.
+        Whether each customer was compared with themselves under the other policy.
     failed_only : bool
         Whether only customers whose index order failed were compared.
     method : str
@@ -285,7 +285,7 @@ def policy_contrast(
         Two policies; the estimate is treated minus control.
     paired : bool
         True if the same customers lived under both policies (a simulation), each
-        then being compared with herself. False if the customers are different people
+        then being compared with themselves. False if the customers are different people
         (a field trial), compared as `paradox` does; errors are clustered by customer
         where a policy's customers have several rows each.
     failed_only : bool, optional

@@ -184,7 +184,9 @@ def try_adjusting(
     return found.to_frame().iloc[0].to_dict()
 
 
-def decompose_spends(read: Customers, *, confidence: float = 0.95) -> pd.DataFrame:
+def decompose_group_spending(
+    read: Customers, *, confidence: float = 0.95
+) -> pd.DataFrame:
     """Divide differences in amounts into more buyers and bigger buyers."""
     frames = []
     for row in main_questions(read).itertuples():
@@ -213,7 +215,7 @@ def join(frames: Sequence[pd.DataFrame], result: type) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True).reindex(columns=names)
 
 
-def compare_stays(
+def compare_group_survival(
     read: Customers, *, horizon: float = 52.0, confidence: float = 0.95
 ) -> pd.DataFrame:
     """Compare how long groups stay, if the file says who left and when."""

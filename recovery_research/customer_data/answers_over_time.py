@@ -43,15 +43,13 @@ def compare_changes(read: Customers, *, confidence: float = 0.95) -> pd.DataFram
         if not each.before:
             continue
         names = {"before": each.name_before, "after": each.name}
-        options = names | {"group": known["treated"], "control": known["control"]}
+        groups = {name: known[name] for name in ("treated", "control")}
+        row = names | {"group": groups["treated"], "control": groups["control"]}
         if why_not_before(read):
-            rows.append(options | {"note": why_not_before(read)})
+            rows.append(row | {"note": why_not_before(read)})
             continue
-        rows.append(
-            answer(
-                options, compare_before_after, read, confidence=confidence, **options
-            )
-        )
+        options = names | groups | {"confidence": confidence}
+        rows.append(answer(row, compare_before_after, read, **options))
     return count_whole(pd.DataFrame(rows))
 
 
@@ -80,7 +78,7 @@ def follow_index_orders(
     return found, found.note
 
 
-def explain_leaving(
+def fit_group_cox(
     read: Customers, *, confidence: float = 0.95
 ) -> tuple[CoxModel | None, str]:
     """Fit the risk of leaving to how a customer's last failure ended."""

@@ -354,7 +354,7 @@ def why_not_before(read: Customers) -> str:
     why = {
         "customer-based": "groups are formed by problems before a day, so that what "
         "was before the day is not what was before the problem",
-        "ever-failed": "whether a customer was ever failed depends on how much she "
+        "ever-failed": "whether a customer was ever failed depends on how much they "
         "ordered before and after",
     }[rule.design]
     return f"in the {rule.design} design {why}; follow the order-based one"

@@ -102,6 +102,11 @@ def say_absent(
     return "; ".join(map(escape, reasons)) + "." if reasons else why
 
 
+def say_nothing_before(read: Customers) -> str:
+    """Return why nothing measured beforehand can be compared."""
+    return say_absent(read, NOTHING_BEFORE)
+
+
 def say_compared(row: object) -> str:
     """Return in Markdown which outcome of which groups a row compares."""
     one, other = map(say_group, (row.treated, row.control))
@@ -167,7 +172,7 @@ def say_design(read: Customers) -> str:
         return "Each complaint is in the group of its answer."
     if rule is None:
         return (
-            "Each customer is in the group that the file puts her in; over what time "
+            "Each customer is in the group that the file puts them in; over what time "
             "an outcome counts is for whoever made the file to say."
         )
     weeks = f"{rule.followup_weeks:g} weeks"
@@ -176,17 +181,19 @@ def say_design(read: Customers) -> str:
         when = f"week {day.iloc[0]:.1f} of the log" if len(day) else "a day"
         return (
             f"Design **customer-based**: everybody who had ordered by {when} is in the "
-            f"group of the problems she had had; outcomes count over the {weeks} after."
+            "group of the problems they had had; outcomes count over the "
+            f"{weeks} after."
         )
     which = {
-        "order-based": "one order of each customer, the first from a day drawn for her",
+        "order-based": "one order of each customer, the first from a day drawn for "
+        "them",
         "ever-failed": "each customer's first failed order, or one drawn of who had "
         "none",
     }[rule.design]
     if rule.design == "order-based" and rule.index == "first":
         which = "each customer's first order"
     return (
-        f"Design **{rule.design}**: {which}, puts her into a group; outcomes count "
+        f"Design **{rule.design}**: {which}, puts them into a group; outcomes count "
         f"over the {weeks} after it."
     )
 
@@ -230,7 +237,7 @@ def list_limits(read: Customers) -> list[str]:
     if read.shape == "complaints":
         said.append(
             "**Whether there is a recovery paradox.** Everybody here had a problem and "
-            "complained; nobody shows what she would have done without one."
+            "complained; nobody shows what they would have done without one."
         )
         said.append(
             "**What an answer does.** The firm chose whom to answer how, and it may "

@@ -138,7 +138,7 @@ def contrast_forks(
     policy: str | None = None,
     confidence: float = 0.95,
 ) -> ForkContrast:
-    """Compare each customer with herself on another way of the fork.
+    """Compare each customer with the same one on another way of the fork.
 
     Parameters
     ----------

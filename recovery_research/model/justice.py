@@ -37,7 +37,7 @@ def judge_distributive(compensation: float, world: World) -> float:
     Parameters
     ----------
     compensation : float
-        Share of the loss given back; negative charges her.
+        Share of the loss given back; negative charges the customer.
     world : World
         Gives the parity, the point past which more does not help, and the curve.
 

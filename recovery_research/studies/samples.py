@@ -147,7 +147,7 @@ def index_orders(study: Study, experiment: Experiment) -> pd.DataFrame:
     orders = look_up_orders(experiment)
     day = None
     if study.sampled == "customer_based":
-        # Who is asked is whoever ordered; that she will not again, nobody can see.
+        # Who is asked is whoever ordered; that they will not again, nobody can see.
         orders, day = orders.drop(columns="left"), study.survey_week
     customers = customers_from_orders(
         orders,

@@ -30,7 +30,40 @@ FEW = 30
 def compare_spend(
     customers: pd.DataFrame, *, outcome: str, groups: Sequence[str], world: str
 ) -> pd.DataFrame:
-    """Compare groups' mean spend with that of customers without a problem."""
+    """Compare groups' mean spend with that of customers without a problem, as ratios.
+
+    Parameters
+    ----------
+    customers : DataFrame
+        As from `tabulate_customers` or `read_customers`.
+    outcome : str
+        An amount, in the table's currency; its column has no negative values.
+    groups : sequence of str
+        Values of ``index_outcome`` that are compared with ``no_failure``.
+    world : str
+        What the customers are called in the table.
+
+    Returns
+    -------
+    DataFrame
+        One row a group, the fields of `RatioEstimate` and ``world``: `estimate` is
+        the group's mean over that of ``no_failure`` (above 1 the group spends more).
+
+    Raises
+    ------
+    ValueError
+        As `paradox_ratio`.
+
+    Examples
+    --------
+    >>> customers = pd.DataFrame({
+    ...     "index_outcome": ["recovered"] * 3 + ["no_failure"] * 3,
+    ...     "spend": [20.0, 30.0, 40.0, 10.0, 15.0, 20.0]})
+    >>> table = compare_spend(
+    ...     customers, outcome="spend", groups=["recovered"], world="mine")
+    >>> table[["world", "treated", "estimate"]].values.tolist()
+    [['mine', 'recovered', 2.0]]
+    """
     frames = [
         paradox_ratio(customers, outcome=outcome, treated=group).to_frame()
         for group in groups
@@ -43,7 +76,36 @@ def compare_spend(
 def announce_paradox(
     customers: pd.DataFrame, *, outcomes: Sequence[str], world: str
 ) -> pd.DataFrame:
-    """Say what a survey would announce: recovered minus no failure, by outcome."""
+    """Say what a survey would announce: recovered minus no failure, by outcome.
+
+    Parameters
+    ----------
+    customers : DataFrame
+        As from `tabulate_customers`.
+    outcomes : sequence of str
+        Columns of it, each in its own unit; more is better.
+    world : str
+        What the customers are called in the table.
+
+    Returns
+    -------
+    DataFrame
+        One row an outcome, as from `paradox_by_outcome` (`estimate` above 0 if the
+        recovered have more), with ``world``, `verdict`, `reading` and `answer` in
+        words; ``cannot be asked`` and a `note` where a group is empty.
+
+    Raises
+    ------
+    ValueError
+        As `paradox_by_outcome`, if an outcome is not in the table.
+
+    Examples
+    --------
+    >>> nobody = pd.DataFrame({"index_outcome": ["no_failure"], "spend": [1.0]})
+    >>> table = announce_paradox(nobody, outcomes=["spend"], world="mine")
+    >>> table[["verdict", "note"]].values.tolist()
+    [['cannot be asked', 'nobody is recovered']]
+    """
     here = set(customers["index_outcome"].dropna())
     empty = [name for name in ("recovered", "no_failure") if name not in here]
     if empty:
@@ -72,7 +134,42 @@ def decompose_gaps(
     groups: Sequence[str] = ("recovered", "not_recovered"),
     outcome: str = "followup_spend",
 ) -> pd.DataFrame:
-    """Split the gap of each group in each world into effect and selection."""
+    """Split the gap of each group in each world into effect and selection.
+
+    Parameters
+    ----------
+    experiments : mapping of str to Experiment
+        By world; each with one policy and with customers as they come.
+    groups : sequence of str, optional
+        Of ``recovered``, ``not_recovered`` and ``silent``.
+    outcome : str, optional
+        As in `decompose_gap`.
+
+    Returns
+    -------
+    DataFrame
+        The rows of `decompose_gap` (group minus no failure, in the outcome's unit)
+        for each group and world, with ``world`` and ``note``; a group too small has
+        one row, ``gap``, without numbers.
+
+    Raises
+    ------
+    ValueError
+        If an experiment has several policies or is forked already.
+
+    Examples
+    --------
+    >>> import recovery_research as rr
+    >>> experiment = rr.Experiment(
+    ...     world=rr.load_world("evidence"),
+    ...     policies=rr.choose_policies(["service"]),
+    ...     population=rr.load_population("webshop"),
+    ...     n_customers=5000,
+    ... )
+    >>> parts = rr.decompose_gaps({"evidence": experiment}, groups=["recovered"])
+    >>> parts["part"].tolist()
+    ['gap', 'recovery', 'who']
+    """
     frames = []
     for world, experiment in experiments.items():
         check_unforked(experiment)
@@ -131,7 +228,39 @@ def find_gap_part(
 
 
 def compare_carelessly(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Compare whole spend by any problem in the whole time, world by world."""
+    """Compare whole spend by any problem in the whole time, world by world.
+
+    This is the comparison not to make: who buys more is failed more often, so that
+    those with problems spend more to begin with. `decompose_gap` shows how much.
+
+    Parameters
+    ----------
+    tables : mapping of str to DataFrame
+        By world, customers with ``n_failures``, ``n_recovered`` and ``spend`` over
+        the whole time, as from `tabulate_customers`.
+
+    Returns
+    -------
+    DataFrame
+        One row a world: ``world, estimate, ci_low, ci_high, mean_treated,
+        mean_control, n_treated, n_control, note``. `estimate` is the mean spend of
+        those whose every problem was made good over that of those without any (above
+        1 they spend more); without numbers, and with a note, where it cannot be had.
+
+    Examples
+    --------
+    >>> import recovery_research as rr
+    >>> experiment = rr.Experiment(
+    ...     world=rr.load_world("evidence"),
+    ...     policies=rr.choose_policies(["service"]),
+    ...     population=rr.load_population("webshop"),
+    ...     n_customers=5000,
+    ... )
+    >>> customers = rr.tabulate_customers(rr.simulate(experiment))
+    >>> table = rr.compare_carelessly({"evidence": customers})
+    >>> bool(table["estimate"].iloc[0] > 1.0)
+    True
+    """
     frames = []
     for world, customers in tables.items():
         try:

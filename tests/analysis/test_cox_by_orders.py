@@ -304,7 +304,7 @@ def test_more_refusals():
     with pytest.raises(ValueError, match=r"unknown outcomes \['failed'\]"):
         tabulate_spells(orders, customers, end_week=9)
     orders["outcome"] = "silent"
-    with pytest.raises(ValueError, match="customer 1 ordered after she had left"):
+    with pytest.raises(ValueError, match="customer 1 ordered after they had left"):
         tabulate_spells(orders, customers, end_week=9)
     with pytest.raises(ValueError, match="are not in the customers table"):
         tabulate_spells(orders.assign(customer=4), customers, end_week=9)

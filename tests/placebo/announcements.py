@@ -99,7 +99,7 @@ def as_shares(read: Customers) -> Iterator[Announcement]:
 
 def spending(read: Customers) -> Iterator[Announcement]:
     """The parts of a difference in amounts."""
-    table = answers.decompose_spends(read)
+    table = answers.decompose_group_spending(read)
     yield from rows_of(table, "decompose_spending", ("outcome",))
     for part in ("share", "amount"):
         yield from parts_of(table, "decompose_spending", part, f"{part}_ci_")
@@ -107,7 +107,7 @@ def spending(read: Customers) -> Iterator[Announcement]:
 
 def staying(read: Customers) -> Iterator[Announcement]:
     """Weeks stayed, the share at the horizon and the log-rank test."""
-    table = answers.compare_stays(read)
+    table = answers.compare_group_survival(read)
     if not len(table):
         return
     weeks = table.drop(columns="p_value", errors="ignore")
@@ -161,7 +161,7 @@ def study_rows(name: str, study: object | None, note: str) -> Iterator[Announcem
 
 def leaving(read: Customers) -> Iterator[Announcement]:
     """Hazard ratios by how the last failure ended."""
-    model, note = answers_over_time.explain_leaving(read)
+    model, note = answers_over_time.fit_group_cox(read)
     if model is None:
         if read.orders is not None:
             yield Announcement("fit_cox", "states", *[math.nan] * 4, note)
