@@ -3,6 +3,7 @@
 import ast
 import dataclasses
 import inspect
+import json
 import re
 import subprocess
 import sys
@@ -271,6 +272,18 @@ def test_no_room_is_a_lumber_room():
     names = {path.stem for path in SOURCES}
     assert names.isdisjoint({"utils", "util", "helpers", "helper", "common", "config",
                              "misc", "tools"})  # fmt: skip
+
+
+def test_notebooks_need_the_door_alone():
+    found = {
+        line.strip()
+        for path in sorted((ROOT / "notebooks").glob("*.ipynb"))
+        for cell in json.loads(path.read_text("utf-8"))["cells"]
+        for line in "".join(cell["source"]).splitlines()
+        if cell["cell_type"] == "code"
+        and re.match(r"\s*(from|import) recovery_research", line)
+    }
+    assert found == {"import recovery_research as rr"}
 
 
 PUBLIC = sorted(rr.__all__)
