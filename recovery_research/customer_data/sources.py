@@ -115,7 +115,22 @@ def read_source(
 
 
 def is_example(source: str | Path) -> bool:
-    """Tell whether a source is an example that comes with the package."""
+    """Tell whether a source is an example that comes with the package.
+
+    Parameters
+    ----------
+    source : str or path
+        As `read_customers` takes it.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> is_example("example-orders"), is_example("mine.csv")
+    (True, False)
+    """
     return str(source) in EXAMPLES
 
 

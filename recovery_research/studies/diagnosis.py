@@ -364,7 +364,18 @@ def tabulate_diagnoses(diagnoses: Iterable[Diagnosis]) -> pd.DataFrame:
 
 
 def say_bias(one: Diagnosis) -> str:
-    """Say in words how a study's bias lies to the truth, given its luck."""
+    """Say in words how a study's bias lies to the truth, given its luck.
+
+    Parameters
+    ----------
+    one : Diagnosis
+        As from `diagnose`, of an amount in dollars.
+
+    Returns
+    -------
+    str
+        What follows a study's name: a verb, and the bias with its interval.
+    """
     bias = one.bias
     said = f"{bias.estimate:+.2f} dollars, {bias.ci_low:+.2f} to {bias.ci_high:+.2f}"
     if bias.ci_low > 0.0:

@@ -218,7 +218,24 @@ def doubt_parts(found: pd.DataFrame) -> pd.DataFrame:
 def find_gap_part(
     parts: pd.DataFrame, *, world: str, part: str, treated: str = "recovered"
 ) -> pd.Series | None:
-    """Return one row of `decompose_gaps`, None if it has no numbers."""
+    """Return one row of `decompose_gaps`, None if it has no numbers.
+
+    Parameters
+    ----------
+    parts : DataFrame
+        As from `decompose_gaps`.
+    world : str
+        One of its worlds.
+    part : str
+        ``gap``, ``recovery`` or ``who``.
+    treated : str, optional
+        One of its groups.
+
+    Returns
+    -------
+    Series or None
+        Estimate and interval in the outcome's unit, group minus no failure.
+    """
     rows = parts[
         (parts["world"] == world)
         & (parts["group"] == treated)
@@ -281,7 +298,23 @@ DIRECTION_ALONE = Bounds(0.0, 0.0, "the direction alone")
 
 
 def say_notes(table: pd.DataFrame) -> str:
-    """Return as Markdown what is doubtful in a table's rows, one line a row."""
+    """Return as Markdown what is doubtful in a table's rows, one line a row.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With ``world`` and, perhaps, ``outcome, treated, note``.
+
+    Returns
+    -------
+    str
+        A list in Markdown; empty if there are no notes.
+
+    Examples
+    --------
+    >>> say_notes(pd.DataFrame({"world": ["claims"], "note": ["too few."]}))
+    '- claims: too few.'
+    """
     lines = []
     for row in table.itertuples():
         note = getattr(row, "note", "")
@@ -299,7 +332,20 @@ def say_notes(table: pd.DataFrame) -> str:
 
 
 def say_gaps(parts: pd.DataFrame, *, treated: str = "recovered") -> list[str]:
-    """Return one line of Markdown a world on what a group's gap is made of."""
+    """Return one line of Markdown a world on what a group's gap is made of.
+
+    Parameters
+    ----------
+    parts : DataFrame
+        As from `decompose_gaps`.
+    treated : str, optional
+        One of its groups.
+
+    Returns
+    -------
+    list of str
+        Lines of a list in Markdown, amounts in dollars with their intervals.
+    """
     lines = []
     for world, rows in parts[parts["group"] == treated].groupby("world", sort=False):
         start = f"- World of the **{world}**:"
@@ -328,7 +374,18 @@ def say_part(row: object) -> str:
 
 
 def say_effects(parts: pd.DataFrame) -> str:
-    """Say for each world what being failed and made good did to those recovered."""
+    """Say for each world what being failed and made good did to those recovered.
+
+    Parameters
+    ----------
+    parts : DataFrame
+        As from `decompose_gaps`.
+
+    Returns
+    -------
+    str
+        One sentence a world.
+    """
     said = []
     for world in parts["world"].unique():
         did = find_gap_part(parts, world=world, part="recovery")
@@ -353,7 +410,18 @@ def say_effects(parts: pd.DataFrame) -> str:
 
 
 def say_selection(parts: pd.DataFrame) -> str:
-    """Say for each world whether the gap of the recovered is due to who is there."""
+    """Say for each world whether the gap of the recovered is due to who is there.
+
+    Parameters
+    ----------
+    parts : DataFrame
+        As from `decompose_gaps`.
+
+    Returns
+    -------
+    str
+        One sentence a world, amounts in dollars with their intervals.
+    """
     said = []
     for world in parts["world"].unique():
         who = find_gap_part(parts, world=world, part="who")
@@ -374,7 +442,24 @@ def say_selection(parts: pd.DataFrame) -> str:
 
 
 def say_survey(gap: pd.Series | None, did: pd.Series | None) -> str:
-    """Say what a survey would announce of a gap, asked for its direction alone."""
+    """Say what a survey would announce of a gap, asked for its direction alone.
+
+    Parameters
+    ----------
+    gap, did : Series or None
+        Rows of `decompose_gaps` as `find_gap_part` returns them: the gap, and what
+        failure and recovery did.
+
+    Returns
+    -------
+    str
+        Two sentences, amounts in dollars with their intervals.
+
+    Examples
+    --------
+    >>> say_survey(None, None)
+    'Of such customers nothing can be told: too few of them are recovered.'
+    """
     if gap is None or did is None:
         return "Of such customers nothing can be told: too few of them are recovered."
     found = word_verdict(ASKS_PARADOX, gap.ci_low, gap.ci_high, DIRECTION_ALONE, "high")
@@ -392,7 +477,20 @@ def say_survey(gap: pd.Series | None, did: pd.Series | None) -> str:
 
 
 def say_careless(row: pd.Series, did: pd.Series | None) -> str:
-    """Say what a careless comparison shows, beside what recovery did."""
+    """Say what a careless comparison shows, beside what recovery did.
+
+    Parameters
+    ----------
+    row : Series
+        A row of `compare_carelessly`.
+    did : Series or None
+        What failure and recovery did in that world, as `find_gap_part` returns it.
+
+    Returns
+    -------
+    str
+        One or two sentences of Markdown.
+    """
     world = f"In the world of the {row['world']}"
     if pd.isna(row["ci_low"]):
         return f"{world} this comparison cannot be made: {row['note']}."
