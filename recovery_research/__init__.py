@@ -7,6 +7,7 @@ __version__ = "0.1.0"
 # Loaded when first used, so that importing the package stays quick.
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
+    submodules=["customer_data", "plots", "studies"],
     submod_attrs={
         "analysis.adjustment": ["AdjustedEstimate", "adjust"],
         "analysis.averaged_draws": [
@@ -18,11 +19,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "analysis.balance": ["tabulate_balance"],
         "analysis.before_after": ["BeforeAfter", "compare_before_after"],
         "analysis.contrasts": ["ParadoxEstimate"],
-        "analysis.cox": ["LeavingModel", "fit_leaving", "tabulate_spells"],
+        "analysis.cox": ["CoxModel", "fit_cox", "tabulate_spells"],
         "analysis.event_study": [
             "EventStudy",
-            "study_event",
-            "study_index",
+            "fit_event_study",
+            "fit_index_event_study",
             "tabulate_panel",
         ],
         "analysis.groups": ["group_by_exposure"],
@@ -32,15 +33,15 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "analysis.parity": ["ParityPoint", "find_parity"],
         "analysis.policy_effects": [
             "PolicyContrast",
-            "find_leader",
+            "find_best_policy",
             "policy_contrast",
             "policy_contrasts",
         ],
         "analysis.ratios": ["RatioEstimate", "paradox_ratio"],
         "analysis.retention": [
-            "StayingContrast",
-            "compare_staying",
-            "tabulate_staying",
+            "SurvivalContrast",
+            "compare_survival",
+            "tabulate_survival",
         ],
         "analysis.sample_size": [
             "SampleSize",
@@ -53,7 +54,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "probe_confounding",
         ],
         "analysis.shares": ["tabulate_shares"],
-        "analysis.spending": ["SpendingParts", "divide_spending"],
+        "analysis.spending": ["SpendingDecomposition", "decompose_spending"],
         "analysis.tipping_points": ["MissingProbe"],
         "analysis.worst_cases": ["WorstCase", "bound_worst_case", "probe_missing"],
         "calibration.claims": ["list_targets", "load_claims", "measure_claims"],
@@ -69,18 +70,20 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "customer_data.reading": ["Customers", "check_customers", "read_customers"],
         "exhibits": ["show_figure", "show_table"],
         "model.experiments": ["Experiment"],
+        "model._random": ["draw_uniform"],
         "model.forks": [
             "ForkContrast",
             "contrast_forks",
             "decompose_gap",
             "tabulate_forks",
         ],
-        "model.justice": ["judge", "tabulate_justice"],
+        "model.justice": ["judge_distributive", "judge_policy", "tabulate_justice"],
         "model.policies": [
             "RecoveryPolicy",
             "choose_policies",
             "load_policies",
             "tabulate_policies",
+            "why_no_recovery",
         ],
         "model.populations": [
             "Population",
@@ -111,6 +114,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         ],
         "studies.estimands": ["find_truth"],
         "studies.performance": ["Measure", "Truth", "measure_performance"],
-        "studies.samples": ["reveal"],
+        "studies.samples": ["draw_sample"],
+        "studies.surveys": [
+            "announce_paradox",
+            "compare_carelessly",
+            "compare_spend",
+            "decompose_gaps",
+        ],
+        "texts": ["escape", "quote_code", "say", "say_name"],
     },
 )

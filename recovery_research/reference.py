@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from recovery_research._checks import did_you_mean
@@ -16,29 +17,30 @@ if TYPE_CHECKING:
 GROUPS = {
     "simulate": (
         "Experiment", "simulate", "History", "tabulate_customers", "tabulate_weeks",
-        "tabulate_orders", "tabulate_groups", "tabulate_departures",
+        "tabulate_orders", "tabulate_groups", "tabulate_departures", "draw_uniform",
     ),
     "set a world": (
         "load_world", "World", "tabulate_worlds", "load_population", "Population",
         "load_policies", "choose_policies", "tabulate_policies", "RecoveryPolicy",
-        "judge", "tabulate_justice",
+        "why_no_recovery", "judge_policy", "judge_distributive", "tabulate_justice",
     ),
     "fork": (
         "tabulate_forks", "contrast_forks", "ForkContrast", "decompose_gap",
+        "decompose_gaps",
     ),
     "read": (
         "read_customers", "Customers", "check_customers", "CustomerCheck",
         "CustomerFileError", "draft_mapping", "customers_from_orders",
-        "group_by_exposure", "tabulate_panel", "tabulate_spells",
+        "group_by_exposure", "tabulate_panel", "tabulate_spells", "customer_data",
     ),
     "compare": (
         "paradox", "ParadoxEstimate", "paradox_by_outcome", "paradox_ratio",
-        "RatioEstimate", "divide_spending", "SpendingParts", "tabulate_shares",
-        "find_parity", "ParityPoint", "paradox_over_draws", "DrawnParadox",
-        "average_draws", "DrawAverage",
+        "RatioEstimate", "compare_spend", "decompose_spending",
+        "SpendingDecomposition", "tabulate_shares", "find_parity", "ParityPoint",
+        "paradox_over_draws", "DrawnParadox", "average_draws", "DrawAverage",
     ),
     "compare policies": (
-        "policy_contrast", "PolicyContrast", "policy_contrasts", "find_leader",
+        "policy_contrast", "PolicyContrast", "policy_contrasts", "find_best_policy",
     ),
     "adjust": (
         "adjust", "AdjustedEstimate", "tabulate_balance", "mediate", "Mediation",
@@ -48,58 +50,87 @@ GROUPS = {
         "MissingProbe", "bound_worst_case", "WorstCase",
     ),
     "follow": (
-        "tabulate_staying", "compare_staying", "StayingContrast", "fit_leaving",
-        "LeavingModel", "compare_before_after", "BeforeAfter", "study_event",
-        "study_index", "EventStudy",
+        "tabulate_survival", "compare_survival", "SurvivalContrast", "fit_cox",
+        "CoxModel", "compare_before_after", "BeforeAfter", "fit_event_study",
+        "fit_index_event_study", "EventStudy",
     ),
     "diagnose": (
-        "Study", "reveal", "find_truth", "Truth", "diagnose", "compare_estimators",
-        "Diagnosis", "tabulate_diagnoses", "tabulate_findings", "measure_performance",
-        "Measure", "sample_size_for_means", "sample_size_for_proportions",
-        "SampleSize",
+        "Study", "draw_sample", "find_truth", "Truth", "diagnose",
+        "compare_estimators", "Diagnosis", "tabulate_diagnoses", "tabulate_findings",
+        "measure_performance", "Measure", "sample_size_for_means",
+        "sample_size_for_proportions", "SampleSize", "announce_paradox",
+        "compare_carelessly", "studies",
     ),
     "calibrate": (
         "calibrate", "Calibration", "load_claims", "list_targets", "measure_claims",
         "check_targets", "check_pattern", "check_boundary", "check_customer_base",
         "expect_alive", "expect_orders",
     ),
+    "plot": (
+        "plots", *(f"plots.{name}" for name in (
+            "set_look", "plot_intervals", "plot_groups", "plot_against_bounds",
+            "plot_survival", "plot_retention", "plot_departures", "plot_life",
+            "plot_balance", "plot_periods", "plot_curves", "plot_curve",
+            "plot_findings", "plot_findings_by_world", "plot_sample_sizes",
+            "plot_boundary", "plot_fit", "select_drawn", "say_against_bounds",
+        )),
+    ),
     "report": (
         "run_report", "ReportRun", "check_parameters", "show_table", "show_figure",
-        "search",
+        "search", "say", "say_name", "escape", "quote_code",
     ),
+    "ask your file": tuple(f"customer_data.{name}" for name in (
+        "list_questions", "main_questions", "describe_groups", "contrast_groups",
+        "contrast_over_draws", "contrast_outcomes", "compare_ratios", "find_groups",
+        "count_exposure", "adjust_groups", "tabulate_balances", "check_placebos",
+        "set_beside", "probe_groups", "probe_unknown", "bound_groups",
+        "decompose_group_spending", "compare_changes", "follow_index_orders",
+        "compare_group_survival", "fit_group_cox", "explain_through", "find_parities",
+        "read_bounds", "check_through", "is_example", "tabulate_mapping",
+    )),
+    "put into words": (*(f"customer_data.{name}" for name in (
+        "say_in_short", "say_verdicts", "say_design", "say_probes", "say_unknown",
+        "say_notes", "say_absent", "say_nothing_before", "say_p", "show_group",
+        "name_rows", "find_untold", "tell_file", "tell_unknown", "list_limits",
+    )), *(f"studies.{name}" for name in (
+        "say_survey", "say_gaps", "say_effects", "say_selection", "say_careless",
+        "say_bias", "say_notes", "find_gap_part",
+    ))),
 }  # fmt: skip
 
 # What people of the field call it, where neither the name nor its summary does.
 WORDS = {
-    "retention": ("tabulate_staying", "compare_staying"),
-    "churn": ("fit_leaving", "tabulate_departures", "compare_staying"),
-    "attrition defection": ("fit_leaving", "tabulate_departures"),
+    "retention": ("tabulate_survival", "compare_survival"),
+    "churn attrition defection": (
+        "fit_cox", "tabulate_departures", "compare_survival"),
     "survival kaplan meier km rmst log rank restricted mean": (
-        "tabulate_staying", "compare_staying"),
+        "tabulate_survival", "compare_survival", "plots.plot_survival"),
     "cox proportional hazards hazard ratio efron breslow": (
-        "fit_leaving", "tabulate_spells"),
+        "fit_cox", "tabulate_spells"),
     "potential outcomes counterfactual causal what if twin": (
         "tabulate_forks", "contrast_forks", "find_truth", "decompose_gap"),
-    "selection bias confounding": ("decompose_gap", "adjust", "probe_confounding"),
+    "selection confounding": ("decompose_gap", "adjust", "probe_confounding"),
     "equivalence tost margin no difference": ("paradox", "paradox_by_outcome"),
     "t test welch mean difference proportion newcombe bootstrap interval": (
         "paradox", "tabulate_shares"),
-    "propensity score ipw aipw doubly robust matching overlap weighting regression": (
+    "propensity score ipw aipw doubly robust matching overlap regression": (
         "adjust", "tabulate_balance"),
-    "standardised mean difference smd love plot": ("tabulate_balance",),
+    "weighting weights": ("adjust", "tabulate_balance"),
+    "standardised difference smd love": ("tabulate_balance", "plots.plot_balance"),
     "e value robustness value unmeasured sensitivity": ("probe_confounding",),
     "negative control falsification": ("check_placebo",),
     "missing data nonresponse dropout mnar tipping point": (
         "probe_missing", "bound_worst_case"),
     "manski partial identification": ("bound_worst_case",),
-    "mediator indirect effect mechanism": ("mediate",),
+    "mediator mediation indirect effect mechanism": ("mediate",),
     "difference in differences did panel event study parallel trends": (
-        "study_event", "study_index", "tabulate_panel"),
+        "fit_event_study", "fit_index_event_study", "tabulate_panel"),
     "regression to the mean ancova pre post repeated": ("compare_before_after",),
     "power significance required n": (
-        "sample_size_for_means", "sample_size_for_proportions"),
+        "sample_size_for_means", "sample_size_for_proportions", "diagnose"),
     "bias coverage rmse type s type m monte carlo": (
         "diagnose", "measure_performance", "tabulate_diagnoses"),
+    "forest chart figure graph": ("plots.plot_intervals", "show_figure"),
     "estimand true effect": ("find_truth", "Truth"),
     "bg nbd buy till you die clv lifetime": (
         "load_population", "check_customer_base", "expect_orders"),
@@ -110,7 +141,7 @@ WORDS = {
     "word of mouth nps satisfaction trust profit": (
         "tabulate_customers", "policy_contrasts", "paradox_by_outcome"),
     "threshold break even how good": ("find_parity",),
-    "two part hurdle zero inflated": ("divide_spending",),
+    "two part hurdle zero inflated": ("decompose_spending",),
     "csv excel spss stata database load import": ("read_customers", "draft_mapping"),
     "holm multiple testing": ("paradox_by_outcome",),
     "dose response": ("find_parity",),
@@ -130,7 +161,8 @@ def search(words: str) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        `name`, `group` (what one does with it) and `summary`, the best first.
+        `name` (as it stands after ``rr.``), `group` (what one does with it) and
+        `summary`, the best first.
 
     Raises
     ------
@@ -141,7 +173,7 @@ def search(words: str) -> pd.DataFrame:
     Examples
     --------
     >>> search("churn")["name"].tolist()
-    ['fit_leaving', 'tabulate_departures', 'compare_staying']
+    ['fit_cox', 'tabulate_departures', 'compare_survival']
     """
     import pandas as pd
 
@@ -150,15 +182,16 @@ def search(words: str) -> pd.DataFrame:
         raise ValueError(
             f"words is {words!r}; write what you look for, such as 'retention'."
         )
-    package = importlib.import_module(__package__)
     rows = []
     known: set[str] = set()
     for group, names in GROUPS.items():
         for name in names:
-            summary = (inspect.getdoc(getattr(package, name)) or "").partition("\n")[0]
+            summary = summarise(name)
             own = _split(f"{name} {group}")
             known |= own | _split(summary)
             score = sum(_rate(word, name, own, _split(summary)) for word in asked)
+            # Who writes a whole name means it.
+            score += 1000.0 * (_split(name) == asked and len(asked) > 1)
             if score:
                 rows.append((score, name, group, summary))
     if not rows:
@@ -170,6 +203,16 @@ def search(words: str) -> pd.DataFrame:
         )
     rows.sort(key=lambda row: -row[0])
     return pd.DataFrame([row[1:] for row in rows], columns=["name", "group", "summary"])
+
+
+def look_up(name: str) -> object:
+    """Return what a public name stands for, also one such as ``plots.plot_fit``."""
+    return attrgetter(name)(importlib.import_module(__package__))
+
+
+def summarise(name: str) -> str:
+    """Return the first line of what a public name says of itself."""
+    return (inspect.getdoc(look_up(name)) or "").partition("\n")[0]
 
 
 def _split(words: str) -> set[str]:

@@ -24,6 +24,16 @@ ISOLATE, END = "\u2068", "\u2069"
 def say(name: object) -> str:
     """Return an identifier as it is said, without underscores; others as they are.
 
+    Parameters
+    ----------
+    name : object
+        A name of ours such as ``not_recovered``, or one that a file gives.
+
+    Returns
+    -------
+    str
+        With blanks for underscores if it is all lower case and nothing but words.
+
     Examples
     --------
     >>> say("not_recovered"), say("_Ref#1_"), say("Fast_refund")
@@ -35,7 +45,23 @@ def say(name: object) -> str:
 
 
 def say_name(name: object) -> str:
-    """Return a name as it is said, with nothing that Markdown takes for its own."""
+    r"""Return a name as it is said, with nothing that Markdown takes for its own.
+
+    Parameters
+    ----------
+    name : object
+        As in `say`.
+
+    Returns
+    -------
+    str
+        What `say` returns, its characters standing for themselves.
+
+    Examples
+    --------
+    >>> say_name("not_recovered"), say_name("<b>")
+    ('not recovered', '\\<b\\>')
+    """
     said = escape(isolate(say(name)))
     return OPENING.sub(lambda found: f"{found[2] or ''}\\{found[1] or found[3]}", said)
 
@@ -48,7 +74,17 @@ def isolate(text: str) -> str:
 
 
 def escape(text: str) -> str:
-    r"""Return a text within a line, its characters standing for themselves in Markdown.
+    r"""Return a text within a line, all characters as they are in Markdown.
+
+    Parameters
+    ----------
+    text : str
+        Anybody's, such as a message or a column's name.
+
+    Returns
+    -------
+    str
+        One line: runs of blanks and line ends are one blank.
 
     Examples
     --------
@@ -60,6 +96,16 @@ def escape(text: str) -> str:
 
 def quote_code(text: str) -> str:
     """Return a text as code in Markdown, whatever backticks it has itself.
+
+    Parameters
+    ----------
+    text : str
+        Such as a file's name.
+
+    Returns
+    -------
+    str
+        Between more backticks than it has in a row.
 
     Examples
     --------

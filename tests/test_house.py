@@ -3,6 +3,8 @@
 import ast
 import dataclasses
 import inspect
+import json
+import operator
 import re
 import subprocess
 import sys
@@ -273,7 +275,23 @@ def test_no_room_is_a_lumber_room():
                              "misc", "tools"})  # fmt: skip
 
 
-PUBLIC = sorted(rr.__all__)
+def test_notebooks_need_the_door_alone():
+    found = {
+        line.strip()
+        for path in sorted((ROOT / "notebooks").glob("*.ipynb"))
+        for cell in json.loads(path.read_text("utf-8"))["cells"]
+        for line in "".join(cell["source"]).splitlines()
+        if cell["cell_type"] == "code"
+        and re.match(r"\s*(from|import) recovery_research", line)
+    }
+    assert found == {"import recovery_research as rr"}
+
+
+PUBLIC = sorted(rr.__all__) + [
+    f"{room}.{name}"
+    for room in ("customer_data", "plots", "studies")
+    for name in getattr(rr, room).__all__
+]
 
 
 def sections_of(thing):
@@ -283,7 +301,7 @@ def sections_of(thing):
 
 @pytest.mark.parametrize("name", PUBLIC)
 def test_public_docstrings(name):
-    thing = getattr(rr, name)
+    thing = operator.attrgetter(name)(rr)
     if inspect.ismodule(thing) or (
         inspect.isclass(thing) and issubclass(thing, Exception)
     ):

@@ -89,9 +89,9 @@ def test_every_analysis_of_a_file_is_asked(tmp_path):
         asked |= {each.analysis for each in announcements.announce(read)}
     named = {name.split(" (")[0] for name in asked}
     assert named >= {
-        "paradox", "adjust", "paradox_ratio", "tabulate_shares", "divide_spending",
-        "compare_staying", "compare_before_after", "study_index", "study_event",
-        "fit_leaving", "mediate", "check_placebo", "probe_confounding",
+        "paradox", "adjust", "paradox_ratio", "tabulate_shares", "decompose_spending",
+        "compare_survival", "compare_before_after", "fit_index_event_study", "fit_event_study",
+        "fit_cox", "mediate", "check_placebo", "probe_confounding",
         "bound_worst_case",
     }  # fmt: skip
 
@@ -109,7 +109,7 @@ def test_the_gate_goes_on_where_it_was(tmp_path, monkeypatch):
 # What follows a first failure cannot be told from what ordering is by an event study of
 # order logs: its note says so, and it is here in case the note is missing. Nothing may
 # be added.
-STILL_OPEN = {"study_event"}
+STILL_OPEN = {"fit_event_study"}
 
 
 @pytest.mark.slow

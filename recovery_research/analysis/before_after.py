@@ -130,7 +130,7 @@ def compare_before_after(
     before: str,
     after: str,
     policy: str | None = None,
-    group: str = "recovered",
+    treated: str = "recovered",
     control: str = "no_failure",
     confidence: float = 0.95,
     reliability: float | None = None,
@@ -148,7 +148,7 @@ def compare_before_after(
         ``satisfaction_after``. Customers who lack one are left out and counted.
     policy, confidence
         As in `paradox.paradox`.
-    group, control : str, optional
+    treated, control : str, optional
         Whose change, and who shows what would have happened anyway.
     reliability : float, optional
         Share of the spread of `before`, among the control group, that is no noise of
@@ -202,7 +202,7 @@ def compare_before_after(
     """
     check_level(confidence)
     pairs, n_missing = read_pairs(
-        customers, (before, after, again), policy, (group, control)
+        customers, (before, after, again), policy, (treated, control)
     )
     line = fit_line(pairs, reliability)
     did = ask_at_slope(pairs, PARALLEL, confidence)
@@ -217,7 +217,7 @@ def compare_before_after(
         before=before,
         after=after,
         policy=policy,
-        group=group,
+        group=treated,
         control=control,
         change=change,
         **dict(zip(GAIN_LIMITS, limit_gain(pairs, confidence), strict=True)),
@@ -373,7 +373,7 @@ def read_pairs(
             else f"again is {again!r}, as is another; a second measure has its own."
         )
     if names[0] == names[1]:
-        raise ValueError(f"group and control are both {names[0]!r}; name two groups.")
+        raise ValueError(f"treated and control are both {names[0]!r}; name two groups.")
     for column in used:
         check_outcome(customers, column)
     require_column(customers, GROUP_COLUMN)

@@ -79,7 +79,7 @@ def tabulate_spells(
     Against the calendar the state of being failed therefore goes with leaving where
     failures do nothing at all (hazard ratios of 1.5 in such worlds). Among customers
     with the same number of orders how many of these failed is chance, whatever each
-    customer's own rate of buying and of leaving: `fit_leaving` compares within that
+    customer's own rate of buying and of leaving: `fit_cox` compares within that
     number.
 
     Examples
@@ -194,7 +194,7 @@ def _refuse_return(
     wrong = known & ~at_most(week, np.where(known, leaving, 0.0))
     if wrong.any():
         culprit = ids[code[wrong][0]]
-        raise ValueError(f"customer {culprit} ordered after she had left.")
+        raise ValueError(f"customer {culprit} ordered after they had left.")
 
 
 def _check_log(orders: pd.DataFrame, customers: pd.DataFrame, end_week: float) -> None:
@@ -220,13 +220,13 @@ def _check_log(orders: pd.DataFrame, customers: pd.DataFrame, end_week: float) -
 
 
 # The spells and what is fitted to them belong together.
-__all__ = ["STATES", "LeavingModel", "fit_leaving", "tabulate_spells"]
+__all__ = ["STATES", "CoxModel", "fit_cox", "tabulate_spells"]
 
 STATES = ("silent", "recovered", "not_recovered", "repeat_failure")
 
 
 @dataclass(frozen=True, slots=True)
-class LeavingModel(Result):
+class CoxModel(Result):
     """Hazard ratios of leaving, by the state a customer's last failure ended in.
 
     Attributes
@@ -262,14 +262,14 @@ class LeavingModel(Result):
         )  # fmt: skip
 
 
-def fit_leaving(
+def fit_cox(
     spells: pd.DataFrame,
     *,
     terms: Sequence[str] = STATES,
     strata: Sequence[str] | None = None,
     ties: str = "efron",
     confidence: float = 0.95,
-) -> LeavingModel:
+) -> CoxModel:
     """Fit the risk of leaving to the state a customer is in (Cox).
 
     Parameters
@@ -289,7 +289,7 @@ def fit_leaving(
 
     Returns
     -------
-    LeavingModel
+    CoxModel
 
     Raises
     ------
@@ -324,7 +324,7 @@ def fit_leaving(
     ...     "customer": range(6), "start": 0.0, "stop": [1.0, 2, 3, 4, 5, 6],
     ...     "left": [True, True, True, True, True, False],
     ...     "recovered": [0, 1, 0, 1, 1, 0]})
-    >>> fit_leaving(spells, terms=["recovered"]).to_frame()["hazard_ratio"].size
+    >>> fit_cox(spells, terms=["recovered"]).to_frame()["hazard_ratio"].size
     1
     """
     check_level(confidence)
@@ -356,7 +356,7 @@ def fit_leaving(
         *_say_unknown(len(spells) - len(used), len(spells)),
         *_say_pace(used, terms, within),
     ]
-    return LeavingModel(
+    return CoxModel(
         coefficients=table,
         n_customers=int(used["customer"].nunique()),
         n_spells=len(used),

@@ -64,7 +64,7 @@ class EventStudy(Result):
         )
 
 
-def study_event(
+def fit_event_study(
     panel: pd.DataFrame,
     *,
     outcome: str,
@@ -113,7 +113,7 @@ def study_event(
 
     In an order log only who orders can be failed. Where that decides who is in which
     group, `note` says so: then differences arise from period 0 on though failures do
-    nothing, and `study_index` is the analysis to take.
+    nothing, and `fit_index_event_study` is the analysis to take.
 
     References
     ----------
@@ -126,7 +126,7 @@ def study_event(
     ...     "customer": np.repeat([1, 2, 3, 4], 3), "period": [0, 1, 2] * 4,
     ...     "event_period": np.repeat([2.0, 2.0, None, None], 3),
     ...     "spend": [5.0, 5, 9, 4, 6, 9, 2, 3, 4, 3, 3, 4]})
-    >>> study = study_event(panel, outcome="spend", first=-2, last=0)
+    >>> study = fit_event_study(panel, outcome="spend", first=-2, last=0)
     >>> study.periods["estimate"].tolist()
     [-0.5, 0.0, 2.5]
     """
@@ -279,11 +279,11 @@ def _presupposes(cohorts: Cohorts) -> str:
         f"every failed customer has an outcome above 0 in the period of the failure, "
         f"{share:.0%} of the never failed have: who is failed depends on who orders, "
         "so differences from period 0 on, and a drift before, may be of ordering and "
-        "not of the failure; study_index compares orders with orders"
+        "not of the failure; fit_index_event_study compares orders with orders"
     )
 
 
-def study_index(
+def fit_index_event_study(
     orders: pd.DataFrame,
     customers: pd.DataFrame,
     *,
@@ -299,7 +299,7 @@ def study_index(
     """Follow spend around the index order, treated against control.
 
     Both groups placed an order then, so that ordering itself is no difference between
-    them. Each customer is compared with herself in the period before.
+    them. Each customer is compared with themselves in the period before.
 
     Parameters
     ----------
@@ -338,7 +338,7 @@ def study_index(
 
     See Also
     --------
-    event_study.study_event : by calendar period, against the never failed.
+    event_study.fit_event_study : by calendar period, against the never failed.
 
     Notes
     -----
@@ -362,7 +362,8 @@ def study_index(
     >>> customers = pd.DataFrame({
     ...     "customer": [1, 2, 3, 4], "index_week": 8.0,
     ...     "index_outcome": ["recovered", "recovered", "no_failure", "no_failure"]})
-    >>> study = study_index(orders, customers, end_week=12.0, first=-1, last=0)
+    >>> study = fit_index_event_study(
+    ...     orders, customers, end_week=12.0, first=-1, last=0)
     >>> study.periods["estimate"].tolist()
     [0.0, 11.0]
     """

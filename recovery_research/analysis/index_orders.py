@@ -117,14 +117,14 @@ INDEX_CHOICES = ("drawn", "first")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class IndexOrders:
-    """For each customer the order, or the day, that decides her group.
+    """For each customer the order, or the day, that decides their group.
 
     Attributes
     ----------
     place : int64 array, shape (n_customers,)
-        Her index order in the log; on a day her latest before it; -1 for none.
+        Their index order in the log; on a day their latest before it; -1 for none.
     problem : int64 array, shape (n_customers,)
-        The order that is spoken of where problems are: the index order, on a day her
+        The order that is spoken of where problems are: the index order, on a day their
         last failed one.
     week : float64 array, shape (n_customers,)
         From when on outcomes count; NaN for none.
@@ -171,7 +171,7 @@ def choose_index_orders(
     followup_weeks: float,
     seed: int,
 ) -> IndexOrders:
-    """Choose each customer's index order, or group her on a day."""
+    """Choose each customer's index order, or group them on a day."""
     if design == "customer-based":
         return group_on_day(log, find_day(log, day, followup_weeks))
     luck = draw_by_id(hash_ids(log.keys["customer"]), seed)
@@ -299,33 +299,33 @@ def customers_from_orders(
         One row per order: ``customer``; ``week`` (number) or ``time`` (date);
         ``amount``, 0 or more; ``outcome`` (``no_failure, silent, recovered,
         not_recovered``) or the yes/no columns ``failed, resolved`` and, if known,
-        ``complained, response``. If there: ``severity, kind, left`` (this was her
+        ``complained, response``. If there: ``severity, kind, left`` (this was their
         last), ``policy``.
     design : {"order-based", "customer-based", "ever-failed"}
         Who is compared; there is no default, because the answer depends on it.
 
         - ``order-based``: one index order of each customer. Which one does not look
           at what comes of it nor at anything later, so having a problem does not
-          depend on how much she buys.
+          depend on how much they buy.
         - ``customer-based``: on a day, everybody who has ordered and not left, by the
-          problems she has had: none; all made good (``recovered``); none of them
+          problems they have had: none; all made good (``recovered``); none of them
           complained of (``silent``); the rest. Heavy buyers have more chances to be
           failed: a naive comparison fakes a paradox; adjusting for what was known on
           the day helps.
-        - ``ever-failed``: anybody with a problem in the whole log, her first failed
-          order being the index; a customer never failed has one of her orders drawn.
-          That she never was is known only afterwards, and no adjusting for what was
+        - ``ever-failed``: anybody with a problem in the whole log, their first
+          failed order being the index; a customer never failed has one order drawn.
+          That they never were is known only afterwards, and no adjusting for what was
           known before makes up for it.
     followup_weeks : float, optional
         Length of the window after the index order.
     index : {"drawn", "first"}, optional
-        For the order-based design: her first order on or after a day drawn for her
-        from the start of the log to the last that leaves a whole window, or simply
-        her first order. Only drawn orders have a past to adjust for.
+        For the order-based design: their first order on or after a day drawn for
+        them from the start of the log to the last that leaves a whole window, or
+        simply their first order. Only drawn orders have a past to adjust for.
     day : float, optional
         For the customer-based design: the week on which groups are formed and after
         which outcomes count; by default the middle of the log. The index columns are
-        then about that day and her latest order before it.
+        then about that day and their latest order before it.
     span : (float, float), optional
         Weeks between which the log is complete, of which the last one censors; by
         default the first and last order's.
@@ -344,9 +344,9 @@ def customers_from_orders(
         ``alive_13w, alive_52w, left_week``, then ``n_failures, n_complaints,
         n_recovered, index_severity, index_kind, index_complained`` as in
         `tables.tabulate_customers`, and what was known before: ``index_amount``,
-        ``weeks_known`` (since her first order), ``prior_orders, prior_spend,
+        ``weeks_known`` (since their first order), ``prior_orders, prior_spend,
         prior_failures``, in the customer-based design ``weeks_since_order``, and
-        ``followup_spend_before``, her spend in as long a window
+        ``followup_spend_before``, their spend in as long a window
         before the index order. The follow-up leaves the index order out; both windows
         are missing where they run past the end, or begin before the start.
 
@@ -354,7 +354,7 @@ def customers_from_orders(
     ------
     ValueError
         If the design is not one of the three, a column is missing, a value unknown or
-        impossible, somebody ordered after she had left, or the log is shorter than a
+        impossible, somebody ordered after they had left, or the log is shorter than a
         follow-up window.
 
     Examples
@@ -478,7 +478,7 @@ def read_index_order(
 def count_before(
     log: OrderLog, chosen: IndexOrders, followup_weeks: float
 ) -> dict[str, object]:
-    """Return what was known of each customer when she placed the index order."""
+    """Return what was known of each customer when they placed the index order."""
     there = chosen.place >= 0
     # On a day the latest order has been placed; otherwise the index order is news.
     last = np.where(there, chosen.place + chosen.on_day, 0)

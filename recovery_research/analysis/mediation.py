@@ -31,7 +31,7 @@ from recovery_research.results import Result
 
 ASSUMPTION = (
     "Among customers with the same covariates, who was recovered, and then how "
-    "satisfied she was given that, had nothing to do with how loyal she would have "
+    "satisfied they were given that, had nothing to do with how loyal they would have "
     "been. The second half cannot be had by any experiment on recovery alone: whatever "
     "makes customers both content and loyal breaks it. The curve shows by how much."
 )

@@ -93,7 +93,7 @@ def refuse_return(
     left: Answers | None,
     keys: pd.DataFrame,
 ) -> None:
-    """Raise if somebody ordered after the order that is said to be her last."""
+    """Raise if somebody ordered after the order that is said to be their last."""
     if left is None:
         return
     final = np.full(len(keys), -np.inf)
@@ -105,7 +105,7 @@ def refuse_return(
             f"{len(np.unique(code[wrong])):,} customers ordered after the order that "
             f"'left' says was their last, the first is {which!r}; 'left' is about an "
             "order, yes for the last of a customer who left. If yours says of the "
-            "customer whether she left, take it out, or keep it for her last order."
+            "customer whether they left, take it out, or keep it for their last order."
         )
 
 

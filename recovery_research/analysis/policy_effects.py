@@ -205,7 +205,7 @@ class PolicyContrast(Result):
     treated, control : str
         The two policies.
     paired : bool
-        Whether each customer was compared with herself under the other policy.
+        Whether each customer was compared with themselves under the other policy.
     failed_only : bool
         Whether only customers whose index order failed were compared.
     method : str
@@ -285,7 +285,7 @@ def policy_contrast(
         Two policies; the estimate is treated minus control.
     paired : bool
         True if the same customers lived under both policies (a simulation), each
-        then being compared with herself. False if the customers are different people
+        then being compared with themselves. False if the customers are different people
         (a field trial), compared as `paradox` does; errors are clustered by customer
         where a policy's customers have several rows each.
     failed_only : bool, optional
@@ -513,7 +513,7 @@ def _correlation(treated: NDArray[np.float64], control: NDArray[np.float64]) -> 
     return float(np.corrcoef(treated, control)[0, 1])
 
 
-def find_leader(customers: pd.DataFrame, *, outcome: str) -> PolicyContrast:
+def find_best_policy(customers: pd.DataFrame, *, outcome: str) -> PolicyContrast:
     """Compare the policy of the highest mean with the next, paired by customer.
 
     Parameters
@@ -547,7 +547,7 @@ def find_leader(customers: pd.DataFrame, *, outcome: str) -> PolicyContrast:
     >>> customers = pd.DataFrame({"policy": ["a"] * 3 + ["b"] * 3,
     ...                           "customer": [1, 2, 3, 1, 2, 3],
     ...                           "spend": [2.0, 3.0, 5.0, 3.0, 5.0, 8.0]})
-    >>> find_leader(customers, outcome="spend").treated
+    >>> find_best_policy(customers, outcome="spend").treated
     'b'
     """
     for column in ("policy", "customer"):

@@ -30,7 +30,7 @@ from recovery_research.results import Result
 
 
 @dataclass(frozen=True, slots=True)
-class StayingContrast(Result):
+class SurvivalContrast(Result):
     """Two groups' staying compared.
 
     Attributes
@@ -92,7 +92,7 @@ class StayingContrast(Result):
         )
 
 
-def compare_staying(
+def compare_survival(
     customers: pd.DataFrame,
     *,
     end_week: float,
@@ -101,7 +101,7 @@ def compare_staying(
     treated: str = "recovered",
     control: str = "no_failure",
     confidence: float = 0.95,
-) -> StayingContrast:
+) -> SurvivalContrast:
     """Compare how long two groups stay after their index order.
 
     Parameters
@@ -119,7 +119,7 @@ def compare_staying(
 
     Returns
     -------
-    StayingContrast
+    SurvivalContrast
 
     Raises
     ------
@@ -137,7 +137,7 @@ def compare_staying(
     >>> customers = pd.DataFrame({
     ...     "index_outcome": ["recovered"] * 3 + ["no_failure"] * 3,
     ...     "index_week": 0.0, "left_week": [None, 7.0, 3.0, 2.0, 4.0, None]})
-    >>> found = compare_staying(customers, end_week=10.0, horizon=9.0)
+    >>> found = compare_survival(customers, end_week=10.0, horizon=9.0)
     >>> round(found.weeks_treated, 3), round(found.estimate, 3)
     (6.333, 1.333)
     """
@@ -166,7 +166,7 @@ def compare_staying(
     share_low, share_high = limit_share_difference(*pair, end, confidence)
     statistic, p_value = log_rank(*pair)
     left = [int(times[1].sum()) for times in pair]
-    return StayingContrast(
+    return SurvivalContrast(
         policy=policy,
         treated=treated,
         control=control,
@@ -193,7 +193,7 @@ def compare_staying(
     )
 
 
-def tabulate_staying(
+def tabulate_survival(
     customers: pd.DataFrame,
     *,
     end_week: float,
@@ -206,7 +206,7 @@ def tabulate_staying(
     Parameters
     ----------
     customers, end_week, policy, confidence
-        As in `compare_staying`.
+        As in `compare_survival`.
     groups : sequence of str, optional
         Values of `index_outcome`.
 
@@ -224,7 +224,7 @@ def tabulate_staying(
     >>> customers = pd.DataFrame({
     ...     "index_outcome": ["recovered"] * 3, "index_week": 0.0,
     ...     "left_week": [None, 7.0, 3.0]})
-    >>> table = tabulate_staying(customers, end_week=10.0, groups=["recovered"])
+    >>> table = tabulate_survival(customers, end_week=10.0, groups=["recovered"])
     >>> table["estimate"].round(3).tolist()
     [1.0, 0.667, 0.333]
     """

@@ -148,8 +148,8 @@ def solve_student(
 
 
 def sample_size_for_proportions(
-    treated: float,
-    control: float,
+    share_treated: float,
+    share_control: float,
     *,
     power: float = 0.8,
     confidence: float = 0.95,
@@ -159,7 +159,7 @@ def sample_size_for_proportions(
 
     Parameters
     ----------
-    treated, control : float
+    share_treated, share_control : float
         The two shares, strictly between 0 and 1 and different.
     power, confidence, ratio : float, optional
         As in `sample_size_for_means`.
@@ -181,25 +181,37 @@ def sample_size_for_proportions(
     >>> 875 < needed.n_treated < 885
     True
     """
-    for name, share in (("treated", treated), ("control", control)):
+    for name, share in (
+        ("share_treated", share_treated),
+        ("share_control", share_control),
+    ):
         if not 0.0 < share < 1.0:
             raise ValueError(
                 f"{name} is a share strictly between 0 and 1; got {share!r}. For 88 % "
                 "write 0.88."
             )
-    check_planning(treated - control, power, confidence, ratio)
-    pooled = (treated + ratio * control) / (1.0 + ratio)
+    check_planning(share_treated - share_control, power, confidence, ratio)
+    pooled = (share_treated + ratio * share_control) / (1.0 + ratio)
     null = math.sqrt(pooled * (1.0 - pooled) * (1.0 + 1.0 / ratio))
-    there = math.sqrt(treated * (1.0 - treated) + control * (1.0 - control) / ratio)
+    there = math.sqrt(
+        share_treated * (1.0 - share_treated)
+        + share_control * (1.0 - share_control) / ratio
+    )
     # The far tail is left out; it hardly ever rejects.
     z = float(-ndtri((1.0 - confidence) / 2.0))
     away = max(0.0, z * null + float(ndtri(power)) * there)
-    n_treated = max((away / (treated - control)) ** 2, 1.0, 1.0 / ratio)
+    n_treated = max((away / (share_treated - share_control)) ** 2, 1.0, 1.0 / ratio)
     note = ""
     if n_treated * min(1.0, ratio) < FEW_CUSTOMERS:
         note = "so few that the normal approximation is rough: take more"
     return SampleSize(
-        treated - control, n_treated, ratio * n_treated, power, confidence, ratio, note
+        share_treated - share_control,
+        n_treated,
+        ratio * n_treated,
+        power,
+        confidence,
+        ratio,
+        note,
     )
 
 

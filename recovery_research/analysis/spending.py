@@ -26,7 +26,7 @@ FEW_CLUSTERS = 40
 
 
 @dataclass(frozen=True, slots=True)
-class SpendingParts(Result):
+class SpendingDecomposition(Result):
     """The difference in mean spend, divided into buying at all and buying more.
 
     Attributes
@@ -83,7 +83,7 @@ class SpendingParts(Result):
     note: str
 
 
-def divide_spending(
+def decompose_spending(
     customers: pd.DataFrame,
     *,
     outcome: str = "followup_spend",
@@ -92,7 +92,7 @@ def divide_spending(
     control: str = "no_failure",
     clusters: str | None = None,
     confidence: float = 0.95,
-) -> SpendingParts:
+) -> SpendingDecomposition:
     """Divide a difference in mean spend into more buyers and bigger buyers.
 
     Parameters
@@ -108,7 +108,7 @@ def divide_spending(
 
     Returns
     -------
-    SpendingParts
+    SpendingDecomposition
 
     Raises
     ------
@@ -126,7 +126,7 @@ def divide_spending(
     >>> customers = pd.DataFrame({
     ...     "index_outcome": ["recovered"] * 4 + ["no_failure"] * 4,
     ...     "followup_spend": [0.0, 8, 12, 10, 0, 0, 9, 11]})
-    >>> parts = divide_spending(customers)
+    >>> parts = decompose_spending(customers)
     >>> parts.from_share, parts.from_amount, parts.estimate
     (2.5, 0.0, 2.5)
     """
@@ -151,7 +151,7 @@ def divide_spending(
     note = "; ".join(part for part in (note, total.pop("note"), unlike) if part)
     shares = [float((values > 0.0).mean()) for values in pair]
     known = [0.0 if math.isnan(value) else value for value in amounts]
-    return SpendingParts(
+    return SpendingDecomposition(
         outcome=outcome,
         policy=policy,
         treated=treated,

@@ -32,7 +32,7 @@ def staying_times(
 
 
 def check_stays(customers: pd.DataFrame, policy: str | None) -> None:
-    """Raise unless the table says of each customer once how long she stayed."""
+    """Raise unless the table says of each customer once how long they stayed."""
     for column in (GROUP_COLUMN, "index_week", "left_week"):
         require_column(customers, column)
     _refuse_repeats(customers[rows_of_policy(customers, policy)])

@@ -322,9 +322,9 @@ def measure_retention(run: Runs) -> dict[str, Moment]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answered:
-    """Customers whose index order failed, each with her chance of being answered.
+    """Customers whose index order failed, each with their chance of being answered.
 
-    On the fork every customer complains, and counts with the chance that she would
+    On the fork every customer complains, and counts with the chance that they would
     have. Voice is decided by luck that decides nothing else, so the weighted figures
     are those of the customers who complain by themselves, on far more customers.
     """

@@ -236,7 +236,7 @@ def hurt_at(
     """Return by customer the harm an unanswered failure does at some order.
 
     Harm is satisfaction after a silent failure less satisfaction after none, and
-    ``weeks`` the time since the first order, in which she may have complained.
+    ``weeks`` the time since the first order, in which they may have complained.
     """
     forks = setting.forks(
         policy, ("no_failure", "silent"), first_order=first,

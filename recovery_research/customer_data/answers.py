@@ -11,12 +11,15 @@ from recovery_research.analysis.adjustment import adjust
 from recovery_research.analysis.balance import tabulate_balance
 from recovery_research.analysis.contrasts import contrast_known
 from recovery_research.analysis.retention import (
-    StayingContrast,
-    compare_staying,
+    SurvivalContrast,
+    compare_survival,
     staying_times,
 )
 from recovery_research.analysis.sensitivity import check_placebo, probe_confounding
-from recovery_research.analysis.spending import SpendingParts, divide_spending
+from recovery_research.analysis.spending import (
+    SpendingDecomposition,
+    decompose_spending,
+)
 from recovery_research.analysis.worst_cases import bound_worst_case
 from recovery_research.customer_data.mapping_rules import Field
 from recovery_research.customer_data.questions import (
@@ -49,7 +52,35 @@ def adjust_groups(
     confidence: float = 0.95,
     methods: Sequence[str] = ("aipw",),
 ) -> pd.DataFrame:
-    """Compare groups as they come and adjusted for what was known before."""
+    """Compare groups as they come and adjusted for what was known before.
+
+    Parameters
+    ----------
+    read : Customers
+        As from `read_customers`.
+    bounds : mapping of str to float, optional
+        By outcome the largest difference not worth naming, in the outcome's unit; by
+        default the mapping's, or a default that is named.
+    confidence : float, optional
+        Level of the intervals, strictly between 0 and 1.
+    methods : sequence of str, optional
+        As `adjust` has them: ``aipw``, ``ipw``, ``regression``.
+
+    Returns
+    -------
+    DataFrame
+        A row for each outcome and `view` (``as they come``, ``adjusted (aipw)``) of the
+        main questions, with estimate, interval, counts, verdict and `note`. Estimates
+        are treated minus control, in the outcome's unit. What cannot be adjusted has a
+        note and no numbers.
+
+    Examples
+    --------
+    >>> import recovery_research as rr
+    >>> read = rr.read_customers("example", mapping="example")
+    >>> rr.customer_data.adjust_groups(read)["view"].unique().tolist()
+    ['as they come', 'adjusted (aipw)']
+    """
     rows = []
     for row in main_questions(read).itertuples():
         covariates = usable_covariates(read, row.treated, row.control)
@@ -108,7 +139,21 @@ def doubt_adjusted(
 
 
 def say_in_short(read: Customers, adjusted: pd.DataFrame) -> list[str]:
-    """Return the answers of `adjust_groups` as lines of Markdown, one an outcome."""
+    """Return the answers of `adjust_groups` as lines of Markdown, one an outcome.
+
+    Parameters
+    ----------
+    read : Customers
+        As from `read_customers`.
+    adjusted : DataFrame
+        As from `adjust_groups`, perhaps with rows of `contrast_over_draws`.
+
+    Returns
+    -------
+    list of str
+        One line for each outcome and pair of groups; the first says so if the paradox
+        cannot be asked.
+    """
     units = {each.name: each.unit for each in read.outcomes}
     lines = [
         f"- **Whether there is a recovery paradox cannot be asked:** "
@@ -181,15 +226,41 @@ def try_adjusting(
     return found.to_frame().iloc[0].to_dict()
 
 
-def divide_spends(read: Customers, *, confidence: float = 0.95) -> pd.DataFrame:
-    """Divide differences in amounts into more buyers and bigger buyers."""
+def decompose_group_spending(
+    read: Customers, *, confidence: float = 0.95
+) -> pd.DataFrame:
+    """Divide differences in amounts into more buyers and bigger buyers.
+
+    Parameters
+    ----------
+    read : Customers
+        As from `read_customers`.
+    confidence : float, optional
+        Level of the intervals, strictly between 0 and 1.
+
+    Returns
+    -------
+    DataFrame
+        A row for each outcome that is an amount: the fields of `SpendingDecomposition`,
+        treated minus control in the outcome's currency; a `note` alone where it cannot
+        be had. Empty without an amount or without a main question.
+
+    Examples
+    --------
+    >>> import recovery_research as rr
+    >>> read = rr.read_customers("example", mapping="example")
+    >>> table = rr.customer_data.decompose_group_spending(read)
+    >>> parts = table["from_share"] + table["from_amount"]
+    >>> bool((parts - table["estimate"]).abs().max() < 1e-9)
+    True
+    """
     frames = []
     for row in main_questions(read).itertuples():
         for each in read.outcomes:
             if each.kind != "amount":
                 continue
             try:
-                found = divide_spending(
+                found = decompose_spending(
                     read.customers, outcome=each.name, treated=row.treated,
                     control=row.control, confidence=confidence,
                 ).to_frame()  # fmt: skip
@@ -199,7 +270,7 @@ def divide_spends(read: Customers, *, confidence: float = 0.95) -> pd.DataFrame:
                     "control": row.control, "note": str(error),
                 }])  # fmt: skip
             frames.append(found)
-    return add_doubts(read, join(frames, SpendingParts))
+    return add_doubts(read, join(frames, SpendingDecomposition))
 
 
 def join(frames: Sequence[pd.DataFrame], result: type) -> pd.DataFrame:
@@ -210,10 +281,35 @@ def join(frames: Sequence[pd.DataFrame], result: type) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True).reindex(columns=names)
 
 
-def compare_stays(
+def compare_group_survival(
     read: Customers, *, horizon: float = 52.0, confidence: float = 0.95
 ) -> pd.DataFrame:
-    """Compare how long groups stay, if the file says who left and when."""
+    """Compare how long groups stay, if the file says who left and when.
+
+    Parameters
+    ----------
+    read : Customers
+        As from `read_customers`.
+    horizon : float, optional
+        Weeks over which staying is counted; fewer if a group was not followed so long.
+    confidence : float, optional
+        Level of the intervals, strictly between 0 and 1.
+
+    Returns
+    -------
+    DataFrame
+        A row for each main question: the fields of `SurvivalContrast`. `estimate` is
+        the weeks more that the treated stay. Empty if the file does not say who left
+        and when.
+
+    Examples
+    --------
+    >>> import recovery_research as rr
+    >>> read = rr.read_customers("example", mapping="example")
+    >>> table = rr.customer_data.compare_group_survival(read, horizon=26.0)
+    >>> bool(table["estimate"].abs().iloc[0] < 26.0)
+    True
+    """
     frames = []
     if not knows_leaving(read):
         return pd.DataFrame()
@@ -225,7 +321,7 @@ def compare_stays(
                                     end_week=read.end_week)[0].max())
                 for name in groups
             )  # fmt: skip
-            found = compare_staying(
+            found = compare_survival(
                 read.customers, end_week=read.end_week, horizon=min(horizon, followed),
                 treated=row.treated, control=row.control, confidence=confidence,
             ).to_frame()  # fmt: skip
@@ -233,7 +329,7 @@ def compare_stays(
             found = pd.DataFrame([dict(zip(("treated", "control"), groups, strict=True))
                                   | {"note": str(error)}])  # fmt: skip
         frames.append(found)
-    return add_doubts(read, join(frames, StayingContrast))
+    return add_doubts(read, join(frames, SurvivalContrast))
 
 
 # No name that a mapping may give has capital letters.
@@ -274,7 +370,28 @@ def list_pairs(
 
 
 def tabulate_balances(read: Customers) -> pd.DataFrame:
-    """List how alike the groups were beforehand, and how alike weights make them."""
+    """List how alike the groups were beforehand, and how alike weights make them.
+
+    Parameters
+    ----------
+    read : Customers
+        As from `read_customers`.
+
+    Returns
+    -------
+    DataFrame
+        A row for each covariate and main question, as from `tabulate_balance`
+        (differences in standard deviations, treated minus control), with `treated`,
+        `control` and `note`. Empty if nothing was known beforehand.
+
+    Examples
+    --------
+    >>> import recovery_research as rr
+    >>> read = rr.read_customers("example", mapping="example")
+    >>> table = rr.customer_data.tabulate_balances(read)
+    >>> {"covariate", "difference_before", "difference_after"} <= set(table)
+    True
+    """
     frames = []
     for row in main_questions(read).itertuples():
         groups = {"treated": row.treated, "control": row.control}
@@ -294,7 +411,29 @@ def tabulate_balances(read: Customers) -> pd.DataFrame:
 
 
 def probe_groups(read: Customers, *, confidence: float = 0.95) -> pd.DataFrame:
-    """Ask how strong something unseen must be to explain each difference away."""
+    """Ask how strong something unseen must be to explain each difference away.
+
+    Parameters
+    ----------
+    read : Customers
+        As from `read_customers`.
+    confidence : float, optional
+        Level of the intervals, strictly between 0 and 1.
+
+    Returns
+    -------
+    DataFrame
+        A row for each outcome of the main questions: the fields of `ConfoundingProbe`.
+        Estimates are treated minus control, in the outcome's unit. A `note` alone where
+        there is nothing to adjust for.
+
+    Examples
+    --------
+    >>> import recovery_research as rr
+    >>> read = rr.read_customers("example", mapping="example")
+    >>> bool(rr.customer_data.probe_groups(read)["e_value"].dropna().ge(1.0).all())
+    True
+    """
     rows = []
     for known, _ in list_pairs(read):
         fields = usable_covariates(read, known["treated"], known["control"])
@@ -309,7 +448,18 @@ def probe_groups(read: Customers, *, confidence: float = 0.95) -> pd.DataFrame:
 
 
 def say_probes(probes: pd.DataFrame) -> list[str]:
-    """Return in Markdown the strongest covariates of `probe_groups`, and its notes."""
+    """Return in Markdown the strongest covariates of `probe_groups`, and its notes.
+
+    Parameters
+    ----------
+    probes : DataFrame
+        As from `probe_groups`.
+
+    Returns
+    -------
+    list of str
+        Sentences without their full stop; shares of the variance in percent.
+    """
     said = []
     for row in probes.itertuples():
         name = f"{say_name(row.outcome)}, {say_group(row.treated)}"
@@ -326,7 +476,30 @@ def say_probes(probes: pd.DataFrame) -> list[str]:
 
 
 def check_placebos(read: Customers, *, confidence: float = 0.95) -> pd.DataFrame:
-    """Compare the groups, adjusted, on what the failure cannot have changed."""
+    """Compare the groups, adjusted, on what the failure cannot have changed.
+
+    Parameters
+    ----------
+    read : Customers
+        As from `read_customers`.
+    confidence : float, optional
+        Level of the intervals, strictly between 0 and 1.
+
+    Returns
+    -------
+    DataFrame
+        A row for each outcome that was also measured before, as from `check_placebo`:
+        what there is of a difference, adjusted, before anything happened. `passed` is
+        true if zero lies in the interval, None where there is no interval; a `note`
+        alone where it cannot be asked.
+
+    Examples
+    --------
+    >>> import recovery_research as rr
+    >>> read = rr.read_customers("example", mapping="example")
+    >>> rr.customer_data.check_placebos(read)["outcome"].tolist()
+    ['followup_spend_before', 'satisfaction_before']
+    """
     customers = take_off_window(read)
     rows = []
     for known, each in list_pairs(read):
@@ -361,7 +534,21 @@ def check_placebos(read: Customers, *, confidence: float = 0.95) -> pd.DataFrame
 
 
 def set_beside(placebos: pd.DataFrame, adjusted: pd.DataFrame) -> pd.DataFrame:
-    """Put the adjusted difference afterwards beside the one before."""
+    """Put the adjusted difference afterwards beside the one before.
+
+    Parameters
+    ----------
+    placebos : DataFrame
+        As from `check_placebos`.
+    adjusted : DataFrame
+        As from `adjust_groups`.
+
+    Returns
+    -------
+    DataFrame
+        The rows of `placebos` with `difference_after`, the adjusted estimate of the
+        same outcome afterwards; `passed` is called `zero_in_interval`.
+    """
     if not len(placebos):
         return placebos
     rows = adjusted[adjusted["view"] != "as they come"]
@@ -399,7 +586,31 @@ def varying(customers: pd.DataFrame, groups: dict[str, object], name: str) -> li
 
 
 def bound_groups(read: Customers, *, confidence: float = 0.95) -> pd.DataFrame:
-    """Bound differences whatever the unknown outcomes were."""
+    """Bound differences whatever the unknown outcomes were.
+
+    Parameters
+    ----------
+    read : Customers
+        As from `read_customers`.
+    confidence : float, optional
+        Level of the intervals, strictly between 0 and 1.
+
+    Returns
+    -------
+    DataFrame
+        A row for each outcome that is unknown of somebody, also of those who never
+        complained against no failure: the fields of `WorstCase`. Estimates are treated
+        minus control, in the outcome's unit. A `note` alone where the mapping has no
+        limits for it.
+
+    Examples
+    --------
+    >>> import recovery_research as rr
+    >>> read = rr.read_customers("example", mapping="example")
+    >>> table = rr.customer_data.bound_groups(read).dropna(subset=["bound_low"])
+    >>> bool((table["bound_low"] <= table["bound_high"]).all())
+    True
+    """
     rows = []
     for known, each in list_pairs(read, silent=True):
         chosen = read.customers["index_outcome"].isin(

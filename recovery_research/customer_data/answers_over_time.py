@@ -9,11 +9,11 @@ import pandas as pd
 from recovery_research.analysis.before_after import compare_before_after
 from recovery_research.analysis.cox import (
     STATES,
-    LeavingModel,
-    fit_leaving,
+    CoxModel,
+    fit_cox,
     tabulate_spells,
 )
-from recovery_research.analysis.event_study import EventStudy, study_index
+from recovery_research.analysis.event_study import EventStudy, fit_index_event_study
 from recovery_research.analysis.mediation import Mediation, mediate
 from recovery_research.analysis.order_logs import UNKNOWN
 from recovery_research.analysis.parity import find_parity
@@ -37,28 +37,71 @@ NO_ORDERS = "the file is no order log"
 
 
 def compare_changes(read: Customers, *, confidence: float = 0.95) -> pd.DataFrame:
-    """Compare customers with themselves, less what would have changed anyway."""
+    """Compare customers with themselves, less what would have changed anyway.
+
+    Parameters
+    ----------
+    read : Customers
+        As from `read_customers`.
+    confidence : float, optional
+        Level of the intervals, strictly between 0 and 1.
+
+    Returns
+    -------
+    DataFrame
+        A row for each outcome that was also measured before: the fields of
+        `BeforeAfter`. `estimate` is the treated group's further change in the outcome's
+        unit. A `note` alone where it cannot be had.
+
+    Examples
+    --------
+    >>> import recovery_research as rr
+    >>> read = rr.read_customers("example", mapping="example")
+    >>> rr.customer_data.compare_changes(read)["after"].tolist()
+    ['followup_spend', 'satisfaction']
+    """
     rows = []
     for known, each in list_pairs(read):
         if not each.before:
             continue
         names = {"before": each.name_before, "after": each.name}
-        options = names | {"group": known["treated"], "control": known["control"]}
+        groups = {name: known[name] for name in ("treated", "control")}
+        row = names | {"group": groups["treated"], "control": groups["control"]}
         if why_not_before(read):
-            rows.append(options | {"note": why_not_before(read)})
+            rows.append(row | {"note": why_not_before(read)})
             continue
-        rows.append(
-            answer(
-                options, compare_before_after, read, confidence=confidence, **options
-            )
-        )
+        options = names | groups | {"confidence": confidence}
+        rows.append(answer(row, compare_before_after, read, **options))
     return count_whole(pd.DataFrame(rows))
 
 
 def follow_index_orders(
     read: Customers, *, period_weeks: float = 4.0, confidence: float = 0.95
 ) -> tuple[EventStudy | None, str]:
-    """Follow spend around the index order, if the file is an order log."""
+    """Follow spend around the index order, if the file is an order log.
+
+    Parameters
+    ----------
+    read : Customers
+        As from `read_customers`.
+    period_weeks : float, optional
+        Length of a period, in weeks.
+    confidence : float, optional
+        Level of the intervals, strictly between 0 and 1.
+
+    Returns
+    -------
+    EventStudy or None, str
+        As from `fit_index_event_study` (treated minus control in currency a period),
+        and its note; None and the reason if spend cannot be followed.
+
+    Examples
+    --------
+    >>> import recovery_research as rr
+    >>> read = rr.read_customers("example", mapping="example")
+    >>> rr.customer_data.follow_index_orders(read)
+    (None, 'the file is no order log')
+    """
     asked = main_questions(read)
     if read.orders is None or read.end_week is None or not len(asked):
         return None, NO_ORDERS if read.orders is None else "no group to compare"
@@ -66,7 +109,7 @@ def follow_index_orders(
         return None, why_not_before(read)
     row = asked.iloc[0]
     try:
-        found = study_index(
+        found = fit_index_event_study(
             read.orders,
             read.customers,
             end_week=read.end_week,
@@ -80,10 +123,31 @@ def follow_index_orders(
     return found, found.note
 
 
-def explain_leaving(
+def fit_group_cox(
     read: Customers, *, confidence: float = 0.95
-) -> tuple[LeavingModel | None, str]:
-    """Fit the risk of leaving to how a customer's last failure ended."""
+) -> tuple[CoxModel | None, str]:
+    """Fit the risk of leaving to how a customer's last failure ended.
+
+    Parameters
+    ----------
+    read : Customers
+        As from `read_customers`.
+    confidence : float, optional
+        Level of the intervals, strictly between 0 and 1.
+
+    Returns
+    -------
+    CoxModel or None, str
+        As from `fit_cox` (ratios above 1 are a higher risk than that of the never
+        failed), and its note; None and the reason if the risk cannot be had.
+
+    Examples
+    --------
+    >>> import recovery_research as rr
+    >>> read = rr.read_customers("example", mapping="example")
+    >>> rr.customer_data.fit_group_cox(read)
+    (None, 'the file is no order log')
+    """
     if read.orders is None:
         return None, NO_ORDERS
     if not knows_leaving(read) or read.end_week is None:
@@ -98,7 +162,7 @@ def explain_leaving(
         terms = [name for name in STATES if (spells[name] == 1).any()]
         if not terms:
             return None, "nobody was failed"
-        found = fit_leaving(spells, terms=terms, confidence=confidence)
+        found = fit_cox(spells, terms=terms, confidence=confidence)
     except ValueError as error:
         return None, str(error).rstrip(".")
     unknown = f"{left_out:,} orders whose outcome is unknown are left out"
@@ -110,7 +174,36 @@ def explain_leaving(
 def explain_through(
     read: Customers, through: str, *, confidence: float = 0.95
 ) -> tuple[list[Mediation], list[str]]:
-    """Divide differences into the part that goes through one outcome and the rest."""
+    """Divide differences into the part that goes through one outcome and the rest.
+
+    Parameters
+    ----------
+    read : Customers
+        As from `read_customers`.
+    through : str
+        The outcome that is taken for the mediator.
+    confidence : float, optional
+        Level of the intervals, strictly between 0 and 1.
+
+    Returns
+    -------
+    list of Mediation, list of str
+        One for each other outcome of the main questions, as from `mediate`; and why the
+        rest could not be divided.
+
+    Raises
+    ------
+    ValueError
+        If the file has no such outcome.
+
+    Examples
+    --------
+    >>> import recovery_research as rr
+    >>> read = rr.read_customers("example", mapping="example")
+    >>> found, notes = rr.customer_data.explain_through(read, "satisfaction")
+    >>> [each.outcome for each in found]
+    ['followup_spend', 'stayed']
+    """
     check_through(through, read)
     found, notes = [], []
     for known, each in list_pairs(read):
@@ -134,7 +227,28 @@ def explain_through(
 
 
 def find_parities(read: Customers, *, confidence: float = 0.95) -> pd.DataFrame:
-    """Find how good a recovery must be for each outcome of customers never failed."""
+    """Find how good a recovery must be for each outcome of customers never failed.
+
+    Parameters
+    ----------
+    read : Customers
+        As from `read_customers`.
+    confidence : float, optional
+        Level of the intervals, strictly between 0 and 1.
+
+    Returns
+    -------
+    DataFrame
+        A row for each outcome: the fields of `ParityPoint`, `estimate` in units of the
+        mapping's quality of recovery. Empty if the mapping names no quality.
+
+    Examples
+    --------
+    >>> import recovery_research as rr
+    >>> read = rr.read_customers("example", mapping="example")
+    >>> rr.customer_data.find_parities(read)["outcome"].tolist()
+    ['followup_spend', 'stayed', 'satisfaction']
+    """
     if QUALITY not in read.customers or not len(main_questions(read)):
         return pd.DataFrame()
     here = set(read.customers["index_outcome"].dropna().unique())

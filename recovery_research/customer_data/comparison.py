@@ -39,7 +39,24 @@ OF_THE_GROUPS = "the shares unknown are those of the groups as they come"
 def probe_unknown(
     read: Customers, adjusted: pd.DataFrame, *, confidence: float = 0.95
 ) -> pd.DataFrame:
-    """Ask of each difference which values of unknown outcomes would turn it."""
+    """Ask of each difference which values of unknown outcomes would turn it.
+
+    Parameters
+    ----------
+    read : Customers
+        As from `read_customers`.
+    adjusted : DataFrame
+        As from `adjust_groups` or `contrast_groups`.
+    confidence : float, optional
+        Level of the intervals, strictly between 0 and 1.
+
+    Returns
+    -------
+    DataFrame
+        A row for each of its rows where an outcome is unknown of somebody: `question`,
+        `view` and the fields of `MissingProbe`; `turns` is true if some means of the
+        unknown outcomes would change the verdict.
+    """
     by_name = {each.name: each for each in read.outcomes}
     rows = []
     for row in adjusted.itertuples():
@@ -91,7 +108,20 @@ def probe_row(
 
 
 def say_unknown(read: Customers, probes: pd.DataFrame) -> list[str]:
-    """Return in Markdown where unknown outcomes turn what was found, one line each."""
+    """Return in Markdown where unknown outcomes turn what was found, one line each.
+
+    Parameters
+    ----------
+    read : Customers
+        As from `read_customers`.
+    probes : DataFrame
+        As from `probe_unknown`.
+
+    Returns
+    -------
+    list of str
+        A line for each row that turns; none if nothing does.
+    """
     units = {each.name: each.unit for each in read.outcomes}
     lines = []
     for row in probes.itertuples():
@@ -107,6 +137,17 @@ EXPOSURE = ("n_orders", "n_failures", "n_recovered", "spend")
 
 def find_groups(customers: pd.DataFrame) -> list[str]:
     """Return the failed groups that can be compared with customers without a problem.
+
+    Parameters
+    ----------
+    customers : DataFrame
+        With ``index_outcome``.
+
+    Returns
+    -------
+    list of str
+        Of ``silent``, ``recovered`` and ``not_recovered`` those with two customers or
+        more; none if fewer than two never failed.
 
     Examples
     --------
@@ -138,7 +179,25 @@ def has_ratios(read: Customers, outcome: str) -> bool:
 
 
 def compare_ratios(read: Customers | None) -> pd.DataFrame:
-    """Compare each group's amounts with those of customers without a problem."""
+    """Compare each group's amounts with those of customers without a problem.
+
+    Parameters
+    ----------
+    read : Customers or None
+        As from `read_customers`; None if no file was given.
+
+    Returns
+    -------
+    DataFrame
+        A row for each amount and failed group: the fields of `RatioEstimate`.
+        `estimate` is the group's mean over that of the never failed (above 1 it has
+        more). Empty without a file, or if none can be had.
+
+    Examples
+    --------
+    >>> len(compare_ratios(None))
+    0
+    """
     frames = [
         paradox_ratio(read.customers, outcome=name, treated=group).to_frame()
         for name in list_outcomes(read, kind="amount")
@@ -150,7 +209,24 @@ def compare_ratios(read: Customers | None) -> pd.DataFrame:
 
 
 def contrast_outcomes(read: Customers | None) -> pd.DataFrame:
-    """Compare a file's recovered with its never failed, as `contrast_groups` does."""
+    """Compare a file's recovered with its never failed, as `contrast_groups` does.
+
+    Parameters
+    ----------
+    read : Customers or None
+        As from `read_customers`; None if no file was given.
+
+    Returns
+    -------
+    DataFrame
+        As from `contrast_groups`, of the main question and with the mapping's bounds.
+        Empty without a file, or if the paradox cannot be asked of it.
+
+    Examples
+    --------
+    >>> len(contrast_outcomes(None))
+    0
+    """
     if not list_outcomes(read):
         return pd.DataFrame()
     bounds = read_bounds(["mapping"], read)
@@ -158,7 +234,23 @@ def contrast_outcomes(read: Customers | None) -> pd.DataFrame:
 
 
 def tell_unknown(read: Customers | None) -> list[str]:
-    """Say where outcomes that nobody knows would turn a file's verdicts, one a line."""
+    """Say where outcomes that nobody knows would turn a file's verdicts, one a line.
+
+    Parameters
+    ----------
+    read : Customers or None
+        As from `read_customers`; None if no file was given.
+
+    Returns
+    -------
+    list of str
+        Lines of Markdown; none without a file, or if nothing turns.
+
+    Examples
+    --------
+    >>> tell_unknown(None)
+    []
+    """
     table = contrast_outcomes(read)
     if not len(table):
         return []
@@ -170,6 +262,21 @@ def count_exposure(read: Customers | None) -> pd.DataFrame | None:
 
     None if they are not, or if nobody's every problem was made good, or nobody went
     without any, or no money was spent.
+
+    Parameters
+    ----------
+    read : Customers or None
+        As from `read_customers`; None if no file was given.
+
+    Returns
+    -------
+    DataFrame or None
+        The file's customers, for `compare_carelessly`.
+
+    Examples
+    --------
+    >>> count_exposure(None) is None
+    True
     """
     if not list_outcomes(read) or not set(EXPOSURE) <= set(read.customers):
         return None
@@ -181,7 +288,23 @@ def count_exposure(read: Customers | None) -> pd.DataFrame | None:
 
 
 def tell_file(read: Customers | None) -> str:
-    """Return in words what a file holds, and why it cannot be compared if so."""
+    """Return in words what a file holds, and why it cannot be compared if so.
+
+    Parameters
+    ----------
+    read : Customers or None
+        As from `read_customers`; None if no file was given.
+
+    Returns
+    -------
+    str
+        Markdown, one paragraph.
+
+    Examples
+    --------
+    >>> tell_file(None)
+    'No file was given: all customers here are simulated.'
+    """
     if read is None:
         return "No file was given: all customers here are simulated."
     unit = "complaints" if read.shape == "complaints" else "customers"

@@ -148,7 +148,27 @@ TOPIC_OF = dict(
 
 
 def list_questions(read: Customers) -> pd.DataFrame:
-    """List the comparisons of groups that a file allows, and those it does not."""
+    """List the comparisons of groups that a file allows, and those it does not.
+
+    Parameters
+    ----------
+    read : Customers
+        As from `read_customers`.
+
+    Returns
+    -------
+    DataFrame
+        ``question, treated, control, n_treated, n_control, asked, note``, one row a
+        comparison; `asked` is false and `note` says why where a group is empty or the
+        file has no such group.
+
+    Examples
+    --------
+    >>> import recovery_research as rr
+    >>> read = rr.read_customers("example", mapping="example")
+    >>> rr.customer_data.list_questions(read)["treated"].tolist()
+    ['recovered', 'recovered', 'not_recovered', 'silent']
+    """
     counts = read.customers["index_outcome"].value_counts()
     if read.shape == "complaints":
         rows = [(QUESTIONS[0][2], "", "", 0, 0, False,
@@ -174,7 +194,25 @@ def list_questions(read: Customers) -> pd.DataFrame:
 
 
 def main_questions(read: Customers) -> pd.DataFrame:
-    """Return what the file is mainly asked: the paradox, or each answer's strength."""
+    """Return what the file is mainly asked: the paradox, or each answer's strength.
+
+    Parameters
+    ----------
+    read : Customers
+        As from `read_customers`.
+
+    Returns
+    -------
+    DataFrame
+        Rows of `list_questions` that can be asked; none if the main one cannot.
+
+    Examples
+    --------
+    >>> import recovery_research as rr
+    >>> read = rr.read_customers("example", mapping="example")
+    >>> rr.customer_data.main_questions(read)["question"].tolist()
+    ['is there a recovery paradox?']
+    """
     asked = list_questions(read)
     asked = asked[asked["asked"]]
     if read.shape == "complaints":
@@ -183,7 +221,26 @@ def main_questions(read: Customers) -> pd.DataFrame:
 
 
 def describe_groups(read: Customers) -> pd.DataFrame:
-    """Tabulate each group's size and mean outcomes, as the file has them."""
+    """Tabulate each group's size and mean outcomes, as the file has them.
+
+    Parameters
+    ----------
+    read : Customers
+        As from `read_customers`.
+
+    Returns
+    -------
+    DataFrame
+        ``group, n`` and for each outcome its mean, in its unit, and ``…_known``, of how
+        many it is known.
+
+    Examples
+    --------
+    >>> import recovery_research as rr
+    >>> read = rr.read_customers("example", mapping="example")
+    >>> rr.customer_data.describe_groups(read)["group"].tolist()
+    ['no_failure', 'silent', 'recovered', 'not_recovered']
+    """
     names = [each.name for each in read.outcomes]
     values = pd.DataFrame({n: read_outcome(read.customers[n]) for n in names})
     groups = values.groupby(read.customers["index_outcome"].to_numpy(), sort=False)
@@ -198,7 +255,32 @@ def describe_groups(read: Customers) -> pd.DataFrame:
 
 
 def read_bounds(texts: Sequence[str], read: Customers) -> dict[str, float]:
-    """Return bounds by outcome: those of the mapping, and those given as texts."""
+    """Return bounds by outcome: those of the mapping, and those given as texts.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        Such as ``satisfaction:0.1``, in the outcome's unit; ``mapping`` adds none.
+    read : Customers
+        As from `read_customers`.
+
+    Returns
+    -------
+    dict of str to float
+        By outcome the largest difference not worth naming.
+
+    Raises
+    ------
+    ValueError
+        If a text names no outcome, or no finite number of 0 or more.
+
+    Examples
+    --------
+    >>> import recovery_research as rr
+    >>> read = rr.read_customers("example", mapping="example")
+    >>> rr.customer_data.read_bounds(["satisfaction:0.5"], read)["satisfaction"]
+    0.5
+    """
     bounds = {e.name: e.bounds for e in read.outcomes if e.bounds is not None}
     return bounds | read_given([each.name for each in read.outcomes], texts)
 
@@ -245,7 +327,26 @@ def read_reach(text: str, name: str, number: str) -> float:
 
 
 def check_through(through: str, read: Customers) -> None:
-    """Raise unless a text is ``none`` or names an outcome that others go through."""
+    """Raise unless a text is ``none`` or names an outcome that others go through.
+
+    Parameters
+    ----------
+    through : str
+        ``none``, or an outcome.
+    read : Customers
+        As from `read_customers`.
+
+    Raises
+    ------
+    ValueError
+        If the file has no such outcome.
+
+    Examples
+    --------
+    >>> import recovery_research as rr
+    >>> read = rr.read_customers("example", mapping="example")
+    >>> rr.customer_data.check_through("satisfaction", read)
+    """
     check_name(through, [each.name for each in read.outcomes])
 
 
@@ -265,7 +366,36 @@ def contrast_groups(
     bounds: Mapping[str, float] | None = None,
     confidence: float = 0.95,
 ) -> pd.DataFrame:
-    """Compare groups as they come, on every outcome, for every question."""
+    """Compare groups as they come, on every outcome, for every question.
+
+    Parameters
+    ----------
+    read : Customers
+        As from `read_customers`.
+    questions : DataFrame, optional
+        Rows of `list_questions`; by default all.
+    bounds : mapping of str to float, optional
+        By outcome the largest difference not worth naming, in the outcome's unit; by
+        default the mapping's, or a default that is named.
+    confidence : float, optional
+        Level of the intervals, strictly between 0 and 1.
+
+    Returns
+    -------
+    DataFrame
+        A row for each outcome and question that is asked: groups, estimate, interval,
+        counts, p-values, verdict (also in words) and `note`. Estimates are treated
+        minus control, in the outcome's unit. ``cannot be asked`` and a note for the
+        others.
+
+    Examples
+    --------
+    >>> import recovery_research as rr
+    >>> read = rr.read_customers("example", mapping="example")
+    >>> main = rr.customer_data.main_questions(read)
+    >>> rr.customer_data.contrast_groups(read, questions=main)["outcome"].tolist()
+    ['followup_spend', 'stayed', 'satisfaction']
+    """
     asked = list_questions(read) if questions is None else questions
     names = [each.name for each in read.outcomes]
     frames = [
@@ -354,7 +484,7 @@ def why_not_before(read: Customers) -> str:
     why = {
         "customer-based": "groups are formed by problems before a day, so that what "
         "was before the day is not what was before the problem",
-        "ever-failed": "whether a customer was ever failed depends on how much she "
+        "ever-failed": "whether a customer was ever failed depends on how much they "
         "ordered before and after",
     }[rule.design]
     return f"in the {rule.design} design {why}; follow the order-based one"
@@ -384,6 +514,31 @@ def contrast_over_draws(
     Which of a customer's orders is the index order is drawn, once, for every other
     analysis of a file; another seed would be another answer. This takes the chance of
     the drawing out, and uses more of the log.
+
+    Parameters
+    ----------
+    read : Customers
+        As from `read_customers`.
+    bounds : mapping of str to float, optional
+        By outcome the largest difference not worth naming, in the outcome's unit; by
+        default the mapping's, or a default that is named.
+    confidence : float, optional
+        Level of the intervals, strictly between 0 and 1.
+
+    Returns
+    -------
+    DataFrame
+        A row for each outcome of the main questions: the fields of `DrawnParadox`,
+        `question`, `view` and the verdict in words. Estimates are treated minus
+        control, in the outcome's unit. Empty if the file's index orders were not drawn
+        by chance.
+
+    Examples
+    --------
+    >>> import recovery_research as rr
+    >>> read = rr.read_customers("example", mapping="example")
+    >>> len(rr.customer_data.contrast_over_draws(read))
+    0
     """
     if not is_drawn(read):
         return pd.DataFrame()

@@ -34,6 +34,18 @@ def say_verdicts(
 
     What is doubtful about an estimate stands behind it. With `units`, by outcome, the
     interval has its unit.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As from `contrast_groups`.
+    units : mapping of str to str, optional
+        Unit by outcome.
+
+    Returns
+    -------
+    list of str
+        Lines of a list in Markdown.
     """
     lines = []
     for row in table.itertuples():
@@ -58,7 +70,20 @@ def say_found(row: object, view: str, unit: str) -> tuple[str, str]:
 
 
 def find_untold(probes: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
-    """Return probes of unknown outcomes that turn and that no note speaks of."""
+    """Return probes of unknown outcomes that turn and that no note speaks of.
+
+    Parameters
+    ----------
+    probes : DataFrame
+        As from `probe_unknown`.
+    table : DataFrame
+        What was probed, with its notes.
+
+    Returns
+    -------
+    DataFrame
+        Rows of `probes`, one for each outcome and treated group.
+    """
     keys = ["outcome", "treated"]
     speaks = [UNKNOWN_FOR in str(note) for note in table["note"]]
     told = table[pd.Series(speaks, index=table.index, dtype=bool)]
@@ -69,7 +94,26 @@ def find_untold(probes: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def say_notes(table: pd.DataFrame, *names: str) -> list[str]:
-    """Return what is doubtful in a table's rows, one line of Markdown each."""
+    """Return what is doubtful in a table's rows, one line of Markdown each.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With ``note``, perhaps.
+    *names : str
+        Columns that say which row it is.
+
+    Returns
+    -------
+    list of str
+        Lines of a list in Markdown, none twice.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"outcome": ["spend", "stayed"], "note": ["few", ""]})
+    >>> say_notes(table, "outcome")
+    ['- spend: few.']
+    """
     if "note" not in table:
         return []
     told = table[table["note"].fillna("") != ""]
@@ -87,7 +131,31 @@ def say_absent(
     of: Sequence[str] = (),
     notes: pd.DataFrame | None = None,
 ) -> str:
-    """Return why a table is not there: nobody to compare, a note, or what lacks."""
+    """Return why a table is not there: nobody to compare, a note, or what lacks.
+
+    Parameters
+    ----------
+    read : Customers
+        As from `read_customers`.
+    why : str
+        What is said if nothing else is found.
+    of : sequence of str, optional
+        Groups that the table would need.
+    notes : DataFrame, optional
+        A table whose notes say why.
+
+    Returns
+    -------
+    str
+        One or more sentences of Markdown.
+
+    Examples
+    --------
+    >>> import recovery_research as rr
+    >>> read = rr.read_customers("example", mapping="example")
+    >>> rr.customer_data.say_absent(read, "No outcome is yes or no.")
+    'No outcome is yes or no.'
+    """
     here = set(read.customers["index_outcome"].dropna())
     empty = [name for name in of if name not in here]
     if empty:
@@ -102,6 +170,22 @@ def say_absent(
     return "; ".join(map(escape, reasons)) + "." if reasons else why
 
 
+def say_nothing_before(read: Customers) -> str:
+    """Return why nothing measured beforehand can be compared.
+
+    Parameters
+    ----------
+    read : Customers
+        As from `read_customers`.
+
+    Returns
+    -------
+    str
+        One or more sentences of Markdown.
+    """
+    return say_absent(read, NOTHING_BEFORE)
+
+
 def say_compared(row: object) -> str:
     """Return in Markdown which outcome of which groups a row compares."""
     one, other = map(say_group, (row.treated, row.control))
@@ -109,7 +193,23 @@ def say_compared(row: object) -> str:
 
 
 def show_group(name: object) -> str:
-    """Return a group as it is said, one in a file's own words as the file has it."""
+    """Return a group as it is said, one in a file's own words as the file has it.
+
+    Parameters
+    ----------
+    name : object
+        A group's name.
+
+    Returns
+    -------
+    str
+        Without underscores, if the name is one of ours.
+
+    Examples
+    --------
+    >>> show_group("not_recovered"), show_group("fast_refund")
+    ('not recovered', 'fast_refund')
+    """
     return say(name) if name in OWN_GROUPS else str(name)
 
 
@@ -119,7 +219,25 @@ def say_group(name: object) -> str:
 
 
 def name_rows(table: pd.DataFrame, *columns: str) -> list[str]:
-    """Return what each row of a figure is called, by columns such as its outcome."""
+    """Return what each row of a figure is called, by columns such as its outcome.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A row of a figure each.
+    *columns : str
+        What tells the rows apart.
+
+    Returns
+    -------
+    list of str
+        One name a row, no Markdown.
+
+    Examples
+    --------
+    >>> name_rows(pd.DataFrame({"treated": ["not_recovered"]}), "treated")
+    ['not recovered']
+    """
     shown = [
         table[each].map(show_group if each in ("treated", "group") else show_term)
         for each in columns
@@ -156,18 +274,52 @@ def say_number(number: float) -> str:
 
 
 def say_p(p_value: float) -> str:
-    """Return a p-value in words: ``= 0.042``, and never that it is zero."""
+    """Return a p-value in words: ``= 0.042``, and never that it is zero.
+
+    Parameters
+    ----------
+    p_value : float
+        0 to 1.
+
+    Returns
+    -------
+    str
+        To follow the word p.
+
+    Examples
+    --------
+    >>> say_p(0.0421), say_p(0.0)
+    ('= 0.042', 'below 0.001')
+    """
     return "below 0.001" if p_value < 0.001 else f"= {p_value:.3f}"
 
 
 def say_design(read: Customers) -> str:
-    """Return in words who is in which group, and over what time outcomes count."""
+    """Return in words who is in which group, and over what time outcomes count.
+
+    Parameters
+    ----------
+    read : Customers
+        As from `read_customers`.
+
+    Returns
+    -------
+    str
+        Sentences of Markdown.
+
+    Examples
+    --------
+    >>> import recovery_research as rr
+    >>> read = rr.read_customers("example", mapping="example")
+    >>> rr.customer_data.say_design(read).partition(";")[0]
+    'Each customer is in the group that the file puts them in'
+    """
     rule = read.mapping.orders
     if read.shape == "complaints":
         return "Each complaint is in the group of its answer."
     if rule is None:
         return (
-            "Each customer is in the group that the file puts her in; over what time "
+            "Each customer is in the group that the file puts them in; over what time "
             "an outcome counts is for whoever made the file to say."
         )
     weeks = f"{rule.followup_weeks:g} weeks"
@@ -176,17 +328,19 @@ def say_design(read: Customers) -> str:
         when = f"week {day.iloc[0]:.1f} of the log" if len(day) else "a day"
         return (
             f"Design **customer-based**: everybody who had ordered by {when} is in the "
-            f"group of the problems she had had; outcomes count over the {weeks} after."
+            "group of the problems they had had; outcomes count over the "
+            f"{weeks} after."
         )
     which = {
-        "order-based": "one order of each customer, the first from a day drawn for her",
+        "order-based": "one order of each customer, the first from a day drawn for "
+        "them",
         "ever-failed": "each customer's first failed order, or one drawn of who had "
         "none",
     }[rule.design]
     if rule.design == "order-based" and rule.index == "first":
         which = "each customer's first order"
     return (
-        f"Design **{rule.design}**: {which}, puts her into a group; outcomes count "
+        f"Design **{rule.design}**: {which}, puts them into a group; outcomes count "
         f"over the {weeks} after it."
     )
 
@@ -207,7 +361,26 @@ def say_main_question(read: Customers) -> str:
 
 
 def tabulate_mapping(read: Customers) -> pd.DataFrame:
-    """List which column of the file means what."""
+    """List which column of the file means what.
+
+    Parameters
+    ----------
+    read : Customers
+        As from `read_customers`.
+
+    Returns
+    -------
+    DataFrame
+        ``part`` (``table``, ``outcome``, ``covariate``), ``name, column, kind, unit,
+        better, bounds, before``, one row a column of the file.
+
+    Examples
+    --------
+    >>> import recovery_research as rr
+    >>> read = rr.read_customers("example", mapping="example")
+    >>> sorted(rr.customer_data.tabulate_mapping(read)["part"].unique())
+    ['covariate', 'outcome', 'table']
+    """
     rows = [
         {"part": "table", "name": role, "column": column}
         for role, column in read.mapping.columns.items()
@@ -224,13 +397,31 @@ def tabulate_mapping(read: Customers) -> pd.DataFrame:
 
 
 def list_limits(read: Customers) -> list[str]:
-    """List in sentences what a file cannot say, whatever is computed from it."""
+    """List in sentences what a file cannot say, whatever is computed from it.
+
+    Parameters
+    ----------
+    read : Customers
+        As from `read_customers`.
+
+    Returns
+    -------
+    list of str
+        Sentences of Markdown, without a list's dash.
+
+    Examples
+    --------
+    >>> import recovery_research as rr
+    >>> read = rr.read_customers("example", mapping="example")
+    >>> rr.customer_data.list_limits(read)[0].partition("**")[2].partition("**")[0]
+    'What was not recorded.'
+    """
     groups = set(read.customers["index_outcome"].dropna().unique())
     said = []
     if read.shape == "complaints":
         said.append(
             "**Whether there is a recovery paradox.** Everybody here had a problem and "
-            "complained; nobody shows what she would have done without one."
+            "complained; nobody shows what they would have done without one."
         )
         said.append(
             "**What an answer does.** The firm chose whom to answer how, and it may "

@@ -85,7 +85,7 @@ def read_source(
 ) -> RawTable:
     """Read some columns of a file or a database."""
     text = resolve_reference(str(source))
-    if text in EXAMPLES:
+    if is_example(text):
         text = str(paths.data_path(f"examples/{text}.csv"))
     if _URL.match(text):
         at = find_database_file(text)
@@ -112,6 +112,26 @@ def read_source(
         return read_path(path, rule, columns=None, limit=None)
 
     return replace(raw, whole=read_again)
+
+
+def is_example(source: str | Path) -> bool:
+    """Tell whether a source is an example that comes with the package.
+
+    Parameters
+    ----------
+    source : str or path
+        As `read_customers` takes it.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> is_example("example-orders"), is_example("mine.csv")
+    (True, False)
+    """
+    return str(source) in EXAMPLES
 
 
 def is_address(source: str) -> bool:

@@ -316,7 +316,7 @@ def count_customers(
     rows = [("customers", "made", "from the orders", len(customers))]
     reasons = (
         ("no order before the day, or left before it",
-         "what became of her orders before the day is unknown")
+         "what became of their orders before the day is unknown")
         if design == "customer-based"
         else ("no order from the drawn day on",
               "what the index order came to is unknown")

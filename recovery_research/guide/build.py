@@ -16,7 +16,7 @@ from urllib.parse import unquote, urldefrag, urlsplit
 import recovery_research as rr
 from recovery_research.customer_data.mapping_rules import KINDS, SHAPES
 from recovery_research.paths import notebooks_folder
-from recovery_research.reference import GROUPS
+from recovery_research.reference import GROUPS, look_up, summarise
 from recovery_research.reports.formats import STARTS, list_keys, say_rules
 from recovery_research.reports.notebook_html import write_mathml
 from recovery_research.reports.notebooks import list_notebooks
@@ -213,9 +213,9 @@ def write_reference(folder: Path) -> None:
             "|---|---|",
         ]
         for name in names:
-            summary = (inspect.getdoc(getattr(rr, name)) or "").partition("\n")[0]
-            safe = summary.replace("|", "\\|")
-            lines.append(f"| [`{name}`](<{_slug(group)}.md#{name.lower()}>) | {safe} |")
+            safe = summarise(name).replace("|", "\\|")
+            place = name.lower().replace(".", "")
+            lines.append(f"| [`{name}`](<{_slug(group)}.md#{place}>) | {safe} |")
         lines.append("")
     lines += ["```{toctree}", ":hidden:", "", *map(_slug, GROUPS), "```", ""]
     (folder / "index.md").write_text("\n".join(lines), encoding="utf-8")
@@ -227,8 +227,8 @@ def write_reference(folder: Path) -> None:
 
 
 def _write_entry(name: str) -> list[str]:
-    thing = getattr(rr, name)
-    kind = "function"
+    thing = look_up(name)
+    kind = "module" if inspect.ismodule(thing) else "function"
     if inspect.isclass(thing):
         kind = "exception" if issubclass(thing, Exception) else "class"
     lines = [f"## {name}", "", "```{eval-rst}",

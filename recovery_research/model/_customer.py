@@ -14,7 +14,7 @@ A_FAILURE, B_FAILURE = 0, 1  # belief about the chance that an order fails
 A_RECOVERY, B_RECOVERY = 2, 3  # belief about the chance that a failure is made good
 AFFECT, OBLIGATION, SORENESS = 4, 5, 6
 IS_OBLIGED, N_FAILED, N_ORDERED = 7, 8, 9
-# What follows from her beliefs alone, kept because one order asks for it many times.
+# What follows from beliefs alone, kept because one order asks for it many times.
 TRUST, CALM_LOYALTY = 10, 11
 N_STATE = 12
 
@@ -75,7 +75,7 @@ class Coefficients(NamedTuple):
 
 @compiled
 def begin(state, c):
-    """Give a customer the beliefs she has before her first order."""
+    """Give a customer the beliefs they have before their first order."""
     state[:] = 0.0
     state[A_FAILURE] = c.prior_failure_a
     state[B_FAILURE] = c.prior_failure_b
@@ -119,14 +119,14 @@ def loyalty_of(trust, affect, obligation, c):
 
 @compiled
 def take_stock(state, c):
-    """Work out trust, and the loyalty she has when calm, after beliefs changed."""
+    """Work out trust, and the loyalty when calm, after beliefs changed."""
     state[TRUST] = trust_of(state, c)
     state[CALM_LOYALTY] = loyalty_of(state[TRUST], 0.0, 0.0, c)
 
 
 @compiled
 def loyalty_now(state, c):
-    """Return a customer's loyalty at the week her feelings stand at."""
+    """Return a customer's loyalty at the week their feelings stand at."""
     if state[AFFECT] == 0.0 and state[OBLIGATION] == 0.0:
         return state[CALM_LOYALTY]
     return loyalty_of(state[TRUST], state[AFFECT], state[OBLIGATION], c)
@@ -134,7 +134,7 @@ def loyalty_now(state, c):
 
 @compiled
 def rate_at(loyalty, rate, c):
-    """Return how often she orders a week at this loyalty."""
+    """Return how often a customer orders a week at this loyalty."""
     return rate * math.exp(c.purchase_link * counted(loyalty, c.purchase_gain_ratio))
 
 
@@ -157,7 +157,7 @@ def fade(state, weeks, c):
 
 @compiled
 def hurt_by(severity, state, c):
-    """Return how much a failure of this severity hurts her now.
+    """Return how much a failure of this severity hurts a customer now.
 
     Prior orders buffer it lastingly (or aggravate it: the coefficient has a sign),
     recent complaints aggravate it briefly (Knox & van Oest 2014).
@@ -173,7 +173,7 @@ def hurt_by(severity, state, c):
 
 @compiled
 def expect(severity, state, c):
-    """Return the recovery she expects: more after a grave failure or good lessons."""
+    """Return the recovery expected: more after a grave failure or good lessons."""
     believed = state[A_RECOVERY] / (state[A_RECOVERY] + state[B_RECOVERY])
     at_first = c.prior_recovery_a / (c.prior_recovery_a + c.prior_recovery_b)
     return (

@@ -108,7 +108,7 @@ def draw_severity(uniform, c):
 
 @compiled
 def decide_answer(severity, voice, forced, c, reply, events, answers):
-    """Return whether she complains, and whether the firm answers."""
+    """Return whether the customer complains, and whether the firm answers."""
     if forced == FORCE_SILENCE:
         return False, False
     if forced >= FORCE_COMPLAINT:
@@ -191,7 +191,7 @@ def mention(loyalty, uniform, c):
 
 @compiled
 def find_quiet(c):
-    """Return between which luck nobody mentions the firm, however she feels.
+    """Return between which luck nobody mentions the firm, whatever is felt.
 
     Loyalty being bounded, so are both chances: most luck is settled by this alone.
     """
@@ -206,7 +206,7 @@ def find_quiet(c):
 
 @compiled
 def drops_out(odds, loyalty, uniform, c):
-    """Return whether she leaves for good after this order."""
+    """Return whether the customer leaves for good after this order."""
     felt = _customer.counted(loyalty, c.dropout_gain_ratio)
     # Loyalty only lowers the odds, so most luck is settled without it.
     if felt >= 0.0 and uniform * (1.0 + odds) >= odds:
@@ -240,9 +240,9 @@ def decide_order(customer, order, week, uniform, voice, run, c, reply, forks, he
 
 @compiled
 def live_one(customer, trait, run, c, reply, forks, record, weekly, here, log, quiet):
-    """Let one customer live from week 0 to the end or until she leaves.
+    """Let one customer live from week 0 to the end or until they leave.
 
-    Returns the number of her orders, or -1 if they passed the limit.
+    Returns the number of their orders, or -1 if they passed the limit.
     """
     state, event = here.state, here.event
     _customer.begin(state, c)
@@ -310,7 +310,7 @@ def live(first, traits, run, c, reply, forks, records, weekly, logs, log_starts)
     weekly : float64 array, shape (n_weeks, len(WEEK))
         Added to.
     logs : float64 array, shape (n_rows, len(LOG))
-        Filled, each customer's orders from her place in `log_starts` on.
+        Filled, each customer's orders from their place in `log_starts` on.
     log_starts : int64 array, shape (n_customers + 1,)
         All zero where no log is wanted.
 

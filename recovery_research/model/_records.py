@@ -48,7 +48,7 @@ N_EVENT = 5
 
 
 class Here(NamedTuple):
-    """Where the loop stands: the customer's state, and what befell her order."""
+    """Where the loop stands: the customer's state, and what befell their order."""
 
     state: np.ndarray
     event: np.ndarray
@@ -165,7 +165,7 @@ def begin_record(record):
 
 @compiled
 def close_books(record, weeks, reply, c):
-    """Charge the programme's running cost for the weeks she was a customer."""
+    """Charge the programme's running cost for the weeks they were a customer."""
     left = record[LEFT_WEEK]
     tenure = weeks if math.isnan(left) else left
     rate = c.discount_rate_week

@@ -47,7 +47,7 @@ class Experiment:
         0 to 2**64 - 1. The same seed is the same customers and the same luck.
     first_order : str
         What is made of every customer's first order: ``as_it_comes``;
-        ``no_failure``; ``failed`` (whether she complains, and how it ends, as it
+        ``no_failure``; ``failed`` (whether they complain, and how it ends, as it
         comes); ``silent`` (failed, nothing said, nothing done); ``complained``
         (failed and answered, well or badly as it comes); ``recovered`` or
         ``not_recovered`` (answered, with that end). Nobody can be recovered by a

@@ -138,7 +138,7 @@ def contrast_forks(
     policy: str | None = None,
     confidence: float = 0.95,
 ) -> ForkContrast:
-    """Compare each customer with herself on another way of the fork.
+    """Compare each customer with the same one on another way of the fork.
 
     Parameters
     ----------
@@ -233,7 +233,7 @@ def decompose_gap(
     experiment: Experiment,
     *,
     outcome: str = "followup_spend",
-    group: str = "recovered",
+    treated: str = "recovered",
     threads: int | None = None,
     confidence: float = 0.95,
 ) -> pd.DataFrame:
@@ -249,7 +249,7 @@ def decompose_gap(
         Customers as they come (``first_order="as_it_comes"``), one policy.
     outcome : str, optional
         One of ``tables.OUTCOME_NAMES``.
-    group : str, optional
+    treated : str, optional
         ``recovered``, ``not_recovered`` or ``silent``.
     threads : int, optional
         As in `simulate`.
@@ -285,21 +285,21 @@ def decompose_gap(
     >>> bool(abs(parts["gap"] - parts["recovery"] - parts["who"]) < 1e-9)
     True
     """
-    check_gap(experiment, outcome, group, confidence)
+    check_gap(experiment, outcome, treated, confidence)
     tables = replay_gap(experiment, threads=threads)
-    return divide_gap(*tables, outcome=outcome, group=group, confidence=confidence)
+    return divide_gap(*tables, outcome=outcome, treated=treated, confidence=confidence)
 
 
 def check_gap(
-    experiment: Experiment, outcome: str, group: str, confidence: float
+    experiment: Experiment, outcome: str, treated: str, confidence: float
 ) -> None:
     """Refuse a gap that cannot be asked for."""
     check_choice("outcome", outcome, OUTCOME_NAMES)
-    check_choice("group", group, INDEX_OUTCOMES[1:4])
+    check_choice("treated", treated, INDEX_OUTCOMES[1:4])
     if not 0.0 < confidence < 1.0:
         raise ValueError(f"confidence lies strictly between 0 and 1; got {confidence}.")
     check_unforked(experiment)
-    if group == "recovered":
+    if treated == "recovered":
         require_recovery(experiment.policies[0])
 
 
@@ -319,7 +319,7 @@ def divide_gap(
     other: pd.DataFrame,
     *,
     outcome: str,
-    group: str,
+    treated: str,
     confidence: float = 0.95,
 ) -> pd.DataFrame:
     """Divide a group's gap, as `decompose_gap` does, given both tables."""
@@ -327,26 +327,26 @@ def divide_gap(
     seen = actual[outcome].astype("Float64").astype(float)
     unseen = other[outcome].astype("Float64").astype(float)
     there = seen.notna() & unseen.notna()
-    treated = there & (actual["index_outcome"] == group)
+    members = there & (actual["index_outcome"] == treated)
     control = there & (actual["index_outcome"] == "no_failure")
-    for name, members in ((group, treated), ("no_failure", control)):
-        if members.sum() < 2:
+    for name, who in ((treated, members), ("no_failure", control)):
+        if who.sum() < 2:
             raise ValueError(
-                f"{int(members.sum())} customers of {policy!r} are "
+                f"{int(who.sum())} customers of {policy!r} are "
                 f"{name} with a known {outcome}; at least 2 are needed. Simulate more."
             )
     parts = {
-        "gap": (seen[treated], seen[control]),
-        "recovery": (seen[treated] - unseen[treated], None),
-        "who": (unseen[treated], seen[control]),
+        "gap": (seen[members], seen[control]),
+        "recovery": (seen[members] - unseen[members], None),
+        "who": (unseen[members], seen[control]),
     }
     rows = [
-        {"policy": policy, "outcome": outcome, "group": group, "part": part}
+        {"policy": policy, "outcome": outcome, "group": treated, "part": part}
         | estimate_part(*samples, confidence)
         for part, samples in parts.items()
     ]
     table = pd.DataFrame(rows)
-    table["n_group"] = int(treated.sum())
+    table["n_group"] = int(members.sum())
     table["n_no_failure"] = int(control.sum())
     return table
 

@@ -37,7 +37,7 @@ def judge_distributive(compensation: float, world: World) -> float:
     Parameters
     ----------
     compensation : float
-        Share of the loss given back; negative charges her.
+        Share of the loss given back; negative charges the customer.
     world : World
         Gives the parity, the point past which more does not help, and the curve.
 
@@ -87,7 +87,9 @@ def match_form(policy: RecoveryPolicy, world: World) -> float:
     return 1.0 if policy.form == "refund" else world[f"match_{policy.form}"]
 
 
-def judge(policy: RecoveryPolicy, world: World, *, kind: str = "outcome") -> float:
+def judge_policy(
+    policy: RecoveryPolicy, world: World, *, kind: str = "outcome"
+) -> float:
     """Return perceived justice of a policy's answer, before execution noise.
 
     Parameters
@@ -127,7 +129,8 @@ def judge(policy: RecoveryPolicy, world: World, *, kind: str = "outcome") -> flo
     >>> from recovery_research.model.policies import load_policies
     >>> from recovery_research.model.worlds import load_world
     >>> policies, world = load_policies(), load_world("evidence")
-    >>> judge(policies["service"], world) > judge(policies["a_sorry"], world)
+    >>> service, a_sorry = policies["service"], policies["a_sorry"]
+    >>> judge_policy(service, world) > judge_policy(a_sorry, world)
     True
     """
     if kind not in KINDS:
@@ -175,8 +178,8 @@ def form_reply(policy: RecoveryPolicy, world: World) -> Reply:
         reach=world["proactive_reach"] * policy.proactive,
         failure_probability=min(chance, 1.0),
         prevented=world["improvement_effect"] * policy.improvement,
-        justice_outcome=judge(policy, world, kind="outcome"),
-        justice_process=judge(policy, world, kind="process"),
+        justice_outcome=judge_policy(policy, world, kind="outcome"),
+        justice_process=judge_policy(policy, world, kind="process"),
         noise=world["residual_noise"]
         + world["execution_noise"] * (1.0 - policy.consistency),
         blame_kept=1.0 - world["cause_excused"] * policy.communication,
@@ -226,8 +229,8 @@ def tabulate_justice(policies: list[RecoveryPolicy], world: World) -> pd.DataFra
             "distributive": judge_distributive(policy.compensation, world),
             "procedural": judge_procedural(policy, world),
             "interactional": judge_interactional(policy, world),
-            "justice_outcome": judge(policy, world),
-            "justice_process": judge(policy, world, kind="process"),
+            "justice_outcome": judge_policy(policy, world),
+            "justice_process": judge_policy(policy, world, kind="process"),
             "programme_cost": cost_programme(policy, world),
         }
         for policy in policies

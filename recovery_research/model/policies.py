@@ -61,7 +61,7 @@ class RecoveryPolicy(Result):
         Empathy of the reply, 0 to 1.
     compensation : float
         What is given back as a share of the loss, 1 makes it whole; -1 to 5,
-        negative charges her.
+        negative charges the customer.
     form : str
         ``refund``, ``discount``, ``gift`` or ``gesture``.
     improvement : float
@@ -301,7 +301,30 @@ def choose_policies(names: Iterable[str]) -> list[RecoveryPolicy]:
 
 
 def why_no_recovery(policy: RecoveryPolicy | str) -> str:
-    """Say why nobody can be recovered under a policy; empty if customers can be."""
+    """Say why nobody can be recovered under a policy; empty if customers can be.
+
+    Parameters
+    ----------
+    policy : RecoveryPolicy or str
+        A policy, or the name of one in the catalogue.
+
+    Returns
+    -------
+    str
+        The reason in words, for a sentence; ``""`` if there is none.
+
+    Raises
+    ------
+    ValueError
+        If the catalogue has no policy of that name.
+
+    Examples
+    --------
+    >>> why_no_recovery("service")
+    ''
+    >>> why_no_recovery("silence")
+    "'silence' answers nobody, and what nobody answers cannot be recovered"
+    """
     if isinstance(policy, str):
         policy = choose_policies([policy])[0]
     if policy.failure_multiplier == 0.0:

@@ -285,7 +285,7 @@ def live_policy(
     if runaway >= 0:
         world = experiment.world
         raise RunawayError(
-            f"customer {runaway} passed {ORDER_LIMIT:,} orders. Her order rate is "
+            f"customer {runaway} passed {ORDER_LIMIT:,} orders. Their rate is "
             f"order_shape / order_scale times exp(purchase_link * loyalty), in "
             f"population {experiment.population.name!r} and world {world.name!r} "
             f"(purchase_link {world['purchase_link']:g}, loyalty_gain_bound "
@@ -331,7 +331,7 @@ def measure(records: NDArray[np.float64], weeks: float) -> NDArray[np.float64]:
 def alive_after(
     index: NDArray[np.float64], left: NDArray[np.float64], window: float, weeks: float
 ) -> NDArray[np.float64]:
-    """Return 1 for who is still here a window after her index order, 0 for who left.
+    """Return 1 for who is still here a window after the index order, 0 for who left.
 
     Not a number without an index order, or where the window runs past the end.
     """

@@ -64,7 +64,7 @@ def tabulate_customers(history: History) -> pd.DataFrame:
           excluded; who drops out counts 0;
         - ``alive_13w``, ``alive_52w``: still a customer so long after the index order.
           These three are missing where the follow-up runs past the end;
-        - ``left_week``: week of dropout, missing if she stayed;
+        - ``left_week``: week of dropout, missing if they stayed;
         - ``n_failures, n_complaints, n_recovered``: over the whole time;
         - ``trust, satisfaction_before, satisfaction_after``: right after, before and
           after the index order was dealt with; satisfaction on a scale from 1 to 7;
@@ -251,7 +251,7 @@ def tabulate_orders(
         (from complaint to resolution, missing where nothing was answered, as by a
         policy that answers nobody, whose complaints are ``not_recovered``),
         ``recovery_satisfaction``, ``loyalty_before``, ``trust, affect, obligation,
-        loyalty`` (after the order was dealt with) and ``left`` (this was her last).
+        loyalty`` (after the order was dealt with) and ``left`` (this was their last).
 
     Raises
     ------

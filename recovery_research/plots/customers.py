@@ -82,7 +82,18 @@ def plot_against_bounds(
 
 
 def select_drawn(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows that have an interval, and bounds to measure it by."""
+    """Return the rows that have an interval, and bounds to measure it by.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As from `adjust_groups`.
+
+    Returns
+    -------
+    DataFrame
+        Its rows that have an interval, as `plot_against_bounds` draws them.
+    """
     wide = table["equivalence_high"] > 0.0
     if "equivalence_low" in table:
         wide &= table["equivalence_low"] < 0.0
@@ -138,13 +149,13 @@ def say_against_bounds(table: pd.DataFrame) -> tuple[str, str]:
     return caption, alt
 
 
-def plot_staying(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+def plot_survival(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw the share that stays by weeks since the index order, with bands.
 
     Parameters
     ----------
     table : DataFrame
-        From `retention.tabulate_staying`.
+        From `retention.tabulate_survival`.
     ax : Axes, optional
         Where to draw; by default a new figure.
 

@@ -404,7 +404,7 @@ def write_cache(
     if path.exists() and not path.is_file():
         return
     with suppress(OSError):
-        # Another user's, who kept it to herself; what is not there cannot be stale.
+        # Another user's, who kept it to themselves; what is not there cannot be stale.
         if path.is_file() and not os.access(path, os.W_OK):
             path.unlink()
     rows = [(run, *state, json.dumps(said)) for run, (state, said) in fresh.items()]

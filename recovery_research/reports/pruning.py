@@ -112,7 +112,7 @@ def _sweep(shelf: Shelf) -> list[Path]:
     places = [shelf.folder, shelf.folder / FAILED, shelf.reports / LATEST]
     found = [trash for place in places for trash in place.glob(f"{TRASH}*")]
     for trash in found:
-        # Its owner may have protected it from herself.
+        # Its owner may have protected it from themselves.
         for parent, _, _ in os.walk(trash):
             with suppress(OSError):
                 os.chmod(parent, stat.S_IRWXU)

@@ -20,7 +20,7 @@ from recovery_research.whole_files import make_folder, write_whole
 def share(path: Path) -> None:
     """Give a file or folder to the group of its folder, if that group may write there.
 
-    A user's own settings (umask) usually keep others from writing what she made; in a
+    A user's own settings (umask) usually keep others from writing what they made; in a
     folder that belongs to a group, the next of them could then not go on.
     """
     if os.name != "posix":

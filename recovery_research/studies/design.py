@@ -40,7 +40,7 @@ class Sampling:
     covariates : tuple of str
         What the study knows of its customers beforehand.
     by_order : bool
-        Whether one order of each customer decides her group.
+        Whether one order of each customer decides their group.
     """
 
     treated: str
@@ -73,7 +73,7 @@ class Study:
     sampled : str
         Who is asked.
 
-        - ``order_based``: one order of each customer decides her group; which one
+        - ``order_based``: one order of each customer decides their group; which one
           looks neither at what came of it nor at anything later. Estimand: what
           failure and recovery did to the recovered, against the same customers, same
           luck, had that order not failed.
@@ -90,8 +90,8 @@ class Study:
           customer-based design of `customers_from_orders` does. What they spend after
           the day is compared. Estimand: what their problems did to those
           recovered, against the same customers without any problem before the day.
-        - ``ever_failed``: who was ever failed, from her first failed order on, against
-          any order of who never was, as the ever-failed design of
+        - ``ever_failed``: who was ever failed, from their first failed order on,
+          against any order of who never was, as the ever-failed design of
           `customers_from_orders`. Estimand: what failures did to those whose first
           one was made good, against the same customers without failures.
         - ``trial``: everybody's first order fails and one of two policies, drawn by

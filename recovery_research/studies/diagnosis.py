@@ -113,7 +113,7 @@ class Diagnosis(Result):
 
 
 def diagnose(
-    design: Study,
+    study: Study,
     estimator: Estimator,
     *,
     n_replications: int = 1000,
@@ -131,13 +131,13 @@ def diagnose(
 
     Parameters
     ----------
-    design : Study
+    study : Study
         Who is asked, how many, in which world.
     estimator : str or callable
         ``naive`` (what `paradox` does), ``welch``, ``bootstrap_t``, ``bca``,
         ``clopper_pearson``, ``newcombe`` (yes/no only),
         ``regression``, ``ipw``, ``aipw``; or a function that takes the table of
-        `reveal` and returns an object with ``estimate, ci_low, ci_high``. What it
+        `draw_sample` and returns an object with ``estimate, ci_low, ci_high``. What it
         raises, and limits it does not give, are counted as failures.
     n_replications : int, optional
         Studies simulated, 2 or more.
@@ -187,7 +187,7 @@ def diagnose(
     True
     """
     return compare_estimators(
-        design,
+        study,
         [estimator],
         n_replications=n_replications,
         seed=seed,
@@ -200,7 +200,7 @@ def diagnose(
 
 
 def compare_estimators(
-    design: Study,
+    study: Study,
     estimators: Iterable[Estimator],
     *,
     n_replications: int = 1000,
@@ -215,7 +215,7 @@ def compare_estimators(
 
     Parameters
     ----------
-    design, n_replications, seed, truth, truth_customers : optional
+    study, n_replications, seed, truth, truth_customers : optional
         As in `diagnose`.
     confidence, processes, resume : optional
         As in `diagnose`.
@@ -232,21 +232,21 @@ def compare_estimators(
     ValueError, TypeError
         As `diagnose`.
     """
-    check_type("design", design, Study, "Study(sampled='order_based', ...)")
-    estimators = check_estimators(design, estimators)
+    check_type("study", study, Study, "Study(sampled='order_based', ...)")
+    estimators = check_estimators(study, estimators)
     check_level(confidence)
     check_whole("n_replications", n_replications, 2, 10_000_000)
     check_whole("seed", seed, 0, 2**64 - 1)
     check_whole("truth_customers", truth_customers, 1, 10**9)
     if processes is not None:
         check_whole("processes", processes, 1, 1024)
-    job = Job(design, estimators, int(seed), float(confidence))
+    job = Job(study, estimators, int(seed), float(confidence))
     n_slices = count_slices(truth_customers) if truth is None else 0
-    tasks = list_tasks(design, n_replications=n_replications, n_slices=n_slices)
+    tasks = list_tasks(study, n_replications=n_replications, n_slices=n_slices)
     done = do_all(job, tasks, processes=processes, resume=resume)
     if truth is None:
         sums = [s for t in tasks if t.kind == "truth" for s in read_sums(done[t])]
-        truth = form_truth(design, sums)
+        truth = form_truth(study, sums)
     rows = [row for t in tasks if t.kind == "replications" for row in done[t]]
     table = pd.DataFrame(rows, columns=list(ROW))
     return [
@@ -256,7 +256,7 @@ def compare_estimators(
 
 
 def check_estimators(
-    design: Study, estimators: Iterable[Estimator]
+    study: Study, estimators: Iterable[Estimator]
 ) -> tuple[Estimator, ...]:
     """Return the estimators as a tuple, or refuse them."""
     if isinstance(estimators, str) or not isinstance(estimators, Iterable):
@@ -267,7 +267,7 @@ def check_estimators(
     if not chosen:
         raise ValueError("estimators is empty; name at least one, such as 'naive'.")
     for estimator in chosen:
-        check_estimator(design, estimator)
+        check_estimator(study, estimator)
     return chosen
 
 
@@ -364,7 +364,18 @@ def tabulate_diagnoses(diagnoses: Iterable[Diagnosis]) -> pd.DataFrame:
 
 
 def say_bias(one: Diagnosis) -> str:
-    """Say in words how a study's bias lies to the truth, given its luck."""
+    """Say in words how a study's bias lies to the truth, given its luck.
+
+    Parameters
+    ----------
+    one : Diagnosis
+        As from `diagnose`, of an amount in dollars.
+
+    Returns
+    -------
+    str
+        What follows a study's name: a verb, and the bias with its interval.
+    """
     bias = one.bias
     said = f"{bias.estimate:+.2f} dollars, {bias.ci_low:+.2f} to {bias.ci_high:+.2f}"
     if bias.ci_low > 0.0:

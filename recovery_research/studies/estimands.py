@@ -176,7 +176,7 @@ def live_without_this(
 
 def live_without_problems(life: Life, customer: int, day: float) -> NDArray[np.float64]:
     """Return a customer's orders, had none failed before the day."""
-    # How many orders that are is known only once she has lived without failures.
+    # How many orders that are is known only once they have lived without failures.
     spotless = live_again(life, customer, replay=_lifetimes.WITHOUT_FAILURES)
     n_before = int((spotless[:, WEEK] < day).sum())
     forks = np.full(n_before + 1, _lifetimes.FORCE_NO_FAILURE, dtype=np.int8)

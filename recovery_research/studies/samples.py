@@ -22,7 +22,7 @@ MOST_SLICES = 1000
 DESIGNS = {"ever_failed": "ever-failed", "customer_based": "customer-based"}
 
 
-def reveal(study: Study, *, seed: int = 0) -> pd.DataFrame:
+def draw_sample(study: Study, *, seed: int = 0) -> pd.DataFrame:
     """Reveal what one such study would see of its customers.
 
     Parameters
@@ -53,7 +53,7 @@ def reveal(study: Study, *, seed: int = 0) -> pd.DataFrame:
     ...     population=rr.load_population("webshop"),
     ...     n_customers=500,
     ... )
-    >>> len(rr.reveal(study))
+    >>> len(rr.draw_sample(study))
     500
     """
     return next(draw_samples(study, 1, seed=seed))
@@ -147,7 +147,7 @@ def index_orders(study: Study, experiment: Experiment) -> pd.DataFrame:
     orders = look_up_orders(experiment)
     day = None
     if study.sampled == "customer_based":
-        # Who is asked is whoever ordered; that she will not again, nobody can see.
+        # Who is asked is whoever ordered; that they will not again, nobody can see.
         orders, day = orders.drop(columns="left"), study.survey_week
     customers = customers_from_orders(
         orders,

@@ -81,7 +81,7 @@ def test_paradox_of_an_order_log_says_that_heavy_buyers_are_failed_more():
     asked = {"outcome": "followup_spend", "treated": "recovered"}
     assert "unlike beforehand: " in rr.paradox(table, **asked).note
     assert "unlike beforehand" in rr.paradox_ratio(table, **asked).note
-    assert "unlike beforehand" in rr.divide_spending(table).note
+    assert "unlike beforehand" in rr.decompose_spending(table).note
 
 
 @pytest.mark.slow

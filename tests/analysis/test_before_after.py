@@ -83,7 +83,7 @@ def test_missing_and_refusals():
     frame.loc[[7, 9], "now"] = np.nan
     assert compare(frame).n_missing == 3
     with pytest.raises(ValueError, match="0 customers are 'silent'"):
-        compare(frame, group="silent")
+        compare(frame, treated="silent")
     with pytest.raises(ValueError, match="both 'was'"):
         compare_before_after(frame, before="was", after="was")
     with pytest.raises(ValueError, match="no column 'were'"):

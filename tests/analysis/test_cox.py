@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose
 from statsmodels.duration.hazard_regression import PHReg
 
-from recovery_research.analysis.cox import fit_leaving, tabulate_spells
+from recovery_research.analysis.cox import fit_cox, tabulate_spells
 from recovery_research.analysis.hazards import fit_hazards
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "leaving.csv"
@@ -27,7 +27,7 @@ def reference():
 
 
 def test_the_fit_is_that_of_r(spells, reference):
-    table = fit_leaving(spells, terms=["failed", "x"]).coefficients.set_index("term")
+    table = fit_cox(spells, terms=["failed", "x"]).coefficients.set_index("term")
     # Newton steps below 1e-9 on one side, a relative change of 1e-12 on the other.
     for term in ("failed", "x"):
         row = table.loc[term]
@@ -51,7 +51,7 @@ def test_the_fit_is_that_of_statsmodels(spells):
     # millionth later gives those of R.
     later = spells["start"] + 1e-6 * (spells["start"] > 0)
     theirs = statsmodels_fit(spells, later)
-    model = fit_leaving(spells, terms=["failed", "x"])
+    model = fit_cox(spells, terms=["failed", "x"])
     assert_allclose(model.coefficients["estimate"], theirs.params, rtol=1e-6)
     assert_allclose(model.coefficients["std_error"], theirs.bse, rtol=1e-6)
 
@@ -93,7 +93,7 @@ def simulate(rng, n, ratio):
 def test_a_known_hazard_ratio_comes_back():
     orders, customers = simulate(np.random.default_rng(2), 4000, 0.6)
     spells = tabulate_spells(orders, customers, end_week=52.0)
-    row = fit_leaving(spells, terms=["recovered"]).coefficients.iloc[0]
+    row = fit_cox(spells, terms=["recovered"]).coefficients.iloc[0]
     assert abs(row["estimate"] - np.log(0.6)) < 4 * row["std_error"]
     assert row["std_error"] < 0.05
     assert row["p_value_proportional"] > 0.001
@@ -104,13 +104,13 @@ def test_ever_recovered_as_a_fixed_group_is_the_wrong_question():
     # as a fixed group the recovered seem to stay; as a state they do not.
     orders, customers = simulate(np.random.default_rng(6), 3000, 1.0)
     spells = tabulate_spells(orders, customers, end_week=52.0)
-    state = fit_leaving(spells, terms=["recovered"]).coefficients.iloc[0]
+    state = fit_cox(spells, terms=["recovered"]).coefficients.iloc[0]
     assert abs(state["estimate"]) < 4 * state["std_error"]
     ever = spells.groupby("customer").agg(
         start=("start", "min"), left=("left", "any"), ever=("recovered", "max"),
     ).reset_index()  # fmt: skip
     ever["stop"] = customers["left_week"].clip(upper=52.0)[ever["customer"]].to_numpy()
-    fixed = fit_leaving(ever, terms=["ever"]).coefficients.iloc[0]
+    fixed = fit_cox(ever, terms=["ever"]).coefficients.iloc[0]
     assert fixed["estimate"] < -0.4
 
 
@@ -127,20 +127,20 @@ def test_a_hazard_that_is_not_proportional_is_seen():
             "g": group,
         }
     )
-    model = fit_leaving(spells, terms=["g"])
+    model = fit_cox(spells, terms=["g"])
     assert model.coefficients["p_value_proportional"].item() < 1e-6
     assert "changes over time" in model.note
 
 
 def test_refusals(spells):
     with pytest.raises(ValueError, match="nobody was seen to leave"):
-        fit_leaving(spells.assign(left=False), terms=["failed"])
+        fit_cox(spells.assign(left=False), terms=["failed"])
     with pytest.raises(ValueError, match="'flat' never varies"):
-        fit_leaving(spells.assign(flat=1.0), terms=["flat"])
+        fit_cox(spells.assign(flat=1.0), terms=["flat"])
     with pytest.raises(ValueError, match="no column 'silent'"):
-        fit_leaving(spells)
+        fit_cox(spells)
     with pytest.raises(ValueError, match=r"repeat one another|no maximum"):
-        fit_leaving(spells.assign(twice=2 * spells["x"]), terms=["x", "twice"])
+        fit_cox(spells.assign(twice=2 * spells["x"]), terms=["x", "twice"])
 
 
 @pytest.mark.slow
@@ -150,7 +150,7 @@ def test_coverage_of_the_hazard_ratio():
     covered = 0
     for _ in range(1000):
         spells = tabulate_spells(*simulate(rng, 150, 0.7), end_week=52.0)
-        row = fit_leaving(spells, terms=["recovered"]).coefficients.iloc[0]
+        row = fit_cox(spells, terms=["recovered"]).coefficients.iloc[0]
         covered += row["ci_low"] <= np.log(0.7) <= row["ci_high"]
     assert abs(covered / 1000 - 0.95) < 4 * 0.0069
 
@@ -163,7 +163,7 @@ def test_where_all_leave_at_one_moment_proportionality_is_not_tested():
             "left": [True] * 20 + [False] * 20, "recovered": [0, 1, 1, 0, 1] * 8,
         }
     )  # fmt: skip
-    model = fit_leaving(spells, terms=["recovered"])
+    model = fit_cox(spells, terms=["recovered"])
     assert model.coefficients["estimate"].notna().all()
     assert model.coefficients["p_value_proportional"].isna().all()
     assert "cannot be tested" in model.note
@@ -187,4 +187,4 @@ def test_terms_that_repeat_one_another_at_risk_are_refused_and_not_rounded():
     spells = pd.concat([spells, never], ignore_index=True).assign(left=False)
     spells.loc[: n - 1, "left"] = rng.random(n) < 0.8
     with pytest.raises(ValueError, match="repeat one another"):
-        fit_leaving(spells, terms=["silent", "recovered", "not_recovered"])
+        fit_cox(spells, terms=["silent", "recovered", "not_recovered"])

@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from recovery_research.analysis.cox import STATES, fit_leaving, tabulate_spells
+from recovery_research.analysis.cox import STATES, fit_cox, tabulate_spells
 from recovery_research.analysis.cox_few_events import StateRisk, limit_exactly
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "leaving_ties.csv"
@@ -27,7 +27,7 @@ def reference():
 
 
 def fitted(rows, **options):
-    found = fit_leaving(rows, terms=["state", "x"], **options)
+    found = fit_cox(rows, terms=["state", "x"], **options)
     return found.coefficients.set_index("term"), found
 
 
@@ -155,7 +155,7 @@ def draw_log(rng, n, *, shape=1.5, scale=12.0, dropout=(0.6, 24.0), uneven=0.0):
 def test_failures_that_do_nothing_are_not_said_to_drive_away():
     # 20,000 customers: against the calendar all four ratios were 1.4 to 1.6.
     log, customers = draw_log(np.random.default_rng(4), 20_000)
-    table = fit_leaving(tabulate_spells(log, customers, end_week=104.0)).coefficients
+    table = fit_cox(tabulate_spells(log, customers, end_week=104.0)).coefficients
     # Errors .03 to .08, four of them; the p-values of four terms by chance.
     assert (table["estimate"].abs() < 4 * table["std_error"]).all()
     assert (table["std_error"] < 0.09).all()
@@ -167,12 +167,12 @@ def test_quick_buyers_who_keep_silent_are_noticed():
     rng = np.random.default_rng(12)
     log, customers = draw_log(rng, 4000, uneven=0.8)
     spells = tabulate_spells(log, customers, end_week=104.0)
-    found = fit_leaving(spells)
+    found = fit_cox(spells)
     assert "had bought faster or slower" in found.note
-    told = fit_leaving(spells, terms=[*STATES, "weeks_known"])
+    told = fit_cox(spells, terms=[*STATES, "weeks_known"])
     assert "faster or slower" not in told.note
     log, customers = draw_log(rng, 4000)
-    even = fit_leaving(tabulate_spells(log, customers, end_week=104.0))
+    even = fit_cox(tabulate_spells(log, customers, end_week=104.0))
     assert "faster or slower" not in even.note
 
 
@@ -185,7 +185,7 @@ def simple(n, state, left):
 def test_nobody_left_in_a_state():
     state = np.r_[np.ones(30), np.zeros(170)].astype(int)
     left = np.r_[np.zeros(30), np.ones(20), np.zeros(150)].astype(bool)
-    found = fit_leaving(simple(200, state, left), terms=["state"])
+    found = fit_cox(simple(200, state, left), terms=["state"])
     row = found.coefficients.iloc[0]
     assert (row["n_left"], row["ratio_low"], row["limits"]) == (0, 0.0, "exact")
     assert np.isfinite([row["estimate"], row["std_error"], row["ratio_high"]]).all()
@@ -194,7 +194,7 @@ def test_nobody_left_in_a_state():
     odds = 30 / 170 * row["ratio_high"]
     assert_allclose((1 / (1 + odds)) ** 20, 0.025, rtol=1e-8)
     # Turned round, everybody who left is in the state.
-    turned = fit_leaving(simple(200, 1 - state, left), terms=["state"])
+    turned = fit_cox(simple(200, 1 - state, left), terms=["state"])
     other = turned.coefficients.iloc[0]
     assert_allclose(other["ratio_low"], 1 / row["ratio_high"], rtol=1e-8)
     assert_allclose(other["estimate"], -row["estimate"], rtol=1e-8)
@@ -234,9 +234,7 @@ def test_the_p_value_and_the_limits_agree():
         left = rng.random(150) < np.where(state, rng.choice([0.02, 0.1, 0.4]), 0.1)
         if not left.any():
             continue
-        row = fit_leaving(simple(150, state, left), terms=["state"]).coefficients.iloc[
-            0
-        ]
+        row = fit_cox(simple(150, state, left), terms=["state"]).coefficients.iloc[0]
         outside = row["ci_low"] > 0 or row["ci_high"] < 0
         assert outside == (row["p_value"] < 0.05)
 
@@ -245,13 +243,13 @@ def test_what_is_unknown_is_set_aside_and_counted():
     rng = np.random.default_rng(3)
     spells = simple(300, rng.integers(0, 2, 300), rng.random(300) < 0.3)
     spells["stop"] = rng.integers(1, 9, 300).astype(float)
-    whole = fit_leaving(spells.iloc[40:], terms=["state"])
+    whole = fit_cox(spells.iloc[40:], terms=["state"])
     holes = spells.astype({"left": "boolean", "state": float})
     holes.loc[:9, "left"] = pd.NA
     holes.loc[10:19, "stop"] = np.nan
     holes.loc[20:29, "start"] = np.nan
     holes.loc[30:39, "state"] = np.nan
-    found = fit_leaving(holes, terms=["state"])
+    found = fit_cox(holes, terms=["state"])
     assert (found.n_unknown, found.n_spells) == (40, 260)
     assert "40 of 300 spells are set aside" in found.note
     pd.testing.assert_frame_equal(found.coefficients, whole.coefficients)
@@ -266,10 +264,10 @@ def test_what_is_unknown_is_set_aside_and_counted():
 def test_a_term_that_never_varies_is_left_out_and_said():
     rng = np.random.default_rng(5)
     spells = simple(200, rng.integers(0, 2, 200), rng.random(200) < 0.3)
-    found = fit_leaving(spells.assign(flat=1), terms=["state", "flat"])
+    found = fit_cox(spells.assign(flat=1), terms=["state", "flat"])
     assert found.coefficients["limits"].tolist() == ["wald", "none"]
     assert "['flat'] never varies among those at risk" in found.note
-    alone = fit_leaving(spells, terms=["state"])
+    alone = fit_cox(spells, terms=["state"])
     assert_allclose(
         found.coefficients["estimate"][0], alone.coefficients["estimate"][0]
     )
@@ -277,10 +275,10 @@ def test_a_term_that_never_varies_is_left_out_and_said():
 
 def test_the_order_of_rows_plays_no_part():
     log, customers = draw_log(np.random.default_rng(9), 800)
-    one = fit_leaving(tabulate_spells(log, customers, end_week=104.0))
+    one = fit_cox(tabulate_spells(log, customers, end_week=104.0))
     mixed = log.sample(frac=1, random_state=1)
     spells = tabulate_spells(mixed, customers.iloc[::-1], end_week=104.0)
-    other = fit_leaving(spells.sample(frac=1, random_state=2))
+    other = fit_cox(spells.sample(frac=1, random_state=2))
     pd.testing.assert_frame_equal(one.coefficients, other.coefficients, rtol=1e-8)
 
 
@@ -293,20 +291,20 @@ def test_more_refusals():
         ("left", 2, "it is True, False or blank"),
     ):
         with pytest.raises(ValueError, match=words):
-            fit_leaving(spells.assign(**{column: value}), terms=["state"])
+            fit_cox(spells.assign(**{column: value}), terms=["state"])
     with pytest.raises(ValueError, match="ties are counted by"):
-        fit_leaving(spells, terms=["state"], ties="exact")
+        fit_cox(spells, terms=["state"], ties="exact")
     with pytest.raises(ValueError, match="terms is empty"):
-        fit_leaving(spells, terms=[])
+        fit_cox(spells, terms=[])
     exact = np.where(spells["left"], 2.5, 0.5 + rng.random(60))
     with pytest.raises(ValueError, match="no maximum"):
-        fit_leaving(spells.assign(x=exact), terms=["x"])
+        fit_cox(spells.assign(x=exact), terms=["x"])
     orders = pd.DataFrame({"customer": [1], "week": [3.0], "outcome": ["failed"]})
     customers = pd.DataFrame({"customer": [1], "left_week": [2.0]})
     with pytest.raises(ValueError, match=r"unknown outcomes \['failed'\]"):
         tabulate_spells(orders, customers, end_week=9)
     orders["outcome"] = "silent"
-    with pytest.raises(ValueError, match="customer 1 ordered after she had left"):
+    with pytest.raises(ValueError, match="customer 1 ordered after they had left"):
         tabulate_spells(orders, customers, end_week=9)
     with pytest.raises(ValueError, match="are not in the customers table"):
         tabulate_spells(orders.assign(customer=4), customers, end_week=9)
@@ -329,6 +327,6 @@ def test_false_alarms_of_every_state(dropout, shape, scale, uneven):
             rng, 2000, dropout=dropout, shape=shape, scale=scale, uneven=uneven
         )
         spells = tabulate_spells(log, customers, end_week=104.0)
-        table = fit_leaving(spells).coefficients
+        table = fit_cox(spells).coefficients
         alarms += table["p_value"].to_numpy() < 0.05
     assert (alarms / 300 < 0.05 + 3.5 * 0.0126).all()

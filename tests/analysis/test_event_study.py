@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 from scipy import stats
 
 from recovery_research.analysis.contrasts import compare
-from recovery_research.analysis.event_study import study_event, tabulate_panel
+from recovery_research.analysis.event_study import fit_event_study, tabulate_panel
 from recovery_research.analysis.groups import TwoGroups
 from recovery_research.analysis.pretrends import Cohorts, measure_pretrend
 
@@ -34,7 +34,7 @@ def panel_of(rng, n, *, effect, trend=0.0, periods=10):
 
 def test_the_event_study_finds_what_was_put_in():
     panel = panel_of(np.random.default_rng(6), 2000, effect=-3.0)
-    study = study_event(
+    study = fit_event_study(
         panel.sample(frac=1, random_state=1), outcome="spend", first=-3, last=2
     )
     table = study.periods.set_index("period")
@@ -49,7 +49,7 @@ def test_the_event_study_finds_what_was_put_in():
 
 def test_a_trend_before_the_failure_is_seen():
     panel = panel_of(np.random.default_rng(7), 2000, effect=0.0, trend=-0.4)
-    study = study_event(panel, outcome="spend", first=-3, last=2)
+    study = fit_event_study(panel, outcome="spend", first=-3, last=2)
     # As far as 1,999 deals go.
     assert study.pretrend_p_value == 1 / 2000
 
@@ -57,7 +57,7 @@ def test_a_trend_before_the_failure_is_seen():
 def test_one_cohort_is_a_difference_in_differences_regression():
     panel = panel_of(np.random.default_rng(8), 90, effect=2.0)
     panel = panel[panel["event_period"].isna() | (panel["event_period"] == 4)]
-    study = study_event(panel, outcome="spend", first=-2, last=1)
+    study = fit_event_study(panel, outcome="spend", first=-2, last=1)
     two = panel[panel["period"].isin([3, 5])].copy()
     two["failed"] = two["event_period"].notna().astype(float)
     two["later"] = (two["period"] == 5).astype(float)
@@ -82,19 +82,19 @@ def test_one_cohort_is_a_difference_in_differences_regression():
 def test_panels_that_will_not_do():
     panel = panel_of(np.random.default_rng(9), 60, effect=0.0)
     with pytest.raises(ValueError, match="1 values are missing"):
-        study_event(panel.drop(index=5), outcome="spend")
+        fit_event_study(panel.drop(index=5), outcome="spend")
     with pytest.raises(ValueError, match="twice in a period"):
-        study_event(pd.concat([panel, panel.iloc[:1]]), outcome="spend")
+        fit_event_study(pd.concat([panel, panel.iloc[:1]]), outcome="spend")
     with pytest.raises(ValueError, match="0 customers are failed"):
-        study_event(panel.assign(event_period=np.nan), outcome="spend")
+        fit_event_study(panel.assign(event_period=np.nan), outcome="spend")
     with pytest.raises(ValueError, match="0 customers are never failed"):
-        study_event(panel.assign(event_period=3), outcome="spend")
+        fit_event_study(panel.assign(event_period=3), outcome="spend")
     with pytest.raises(ValueError, match="first is -1 or less"):
-        study_event(panel, outcome="spend", first=0)
+        fit_event_study(panel, outcome="spend", first=0)
     two = panel.assign(event_period=panel["period"].astype(float))
     with pytest.raises(ValueError, match="two event periods"):
-        study_event(two, outcome="spend")
-    far = study_event(panel, outcome="spend", first=-9, last=1)
+        fit_event_study(two, outcome="spend")
+    far = fit_event_study(panel, outcome="spend", first=-9, last=1)
     assert "-9" in far.note
 
 
@@ -109,7 +109,7 @@ def test_an_event_study_of_few_failed_says_so(n_failed, doubted):
         }
     )
     panel["event_period"] = np.where(panel["customer"] < n_failed, 2.0, np.nan)
-    note = study_event(panel, outcome="spend", first=-2, last=1).note
+    note = fit_event_study(panel, outcome="spend", first=-2, last=1).note
     assert note.startswith("the smaller group has 12 customers") == doubted
 
 
@@ -172,13 +172,13 @@ def test_those_without_a_period_before_are_counted_and_said():
     moved = panel.assign(
         event_period=panel["event_period"].mask(first, 0.0).mask(late, 12.0)
     )
-    found = study_event(moved, outcome="spend", first=-2, last=1)
+    found = fit_event_study(moved, outcome="spend", first=-2, last=1)
     assert "5 customers failed in the first period, or before" in found.note
     assert "3 customers failed after the last period are left out" in found.note
-    without = study_event(panel[~(first | late)], outcome="spend", first=-2, last=1)
+    without = fit_event_study(panel[~(first | late)], outcome="spend", first=-2, last=1)
     pd.testing.assert_frame_equal(found.periods, without.periods)
     with pytest.raises(ValueError, match="0 customers are failed in a period that has"):
-        study_event(moved[first | ~some], outcome="spend")
+        fit_event_study(moved[first | ~some], outcome="spend")
 
 
 def test_the_estimate_and_its_error_by_loops():
@@ -194,7 +194,7 @@ def test_the_estimate_and_its_error_by_loops():
             "y": wide.ravel(),
         }
     )
-    study = study_event(panel, outcome="y", first=-3, last=2).periods
+    study = fit_event_study(panel, outcome="y", first=-3, last=2).periods
     for row in study.itertuples():
         k = row.period
         seen = [i for i in range(6) if 0 <= event[i] + k < 7]
@@ -214,13 +214,13 @@ def test_the_estimate_and_its_error_by_loops():
 
 def test_rows_and_units_play_no_part_in_the_pretrend_test():
     panel = panel_of(np.random.default_rng(16), 60, effect=0.0)
-    found = study_event(panel, outcome="spend", first=-4, last=1)
+    found = fit_event_study(panel, outcome="spend", first=-4, last=1)
     assert found.pretrend_law == "permutation"
     names = np.random.default_rng(1).permutation(60)
     moved = panel.assign(
         spend=7.0 * panel["spend"] - 3.0, customer=names[panel["customer"]]
     ).sample(frac=1, random_state=3)
-    again = study_event(moved, outcome="spend", first=-4, last=1)
+    again = fit_event_study(moved, outcome="spend", first=-4, last=1)
     assert again.pretrend_p_value == found.pretrend_p_value
     assert_allclose(again.pretrend_statistic, found.pretrend_statistic)
 
@@ -228,7 +228,7 @@ def test_rows_and_units_play_no_part_in_the_pretrend_test():
 def test_the_pretrend_test_of_large_groups_is_hotellings():
     panel = panel_of(np.random.default_rng(17), 19_000, effect=0.0, periods=6)
     panel = panel[panel["event_period"].isna() | (panel["event_period"] == 4)]
-    study = study_event(panel, outcome="spend", first=-4, last=0)
+    study = fit_event_study(panel, outcome="spend", first=-4, last=0)
     wide = panel.pivot_table(index="customer", columns="period", values="spend")
     failed = panel.groupby("customer")["event_period"].first().notna()
     change = wide[[0, 1, 2]].sub(wide[3], axis=0)
@@ -256,13 +256,15 @@ def test_periods_in_which_nothing_varies_are_not_tested():
     panel = panel_of(np.random.default_rng(19), 60, effect=0.0)
     panel = panel[panel["event_period"].isna() | (panel["event_period"] == 5)]
     still = panel.assign(spend=panel["spend"].where(panel["period"] > 3, 4.0))
-    study = study_event(still.assign(spend=4.0), outcome="spend", first=-3, last=1)
+    study = fit_event_study(still.assign(spend=4.0), outcome="spend", first=-3, last=1)
     assert np.isnan(study.pretrend_p_value)
     assert "too little varies before the event" in study.note
     assert (study.periods["estimate"] == 0.0).all()
     assert study.periods.set_index("period")["ci_low"].drop(-1).isna().all()
     # Periods 2 and 3 differ from period 4 by the same in everybody: one is tested.
-    assert study_event(still, outcome="spend", first=-3, last=1).pretrend_periods == 1
+    assert (
+        fit_event_study(still, outcome="spend", first=-3, last=1).pretrend_periods == 1
+    )
 
 
 def test_where_ordering_decides_who_can_be_failed_the_note_says_so():
@@ -280,7 +282,7 @@ def test_where_ordering_decides_who_can_be_failed_the_note_says_so():
             "spend": spend.ravel(),
         }
     )
-    study = study_event(panel, outcome="spend", first=-2, last=1)
+    study = fit_event_study(panel, outcome="spend", first=-2, last=1)
     # Failures did nothing, and period 0 announces a rise.
     assert study.periods.set_index("period").loc[0, "ci_low"] > 0.0
     assert "who is failed depends on who orders" in study.note
@@ -315,11 +317,11 @@ def test_periods_that_will_not_do():
 def test_events_that_are_not_whole_or_only_in_some_rows_are_refused():
     panel = panel_of(np.random.default_rng(21), 60, effect=0.0)
     with pytest.raises(ValueError, match="event_period is a whole number"):
-        study_event(panel.assign(event_period=panel["event_period"] + 0.5),
+        fit_event_study(panel.assign(event_period=panel["event_period"] + 0.5),
                     outcome="spend")  # fmt: skip
     half = panel["event_period"].where(panel["period"] > 1)
     with pytest.raises(ValueError, match="one in some rows and none in others"):
-        study_event(panel.assign(event_period=half), outcome="spend")
+        fit_event_study(panel.assign(event_period=half), outcome="spend")
 
 
 @pytest.mark.slow
@@ -341,7 +343,7 @@ def test_failures_spread_over_many_periods(n, periods):
                 "spend": spend.ravel(),
             }
         )
-        study = study_event(panel, outcome="spend", first=-3, last=2)
+        study = fit_event_study(panel, outcome="spend", first=-3, last=2)
         table = study.periods[study.periods["period"] != -1]
         covered.append(((table["ci_low"] <= 0) & (table["ci_high"] >= 0)).mean())
         found += study.pretrend_p_value < 0.05

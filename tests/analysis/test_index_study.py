@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose
 from scipy import stats
 
 from recovery_research.analysis.contrasts import compare_means
-from recovery_research.analysis.event_study import study_index
+from recovery_research.analysis.event_study import fit_index_event_study
 from recovery_research.analysis.groups import TwoGroups
 from recovery_research.analysis.index_orders import customers_from_orders
 
@@ -36,7 +36,7 @@ CUSTOMERS = pd.DataFrame(
 
 
 def test_by_hand():
-    study = study_index(ORDERS, CUSTOMERS, end_week=17.0, first=-2, last=1)
+    study = fit_index_event_study(ORDERS, CUSTOMERS, end_week=17.0, first=-2, last=1)
     table = study.periods.set_index("period")
     # Changes against period -1: recovered 30 - 7 and 0 - 3; never failed 8 and 0 - 4.
     assert table.loc[0, "estimate"] == (23 - 3) / 2 - (8 - 4) / 2
@@ -50,7 +50,7 @@ def test_by_hand():
     # Four customers can be dealt to two groups of two in six ways.
     assert study.pretrend_p_value > 0.1
     lonely = CUSTOMERS[CUSTOMERS["customer"] != 2]
-    one = study_index(ORDERS, lonely, end_week=17.0, first=-2, last=1)
+    one = fit_index_event_study(ORDERS, lonely, end_week=17.0, first=-2, last=1)
     assert one.periods["n_treated"].tolist() == [1, 1, 1, 1]
     assert one.periods.set_index("period").loc[0, "estimate"] == 23 - (8 - 4) / 2
     assert "a group of one customer has no spread" in one.note
@@ -86,7 +86,7 @@ def log_of(seed, effect=0.0, n=400):
 
 def test_each_period_is_a_comparison_of_the_changes():
     orders, customers = log_of(3)
-    study = study_index(orders, customers, end_week=60.0, first=-2, last=1)
+    study = fit_index_event_study(orders, customers, end_week=60.0, first=-2, last=1)
     chosen = customers[
         customers["index_outcome"].isin(["recovered", "no_failure"])
         & customers["index_week"].between(8.0, 52.0)
@@ -115,7 +115,8 @@ def test_each_period_is_a_comparison_of_the_changes():
 
 def test_an_effect_is_found_where_it_was_put():
     plain, raised = (
-        study_index(*log_of(5, effect), end_week=60.0).periods for effect in (0.0, 9.0)
+        fit_index_event_study(*log_of(5, effect), end_week=60.0).periods
+        for effect in (0.0, 9.0)
     )
     moved = (raised["estimate"] - plain["estimate"]).to_numpy()
     after = raised["period"].to_numpy() == 0
@@ -140,7 +141,7 @@ def test_few_customers_do_not_make_a_clear_difference_of_chance():
     for _ in range(150):
         amount = rng.normal(10.0, 1.0, len(week))
         orders = pd.DataFrame({"customer": customer, "week": week, "amount": amount})
-        study = study_index(orders, customers, end_week=16.0, last=0)
+        study = fit_index_event_study(orders, customers, end_week=16.0, last=0)
         after = study.periods.iloc[-1]
         left_out += not after["ci_low"] <= 0.0 <= after["ci_high"]
         drifting += study.pretrend_p_value < 0.05
@@ -149,13 +150,13 @@ def test_few_customers_do_not_make_a_clear_difference_of_chance():
 
 
 def test_the_pretrend_test_of_one_period_is_welchs():
-    study = study_index(*log_of(3), end_week=60.0, first=-2)
+    study = fit_index_event_study(*log_of(3), end_week=60.0, first=-2)
     row = study.periods.iloc[0]
     assert_allclose(study.pretrend_statistic, (row.estimate / row.std_error) ** 2)
     # The p-value is that of the interval: it is below 1 - level where the interval of
     # that level leaves zero out, and equal where it ends there.
     level = 1.0 - study.pretrend_p_value
-    edge = study_index(*log_of(3), end_week=60.0, first=-2, confidence=level)
+    edge = fit_index_event_study(*log_of(3), end_week=60.0, first=-2, confidence=level)
     limits = edge.periods.iloc[0][["ci_low", "ci_high"]].abs().to_numpy()
     assert limits.min() < 1e-9 * abs(row.estimate)
 
@@ -173,7 +174,9 @@ def test_dates_divided_by_seven_fall_into_the_period_they_belong_to():
     here = {"customer": np.tile(np.arange(100), 2)}
     here["week"] = np.concatenate([index, index + 28.0]) / 7.0
     here["amount"] = np.repeat([50.0, 3.0], 100)
-    study = study_index(pd.DataFrame(here), customers, end_week=40.0, first=-1, last=1)
+    study = fit_index_event_study(
+        pd.DataFrame(here), customers, end_week=40.0, first=-1, last=1
+    )
     assert study.periods["estimate"].tolist() == [0.0, 0.0, 0.0]
     # Nobody's spend varies: all of it is 3 in period 1, none in period 0.
     assert study.periods["ci_low"].isna().tolist() == [False, True, True]
@@ -183,10 +186,14 @@ def test_dates_divided_by_seven_fall_into_the_period_they_belong_to():
 def test_orders_of_another_policy_are_not_added_to_those_of_this_one():
     both = pd.concat([ORDERS.assign(policy="kind"), ORDERS.assign(policy="cheap")])
     with pytest.raises(ValueError, match=r"several policies, \['cheap', 'kind'\]"):
-        study_index(both, CUSTOMERS.assign(policy="kind"), end_week=17.0, first=-2)
+        fit_index_event_study(
+            both, CUSTOMERS.assign(policy="kind"), end_week=17.0, first=-2
+        )
     kind = CUSTOMERS.assign(policy="kind")
     with pytest.raises(ValueError, match="several policies"):
-        study_index(ORDERS.assign(policy="cheap"), kind, end_week=17.0, first=-2)
+        fit_index_event_study(
+            ORDERS.assign(policy="cheap"), kind, end_week=17.0, first=-2
+        )
 
 
 @pytest.mark.parametrize(
@@ -202,14 +209,16 @@ def test_orders_of_another_policy_are_not_added_to_those_of_this_one():
 )
 def test_what_would_be_counted_wrong_is_refused(orders, options, message):
     with pytest.raises(ValueError, match=message):
-        study_index(orders, CUSTOMERS, end_week=17.0, first=-2, last=1, **options)
+        fit_index_event_study(
+            orders, CUSTOMERS, end_week=17.0, first=-2, last=1, **options
+        )
 
 
 @pytest.mark.slow
 def test_where_nothing_drifts_the_pretrend_test_is_honest():
     p_values = np.array(
         [
-            study_index(*log_of(seed), end_week=60.0).pretrend_p_value
+            fit_index_event_study(*log_of(seed), end_week=60.0).pretrend_p_value
             for seed in range(400)
         ]
     )
@@ -219,11 +228,13 @@ def test_where_nothing_drifts_the_pretrend_test_is_honest():
 
 def test_what_cannot_be_studied_says_why():
     with pytest.raises(ValueError, match="first is -1 or less"):
-        study_index(ORDERS, CUSTOMERS, end_week=17.0, first=0)
+        fit_index_event_study(ORDERS, CUSTOMERS, end_week=17.0, first=0)
     with pytest.raises(ValueError, match="0 customers are 'recovered' and observed"):
-        study_index(ORDERS, CUSTOMERS, end_week=17.0, last=5)
+        fit_index_event_study(ORDERS, CUSTOMERS, end_week=17.0, last=5)
     twice = pd.concat([CUSTOMERS, CUSTOMERS])
     with pytest.raises(ValueError, match="customers repeat"):
-        study_index(ORDERS, twice, end_week=17.0)
+        fit_index_event_study(ORDERS, twice, end_week=17.0)
     with pytest.raises(ValueError, match="index_week"):
-        study_index(ORDERS, CUSTOMERS.drop(columns="index_week"), end_week=17.0)
+        fit_index_event_study(
+            ORDERS, CUSTOMERS.drop(columns="index_week"), end_week=17.0
+        )

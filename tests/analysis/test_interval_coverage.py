@@ -12,7 +12,7 @@ from recovery_research.analysis.contrasts import compare
 from recovery_research.analysis.groups import TwoGroups
 from recovery_research.analysis.intervals import difference_of_proportions
 from recovery_research.analysis.policy_effects import paired_difference
-from recovery_research.analysis.spending import divide_spending
+from recovery_research.analysis.spending import decompose_spending
 
 REPLICATIONS = 2_000
 ALLOWED = 4 * np.sqrt(0.95 * 0.05 / REPLICATIONS)
@@ -163,7 +163,7 @@ def test_the_parts_of_spending(m, share, other):
         chance = np.where(frame["index_outcome"] == "recovered", share, other)
         amount = rng.gamma(1.5, 20.0, m + 700)
         frame["followup_spend"] = amount * (rng.random(m + 700) < chance)
-        parts = divide_spending(frame)
+        parts = decompose_spending(frame)
         found = {
             "share": (parts.share_ci_low, parts.share_ci_high),
             "amount": (parts.amount_ci_low, parts.amount_ci_high),

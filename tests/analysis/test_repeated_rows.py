@@ -99,8 +99,8 @@ def test_other_analyses_cluster_too(table):
     assert ratio.ci_high - ratio.ci_low > 1.2 * (blind.ci_high - blind.ci_low)
     assert "rows of 120 customers" in ratio.note
     spend = table.assign(followup_spend=table["spend"].clip(lower=20) - 20)
-    parts = rr.divide_spending(spend)
-    alone = rr.divide_spending(spend.drop(columns="customer"))
+    parts = rr.decompose_spending(spend)
+    alone = rr.decompose_spending(spend.drop(columns="customer"))
     assert parts.n_clusters == 120
     assert alone.n_clusters == 0
     for name in ("ci", "share_ci", "amount_ci"):

@@ -54,7 +54,7 @@ def test_ratio_parts_and_pairs_likewise(name):
     ratio = rr.paradox_ratio(table(treated, control), outcome="followup_spend")
     assert "nothing varies" in ratio.note
     assert math.isnan(ratio.ci_low)
-    parts = rr.divide_spending(table(treated, control))
+    parts = rr.decompose_spending(table(treated, control))
     assert parts.estimate == 0.0
     assert math.isnan(parts.ci_low)
     assert math.isnan(parts.amount_ci_low)

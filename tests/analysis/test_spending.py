@@ -9,7 +9,7 @@ import statsmodels.formula.api as smf
 from numpy.testing import assert_allclose
 
 from recovery_research.analysis.paradox import paradox
-from recovery_research.analysis.spending import divide_spending
+from recovery_research.analysis.spending import decompose_spending
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def customers():
 
 
 def test_parts_add_up_to_the_difference_of_means(customers):
-    parts = divide_spending(customers)
+    parts = decompose_spending(customers)
     assert_allclose(parts.from_share + parts.from_amount, parts.estimate)
     whole = paradox(customers, outcome="followup_spend")
     assert_allclose([parts.ci_low, parts.ci_high], [whole.ci_low, whole.ci_high])
@@ -42,7 +42,7 @@ def test_by_hand():
         }
     )
     # Shares .6 and .25, amounts 27 and 13: .35 * 20 = 7 and 14 * .425 = 5.95.
-    parts = divide_spending(frame)
+    parts = decompose_spending(frame)
     assert_allclose([parts.from_share, parts.from_amount], [7.0, 5.95])
     assert_allclose(parts.estimate, 16.2 - 3.25)
     assert (parts.n_buyers_treated, parts.n_buyers_control) == (3, 1)
@@ -51,8 +51,8 @@ def test_by_hand():
 
 
 def test_swapping_turns_every_sign(customers):
-    there = divide_spending(customers)
-    back = divide_spending(customers, treated="no_failure", control="recovered")
+    there = decompose_spending(customers)
+    back = decompose_spending(customers, treated="no_failure", control="recovered")
     for name in ("share_difference", "amount_difference", "from_share", "from_amount"):
         assert_allclose(getattr(back, name), -getattr(there, name))
     assert_allclose(back.ci_low, -there.ci_high)
@@ -64,19 +64,19 @@ def test_clustered_errors_are_those_of_statsmodels(customers):
     fit = smf.ols("followup_spend ~ d", frame).fit(
         cov_type="cluster", cov_kwds={"groups": frame["branch"]}, use_t=True
     )
-    parts = divide_spending(customers, clusters="branch")
+    parts = decompose_spending(customers, clusters="branch")
     assert_allclose(parts.std_error, fit.bse["d"])
     assert_allclose([parts.ci_low, parts.ci_high], fit.conf_int().loc["d"])
     assert parts.n_clusters == 45
-    assert parts.std_error != divide_spending(customers).std_error
+    assert parts.std_error != decompose_spending(customers).std_error
 
 
 def test_each_customer_a_cluster_is_almost_the_plain_error(customers):
     # CR1 with one customer a cluster is HC1: factor n / (n - 2), against n_k / (n_k -
     # 1) in each group for Welch; with 120 and 420 customers that is under 0.5 %.
     alone = customers.assign(branch=np.arange(len(customers)))
-    clustered = divide_spending(alone, clusters="branch").std_error
-    assert_allclose(clustered, divide_spending(customers).std_error, rtol=5e-3)
+    clustered = decompose_spending(alone, clusters="branch").std_error
+    assert_allclose(clustered, decompose_spending(customers).std_error, rtol=5e-3)
 
 
 def test_nobody_buys():
@@ -86,11 +86,11 @@ def test_nobody_buys():
             "followup_spend": [0, 0, 0, 5, 7, 0, 12.0],
         }
     )
-    parts = divide_spending(frame)
+    parts = decompose_spending(frame)
     assert "nobody among the treated" in parts.note
     assert math.isnan(parts.amount_difference)
     assert_allclose(parts.from_share + parts.from_amount, parts.estimate)
-    nobody = divide_spending(frame.assign(followup_spend=0.0))
+    nobody = decompose_spending(frame.assign(followup_spend=0.0))
     assert nobody.estimate == 0.0
     assert "treated and control" in nobody.note
     assert "without variation" in nobody.note
@@ -98,18 +98,18 @@ def test_nobody_buys():
 
 def test_refusals(customers):
     with pytest.raises(ValueError, match="negative somewhere"):
-        divide_spending(customers.assign(followup_spend=-1.0))
+        decompose_spending(customers.assign(followup_spend=-1.0))
     with pytest.raises(ValueError, match="unknown for a whole group"):
-        divide_spending(customers.assign(followup_spend=np.nan))
+        decompose_spending(customers.assign(followup_spend=np.nan))
     with pytest.raises(ValueError, match="no column 'shop'"):
-        divide_spending(customers, clusters="shop")
+        decompose_spending(customers, clusters="shop")
     with pytest.raises(ValueError, match="2 clusters"):
-        divide_spending(
+        decompose_spending(
             customers.assign(branch=customers["branch"] % 2), clusters="branch"
         )
     hole = customers.assign(branch=customers["branch"].astype("Float64"))
     hole.loc[hole.index[:600], "branch"] = pd.NA
     with pytest.raises(ValueError, match="customers have no 'branch'"):
-        divide_spending(hole, clusters="branch")
+        decompose_spending(hole, clusters="branch")
     few = customers.assign(branch=customers["branch"] % 7)
-    assert "only 7 clusters" in divide_spending(few, clusters="branch").note
+    assert "only 7 clusters" in decompose_spending(few, clusters="branch").note

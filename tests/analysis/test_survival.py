@@ -10,9 +10,9 @@ from numpy.testing import assert_allclose
 from statsmodels.duration.survfunc import SurvfuncRight, survdiff
 
 from recovery_research.analysis.retention import (
-    compare_staying,
+    compare_survival,
     staying_times,
-    tabulate_staying,
+    tabulate_survival,
 )
 from recovery_research.analysis.survival import log_rank
 
@@ -31,7 +31,7 @@ def raw():
 
 
 def test_all_is_as_in_r(raw, reference):
-    found = compare_staying(raw, end_week=60, horizon=25)
+    found = compare_survival(raw, end_week=60, horizon=25)
     # R rounds the weeks to six digits; sums of 90 terms of that size.
     close = {"rtol": 1e-6}
     assert_allclose(found.weeks_treated, reference["weeks_recovered"], **close)
@@ -41,7 +41,7 @@ def test_all_is_as_in_r(raw, reference):
 
 
 def test_bands_are_those_of_r(raw, reference):
-    table = tabulate_staying(raw, end_week=60, groups=["no_failure"])
+    table = tabulate_survival(raw, end_week=60, groups=["no_failure"])
     row = table[table["week"] <= 12 + 1e-9].iloc[-1]
     for ours, theirs in (
         ("estimate", "share"), ("std_error", "error12"), ("ci_low", "low"), ("ci_high", "high"),
@@ -74,7 +74,7 @@ def test_the_curve_is_that_of_statsmodels(raw):
             "left_week": np.where(left, weeks, np.nan),
         }
     )
-    ours = tabulate_staying(frame, end_week=weeks.max(), groups=["recovered"])[1:]
+    ours = tabulate_survival(frame, end_week=weeks.max(), groups=["recovered"])[1:]
     # Customers censored before the end have to be given their own frame: here all
     # are, so only the weeks before the first censoring can be compared.
     first = weeks[~left].min()
@@ -93,7 +93,7 @@ def test_by_hand():
             "left_week": [3.0, np.nan, 8, np.nan, np.nan, 12],
         }
     )
-    found = compare_staying(frame, end_week=13, horizon=8)
+    found = compare_survival(frame, end_week=13, horizon=8)
     assert_allclose(found.weeks_treated, 5.375)
     assert_allclose(found.share_treated, 0.375)
     # Greenwood at 2: 1 / (4 * 3), at 5: 1 / (2 * 1); areas beyond 3.375 and 1.125.
@@ -111,39 +111,39 @@ def test_nobody_leaves_and_everybody_leaves():
             "left_week": np.nan,
         }
     )
-    found = compare_staying(frame, end_week=30, horizon=20)
+    found = compare_survival(frame, end_week=30, horizon=20)
     assert (found.estimate, found.std_error) == (0.0, 0.0)
     assert "nobody was seen to leave" in found.note
     assert math.isnan(found.p_value)
     frame["left_week"] = [3.0, 4, 9, 8, 9, 10]
-    table = tabulate_staying(frame, end_week=30, groups=["recovered", "no_failure"])
+    table = tabulate_survival(frame, end_week=30, groups=["recovered", "no_failure"])
     assert table["estimate"].iloc[-1] == 0.0
     assert table["ci_low"].isna().sum() == 4
-    gone = compare_staying(frame, end_week=30, horizon=9)
+    gone = compare_survival(frame, end_week=30, horizon=9)
     assert gone.share_treated == 0.0
 
 
 def test_swapping_and_stretching(raw):
-    there = compare_staying(raw, end_week=60, horizon=25)
-    back = compare_staying(
+    there = compare_survival(raw, end_week=60, horizon=25)
+    back = compare_survival(
         raw, end_week=60, horizon=25, treated="no_failure", control="recovered"
     )
     assert_allclose([back.estimate, back.ci_low], [-there.estimate, -there.ci_high])
     assert_allclose(back.log_rank, there.log_rank)
     slow = raw.assign(index_week=3 * raw["index_week"], left_week=3 * raw["left_week"])
-    long = compare_staying(slow, end_week=180, horizon=75)
+    long = compare_survival(slow, end_week=180, horizon=75)
     assert_allclose(long.estimate, 3 * there.estimate, rtol=1e-9)
 
 
 def test_refusals(raw):
     with pytest.raises(ValueError, match="nobody of 'recovered' was followed beyond"):
-        compare_staying(raw, end_week=60, horizon=200)
+        compare_survival(raw, end_week=60, horizon=200)
     with pytest.raises(ValueError, match="have no index_week, one after end_week=10"):
-        compare_staying(raw, end_week=10, horizon=5)
+        compare_survival(raw, end_week=10, horizon=5)
     with pytest.raises(ValueError, match=r"holds \['no_failure', 'recovered'\]"):
-        compare_staying(raw, end_week=60, horizon=5, treated="silent")
+        compare_survival(raw, end_week=60, horizon=5, treated="silent")
     with pytest.raises(ValueError, match="no column 'left_week'"):
-        compare_staying(raw.drop(columns="left_week"), end_week=60, horizon=5)
+        compare_survival(raw.drop(columns="left_week"), end_week=60, horizon=5)
 
 
 @pytest.mark.slow
@@ -163,6 +163,6 @@ def test_coverage_of_the_restricted_mean():
                 "left_week": index + life,
             }
         )
-        found = compare_staying(frame, end_week=60, horizon=26)
+        found = compare_survival(frame, end_week=60, horizon=26)
         covered += found.ci_low <= truth <= found.ci_high
     assert abs(covered / 2000 - 0.95) < 4 * 0.0049

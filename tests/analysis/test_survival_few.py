@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose
 from statsmodels.stats.proportion import confint_proportions_2indep
 
-from recovery_research.analysis.retention import compare_staying, tabulate_staying
+from recovery_research.analysis.retention import compare_survival, tabulate_survival
 from recovery_research.analysis.rounding import at_most, tie_times
 from recovery_research.analysis.survival import (
     estimate_curve,
@@ -47,7 +47,7 @@ def counted(days, unit, origin):
 @pytest.mark.parametrize("unit", UNITS.values(), ids=UNITS)
 @pytest.mark.parametrize("origin", [0.0, 33.0, 19_000.0])
 def test_tied_days_are_as_in_r_in_any_unit(days, reference, unit, origin):
-    found = compare_staying(
+    found = compare_survival(
         counted(days, unit, origin), end_week=(250.0 + origin) / unit, horizon=84 / unit
     )
     # The unit and an origin 19,000 days off cost six digits.
@@ -64,7 +64,7 @@ def test_tied_days_are_as_in_r_in_any_unit(days, reference, unit, origin):
 
 def test_limits_do_not_depend_on_the_unit(days):
     weeks, years = (
-        compare_staying(
+        compare_survival(
             counted(days, unit, 5.0), end_week=255.0 / unit, horizon=84 / unit
         )
         for unit in (7.0, 365.25)
@@ -84,10 +84,10 @@ def test_thirty_days_are_thirty_days():
              "left_week": (opened + stays) / 7}
         )  # fmt: skip
         whole = frame.assign(index_week=0.0, left_week=stays.astype(float))
-        found = compare_staying(frame, end_week=200 / 7, horizon=70 / 7)
-        want = compare_staying(whole, end_week=200.0, horizon=70.0)
+        found = compare_survival(frame, end_week=200 / 7, horizon=70 / 7)
+        want = compare_survival(whole, end_week=200.0, horizon=70.0)
         assert_allclose(found.p_value, want.p_value, rtol=1e-12)
-        table = tabulate_staying(frame, end_week=200 / 7, groups=["recovered"])
+        table = tabulate_survival(frame, end_week=200 / 7, groups=["recovered"])
         assert table["n_left"].tolist() == [0, 2, 1, 1]
 
 
@@ -98,7 +98,7 @@ def test_who_leaves_on_the_last_day_has_left():
          "index_week": opened / 7, "left_week": (opened + 28) / 7}
     )  # fmt: skip
     frame.loc[::2, "left_week"] = np.nan
-    found = compare_staying(frame, end_week=90 / 7, horizon=4.0)
+    found = compare_survival(frame, end_week=90 / 7, horizon=4.0)
     assert (found.share_treated, found.share_control) == (0.5, 0.5)
 
 
@@ -129,9 +129,9 @@ def test_rows_of_a_customer_are_refused():
          "index_outcome": ["recovered", "recovered", "no_failure", "no_failure"]}
     )  # fmt: skip
     with pytest.raises(ValueError, match=r"1 customers have several rows.*'b'"):
-        compare_staying(frame, end_week=9, horizon=3)
+        compare_survival(frame, end_week=9, horizon=3)
     with pytest.raises(ValueError, match="keep one row of each"):
-        tabulate_staying(frame, end_week=9, groups=["recovered"])
+        tabulate_survival(frame, end_week=9, groups=["recovered"])
 
 
 def two_groups(rng, sizes, shares, *, horizon=26.0):
@@ -154,12 +154,12 @@ def test_nobody_of_a_group_leaves():
     rng = np.random.default_rng(5)
     frame = two_groups(rng, (12, 400), (0.2, 0.1))
     frame.loc[frame["index_outcome"] == "recovered", "left_week"] = np.nan
-    found = compare_staying(frame, end_week=60, horizon=26)
+    found = compare_survival(frame, end_week=60, horizon=26)
     # The old limits spoke of a longer stay; 12 who stayed are no evidence of it.
     assert found.ci_low < 0.0 < found.ci_high
     assert found.share_ci_low < 0.0
     assert "drawn from" in found.note
-    nobody = compare_staying(frame.assign(left_week=np.nan), end_week=60, horizon=26)
+    nobody = compare_survival(frame.assign(left_week=np.nan), end_week=60, horizon=26)
     assert nobody.estimate == 0.0
     assert nobody.ci_low < -1.0
     assert nobody.ci_high > 0.1
@@ -172,12 +172,12 @@ def test_a_group_that_is_gone_before_the_horizon_is_known():
         {"index_outcome": ["recovered"] * 3 + ["no_failure"] * 3, "index_week": 0.0,
          "left_week": [3.0, 4, 8, 6, 30, None]}
     )  # fmt: skip
-    found = compare_staying(frame, end_week=40, horizon=20)
+    found = compare_survival(frame, end_week=40, horizon=20)
     assert (found.weeks_treated, found.share_treated) == (5.0, 0.0)
     assert found.share_ci_high > found.share_difference + 0.2
     frame.loc[2, "index_week"], frame.loc[2, "left_week"] = 32.0, np.nan
     with pytest.raises(ValueError, match="nobody of 'recovered' was followed beyond 8"):
-        compare_staying(frame, end_week=40, horizon=20)
+        compare_survival(frame, end_week=40, horizon=20)
 
 
 def test_limits_of_a_share_all_followed_are_wilsons():
@@ -204,7 +204,7 @@ def test_limits_of_the_difference_are_newcombes():
     )  # fmt: skip
     frame.loc[:3, "left_week"] = [1.0, 2, 3, 4]
     frame.loc[30:99, "left_week"] = np.linspace(1, 9, 70)
-    found = compare_staying(frame, end_week=40, horizon=20)
+    found = compare_survival(frame, end_week=40, horizon=20)
     want = confint_proportions_2indep(26, 30, 130, 200, method="newcomb")
     assert_allclose([found.share_ci_low, found.share_ci_high], want, rtol=1e-6)
 
@@ -228,12 +228,12 @@ def test_order_of_rows_and_of_groups():
     rng = np.random.default_rng(7)
     for sizes in ((15, 300), (40, 40)):
         frame = two_groups(rng, sizes, (0.3, 0.3))
-        one = compare_staying(frame, end_week=60, horizon=26)
-        mixed = compare_staying(
+        one = compare_survival(frame, end_week=60, horizon=26)
+        mixed = compare_survival(
             frame.sample(frac=1, random_state=1), end_week=60, horizon=26
         )
         assert_allclose([one.ci_low, one.ci_high], [mixed.ci_low, mixed.ci_high])
-        back = compare_staying(
+        back = compare_survival(
             frame, end_week=60, horizon=26, treated="no_failure", control="recovered"
         )
         assert_allclose([back.ci_low, back.ci_high], [-one.ci_high, -one.ci_low])
@@ -249,7 +249,7 @@ def test_false_alarms_of_small_groups(size, share):
     alarms = np.zeros(2)
     for _ in range(400):
         frame = two_groups(rng, (size, 960), (share, share))
-        found = compare_staying(frame, end_week=60, horizon=26)
+        found = compare_survival(frame, end_week=60, horizon=26)
         alarms += [
             not found.ci_low <= 0.0 <= found.ci_high,
             not found.share_ci_low <= 0.0 <= found.share_ci_high,

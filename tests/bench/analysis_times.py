@@ -64,7 +64,7 @@ tasks = {
     "paradox, yes/no": lambda: rr.paradox(customers, outcome="stayed"),
     "paradox, ratings": lambda: rr.paradox(customers, outcome="satisfaction"),
     "paradox_ratio": lambda: rr.paradox_ratio(customers, outcome="spend"),
-    "divide_spending": lambda: rr.divide_spending(customers, outcome="spend"),
+    "decompose_spending": lambda: rr.decompose_spending(customers, outcome="spend"),
     "tabulate_shares": lambda: rr.tabulate_shares(
         customers, outcome="stayed", control="no_failure"),
     "bound_worst_case": lambda: rr.bound_worst_case(
@@ -88,15 +88,15 @@ tasks = {
         customers, outcome="spend", mediator="satisfaction", covariates=covariates),
     "find_parity": lambda: rr.find_parity(
         customers, outcome="spend", quality="quality"),
-    "compare_staying": lambda: rr.compare_staying(
+    "compare_survival": lambda: rr.compare_survival(
         customers, end_week=60.0, horizon=20.0),
-    "tabulate_staying": lambda: rr.tabulate_staying(customers, end_week=60.0),
+    "tabulate_survival": lambda: rr.tabulate_survival(customers, end_week=60.0),
     "customers_from_orders": lambda: rr.customers_from_orders(
         log, design="order-based", span=(0.0, 100.0)),
-    "study_index": lambda: rr.study_index(log, index, end_week=100.0),
-    "tabulate_panel and study_event": lambda: rr.study_event(
+    "fit_index_event_study": lambda: rr.fit_index_event_study(log, index, end_week=100.0),
+    "tabulate_panel and fit_event_study": lambda: rr.fit_event_study(
         rr.tabulate_panel(log, end_week=100.0, period_weeks=10.0), outcome="spend"),
-    "tabulate_spells and fit_leaving": lambda: rr.fit_leaving(
+    "tabulate_spells and fit_cox": lambda: rr.fit_cox(
         rr.tabulate_spells(log, leavers, end_week=100.0)),
 }
 taken = {}
@@ -135,7 +135,7 @@ def measure_analyses(*, small: bool) -> list[Finding]:
         )
         if any(isinstance(seconds, str) for seconds in now):
             raise RuntimeError(f"{task} did not run: {now[0]}")
-        most = MOST_LEAVING if "fit_leaving" in task and not small else None
+        most = MOST_LEAVING if "fit_cox" in task and not small else None
         findings.append(find("analyses", f"{task}, {n:,} rows", now, "s", at_most=most))
         if before and not isinstance(before[0], str):
             times = ratios(tuple(now), tuple(before))

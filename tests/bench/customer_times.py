@@ -171,7 +171,7 @@ def measure_studies(*, small: bool) -> list[Finding]:
             study, estimator, n_replications=n_studies, truth_customers=16_000, seed=3
         )
         taken = time.perf_counter() - clock
-        sample = rr.reveal(study, seed=3)
+        sample = rr.draw_sample(study, seed=3)
         group = sample["index_outcome"].to_numpy(dtype=object)
         spend = sample["followup_spend"].to_numpy()
         clock = time.perf_counter()

@@ -47,12 +47,14 @@ def test_leader_is_named_with_its_lead():
         seed=4,
     )
     customers = rr.tabulate_customers(rr.simulate(experiment))
-    lead = rr.find_leader(customers, outcome="alive_52w")
+    lead = rr.find_best_policy(customers, outcome="alive_52w")
     assert lead.treated == "service"
     assert lead.ci_low > 0
     means = customers.groupby("policy", observed=True)["alive_52w"].mean()
     assert lead.control == means.drop("service").idxmax()
     with pytest.raises(ValueError, match="no column 'alive'"):
-        rr.find_leader(customers, outcome="alive")
+        rr.find_best_policy(customers, outcome="alive")
     with pytest.raises(ValueError, match=r"the table holds \['silence'\]"):
-        rr.find_leader(customers[customers["policy"] == "silence"], outcome="spend")
+        rr.find_best_policy(
+            customers[customers["policy"] == "silence"], outcome="spend"
+        )

@@ -148,14 +148,14 @@ def test_an_order_log_is_followed_around_the_index_order(orders):
     study, note = answers_over_time.follow_index_orders(orders)
     assert list(study.periods["period"]) == list(range(-3, 4))
     assert "not observed so long" in note
-    model, note = answers_over_time.explain_leaving(orders)
+    model, note = answers_over_time.fit_group_cox(orders)
     assert "5 orders whose outcome is unknown are left out" in note
     assert model.n_unknown == 5
     # A file's -1 for "nobody knows who left" stands nowhere in this one.
     spells = rr.tabulate_spells(
         orders.orders, orders.customers, end_week=orders.end_week
     )
-    again = rr.fit_leaving(spells)
+    again = rr.fit_cox(spells)
     pd.testing.assert_frame_equal(model.coefficients, again.coefficients)
 
 
@@ -179,7 +179,7 @@ def test_what_cannot_be_asked_says_why(tiny, example, orders, complaints):
         None,
         "the file is no order log",
     )
-    assert answers_over_time.explain_leaving(example) == (
+    assert answers_over_time.fit_group_cox(example) == (
         None,
         "the file is no order log",
     )

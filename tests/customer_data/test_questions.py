@@ -109,8 +109,8 @@ def test_an_empty_group_cannot_be_asked_about(tmp_path):
     }  # fmt: skip
     assert len(questions.main_questions(read)) == 0
     for made in (
-        answers.adjust_groups(read), answers.divide_spends(read),
-        answers.compare_stays(read),
+        answers.adjust_groups(read), answers.decompose_group_spending(read),
+        answers.compare_group_survival(read),
     ):  # fmt: skip
         assert len(made) == 0
 
@@ -120,7 +120,7 @@ def test_nothing_is_blank_without_a_reason_beside_it(tiny, example, orders, comp
     for read in (tiny, example, orders, complaints):
         for table in (
             questions.contrast_groups(read), answers.adjust_groups(read),
-            answers.divide_spends(read), answers.compare_stays(read),
+            answers.decompose_group_spending(read), answers.compare_group_survival(read),
         ):  # fmt: skip
             if len(table):
                 blank = table["estimate"].isna() | table["ci_low"].isna()
@@ -161,18 +161,18 @@ def test_adjusting_brings_back_a_chance_that_is_known():
 
 
 def test_staying_needs_to_know_who_left(example, orders):
-    (row,) = answers.compare_stays(orders).itertuples()
+    (row,) = answers.compare_group_survival(orders).itertuples()
     assert row.horizon == 52.0
     columns = dict(orders.mapping.columns)
     del columns["left"]
     orders = read_customers(
         "example-orders", mapping=replace(orders.mapping, columns=columns)
     )
-    assert len(answers.compare_stays(orders)) == 0
-    (row,) = answers.compare_stays(example, horizon=26.0).itertuples()
+    assert len(answers.compare_group_survival(orders)) == 0
+    (row,) = answers.compare_group_survival(example, horizon=26.0).itertuples()
     assert row.horizon == 26.0
     # As far as both groups were followed, and no further.
-    (row,) = answers.compare_stays(example, horizon=500.0).itertuples()
+    (row,) = answers.compare_group_survival(example, horizon=500.0).itertuples()
     assert row.horizon < 105.0
     assert any("Who left" in line for line in sentences.list_limits(orders))
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recovery_research.analysis.retention import compare_staying
+from recovery_research.analysis.retention import compare_survival
 from recovery_research.customer_data.mapping import read_mapping
 from recovery_research.customer_data.mapping_rules import MappingError
 from recovery_research.customer_data.reading import read_customers
@@ -59,7 +59,7 @@ def test_staying_is_that_of_the_weeks_observed(tmp_path, columns):
     table = people()
     table.to_csv(tmp_path / "t.csv", index=False)
     read = read_customers(tmp_path / "t.csv", mapping=mapped(columns))
-    found = compare_staying(read.customers, end_week=read.end_week, horizon=26.0)
+    found = compare_survival(read.customers, end_week=read.end_week, horizon=26.0)
     for share, some in (
         (found.share_treated, table["resolved"] == "yes"),
         (found.share_control, table["problem"] == "no"),

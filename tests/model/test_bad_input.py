@@ -187,7 +187,7 @@ def test_unknown_coefficients_and_mechanisms(evidence, webshop):
 
 def test_a_kind_of_failure(catalogue, evidence):
     with refuses(ValueError, "['outcome', 'process']; got 'both'"):
-        rr.judge(catalogue["service"], evidence, kind="both")
+        rr.judge_policy(catalogue["service"], evidence, kind="both")
 
 
 @pytest.mark.parametrize(

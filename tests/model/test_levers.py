@@ -94,7 +94,7 @@ def test_justice_by_hand(catalogue, world, kind):
         for c in (-0.7, 0.0, 0.3, 0.8, 1.2, 1.5, 2.7)
     ]
     for policy in [*catalogue.values(), *edge]:
-        ours = rr.judge(policy, world, kind=kind)
+        ours = rr.judge_policy(policy, world, kind=kind)
         assert ours == pytest.approx(judge_by_hand(policy, world, kind), rel=1e-13)
 
 

@@ -243,7 +243,7 @@ def test_order_lines_are_doubted_in_every_sentence_and_table(tmp_path):
     assert "+0.6" in answer
     assert rest.startswith(f"{TURNS['lines']} (column 'time', 600 rows).**")
     for table in (
-        questions.contrast_groups(read), answers.divide_spends(read),
+        questions.contrast_groups(read), answers.decompose_group_spending(read),
         comparison.compare_ratios(read),
     ):  # fmt: skip
         answered = table[table["estimate"].notna()]

@@ -99,22 +99,22 @@ def as_shares(read: Customers) -> Iterator[Announcement]:
 
 def spending(read: Customers) -> Iterator[Announcement]:
     """The parts of a difference in amounts."""
-    table = answers.divide_spends(read)
-    yield from rows_of(table, "divide_spending", ("outcome",))
+    table = answers.decompose_group_spending(read)
+    yield from rows_of(table, "decompose_spending", ("outcome",))
     for part in ("share", "amount"):
-        yield from parts_of(table, "divide_spending", part, f"{part}_ci_")
+        yield from parts_of(table, "decompose_spending", part, f"{part}_ci_")
 
 
 def staying(read: Customers) -> Iterator[Announcement]:
     """Weeks stayed, the share at the horizon and the log-rank test."""
-    table = answers.compare_stays(read)
+    table = answers.compare_group_survival(read)
     if not len(table):
         return
     weeks = table.drop(columns="p_value", errors="ignore")
-    yield from rows_of(weeks, "compare_staying", (), term="weeks")
-    yield from parts_of(table, "compare_staying", "share", "share_ci_")
+    yield from rows_of(weeks, "compare_survival", (), term="weeks")
+    yield from parts_of(table, "compare_survival", "share", "share_ci_")
     tests = table.assign(ci_low=math.nan, ci_high=math.nan)
-    yield from rows_of(tests, "compare_staying", (), term="log-rank")
+    yield from rows_of(tests, "compare_survival", (), term="log-rank")
 
 
 def changes(read: Customers) -> Iterator[Announcement]:
@@ -126,7 +126,7 @@ def changes(read: Customers) -> Iterator[Announcement]:
 def around_index(read: Customers) -> Iterator[Announcement]:
     """Spend around the index order, period by period, and the test of parallel trends."""
     study, note = answers_over_time.follow_index_orders(read)
-    yield from study_rows("study_index", study, note)
+    yield from study_rows("fit_index_event_study", study, note)
 
 
 def around_failure(read: Customers) -> Iterator[Announcement]:
@@ -137,10 +137,12 @@ def around_failure(read: Customers) -> Iterator[Announcement]:
         panel = rr.tabulate_panel(
             read.orders, end_week=read.end_week, period_weeks=PERIOD_WEEKS
         )
-        study, note = rr.study_event(panel, outcome="spend"), ""
+        study, note = rr.fit_event_study(panel, outcome="spend"), ""
     except ValueError as error:
         study, note = None, str(error)
-    yield from study_rows("study_event", study, note if study is None else study.note)
+    yield from study_rows(
+        "fit_event_study", study, note if study is None else study.note
+    )
 
 
 def study_rows(name: str, study: object | None, note: str) -> Iterator[Announcement]:
@@ -159,13 +161,13 @@ def study_rows(name: str, study: object | None, note: str) -> Iterator[Announcem
 
 def leaving(read: Customers) -> Iterator[Announcement]:
     """Hazard ratios by how the last failure ended."""
-    model, note = answers_over_time.explain_leaving(read)
+    model, note = answers_over_time.fit_group_cox(read)
     if model is None:
         if read.orders is not None:
-            yield Announcement("fit_leaving", "states", *[math.nan] * 4, note)
+            yield Announcement("fit_cox", "states", *[math.nan] * 4, note)
         return
     table = model.to_frame().assign(note=note)
-    yield from rows_of(table, "fit_leaving", ("term",))
+    yield from rows_of(table, "fit_cox", ("term",))
 
 
 def mediation(read: Customers) -> Iterator[Announcement]:

@@ -11,7 +11,7 @@ from recovery_research.plots.customers import (
     plot_balance,
     plot_curves,
     plot_periods,
-    plot_staying,
+    plot_survival,
     say_against_bounds,
     thin,
 )
@@ -95,7 +95,7 @@ def test_staying_is_drawn_as_steps_and_thinned():
     rows = pd.DataFrame({"group": "recovered", "week": week, "estimate": 0.999**week})
     rows = rows.assign(ci_low=rows["estimate"] - 0.01, ci_high=rows["estimate"] + 0.01)
     both = pd.concat([rows, rows.assign(group="no_failure")])
-    ax = plot_staying(both)
+    ax = plot_survival(both)
     assert [line.get_label() for line in ax.lines] == ["recovered", "no failure"]
     drawn = ax.lines[0].get_xdata()
     assert len(drawn) <= 300
@@ -106,7 +106,7 @@ def test_staying_is_drawn_as_steps_and_thinned():
 def test_staying_is_drawn_as_far_as_somebody_was_followed():
     rows = pd.DataFrame({"group": "silent", "week": [0.0, 3.0], "estimate": [1.0, 0.5]})
     rows = rows.assign(ci_low=0.2, ci_high=0.9, followed_to=40.0)
-    (line,) = plot_staying(rows).lines
+    (line,) = plot_survival(rows).lines
     assert_allclose(line.get_xdata(), [0.0, 3.0, 40.0])
     assert_allclose(line.get_ydata(), [1.0, 0.5, 0.5])
 

@@ -318,7 +318,7 @@ def test_what_adjustment_repairs_and_what_only_another_design_does(harmful, webs
 
 def test_named_estimators_are_the_analyses_themselves(evidence, webshop):
     study = study_of(evidence, webshop, "customer_based", n_customers=800)
-    sample = rr.reveal(study, seed=2)
+    sample = rr.draw_sample(study, seed=2)
     naive = rr.paradox(sample, outcome="followup_spend", bounds=0.0)
     assert apply_estimator(study, "naive", sample, 0.95) == naive
     adjusted = rr.adjust(

@@ -22,7 +22,7 @@ def study_of(evidence, webshop, sampled="order_based", **changes):
 @pytest.mark.parametrize("sampled", sorted(set(SAMPLINGS) - {"complainers"}))
 def test_a_study_sees_its_columns_and_no_more(evidence, webshop, sampled):
     study = study_of(evidence, webshop, sampled)
-    seen = rr.reveal(study, seed=3)
+    seen = rr.draw_sample(study, seed=3)
     group = "policy" if sampled == "trial" else "index_outcome"
     assert list(seen) == [group, "followup_spend", *study.adjusts_for]
     assert len(seen) == 400
@@ -33,7 +33,9 @@ def test_a_study_sees_its_columns_and_no_more(evidence, webshop, sampled):
 def test_who_answers(evidence, webshop):
     def groups(sampled, **changes):
         return set(
-            rr.reveal(study_of(evidence, webshop, sampled, **changes))["index_outcome"]
+            rr.draw_sample(study_of(evidence, webshop, sampled, **changes))[
+                "index_outcome"
+            ]
         )
 
     everybody = {"no_failure", "silent", "recovered", "not_recovered"}
@@ -50,19 +52,19 @@ def test_who_answers(evidence, webshop):
 
 def test_survivors_are_still_there(evidence, webshop):
     study = study_of(evidence, webshop, "survivors", outcome="alive_13w")
-    assert rr.reveal(study)["alive_13w"].all()
-    everybody = rr.reveal(study.but(sampled="order_based", n_customers=2000))
+    assert rr.draw_sample(study)["alive_13w"].all()
+    everybody = rr.draw_sample(study.but(sampled="order_based", n_customers=2000))
     assert not everybody["alive_13w"].all()
 
 
 def test_quotas(evidence, webshop):
     study = study_of(evidence, webshop, treated_share=0.2, n_customers=50)
-    counts = rr.reveal(study)["index_outcome"].value_counts()
+    counts = rr.draw_sample(study)["index_outcome"].value_counts()
     assert (counts["recovered"], counts["no_failure"]) == (10, 40)
     trial = study_of(
         evidence, webshop, "trial", treated_share=0.2, n_customers=4000, outcome="trust"
     )
-    share = (rr.reveal(trial)["policy"] == "g_own_it").mean()
+    share = (rr.draw_sample(trial)["policy"] == "g_own_it").mean()
     assert abs(share - 0.2) < 4 * math.sqrt(0.2 * 0.8 / 4000)
 
 
@@ -233,12 +235,12 @@ def test_a_study_that_cannot_be_done(evidence, webshop, changes, error, message)
 
 def test_what_a_study_cannot_know_or_find(evidence, webshop, monkeypatch):
     with pytest.raises(ValueError, match=r"cannot know \['voice'\]"):
-        rr.reveal(study_of(evidence, webshop, covariates=["voice"]))
+        rr.draw_sample(study_of(evidence, webshop, covariates=["voice"]))
     monkeypatch.setattr("recovery_research.studies.samples.MOST_SLICES", 1)
     # It answers, and fails less often than our luck has steps.
     flawless = rr.load_policies()["zero_defects"].but("rare", failure_multiplier=1e-9)
     nobody = study_of(evidence, webshop, "complainers", policies=[flawless])
     with pytest.raises(ValueError, match=r"met \{'all': 0\}"):
-        rr.reveal(nobody)
+        rr.draw_sample(nobody)
     with pytest.raises(ValueError, match="in question"):
         rr.find_truth(nobody, n_customers=1)

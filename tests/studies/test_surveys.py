@@ -49,7 +49,7 @@ def test_a_survey_that_cannot_tell_does_not_announce_that_there_is_none():
     for gap, did in itertools.product(("less", "unsure", "more"), ("less", "more")):
         parts = make_parts(gap, did, "unsure")
         rows = [
-            surveys.find_part(parts, world="evidence", part=each)
+            surveys.find_gap_part(parts, world="evidence", part=each)
             for each in ("gap", "recovery")
         ]
         found[gap] = surveys.say_survey(*rows)
@@ -65,7 +65,7 @@ def test_a_survey_that_cannot_tell_does_not_announce_that_there_is_none():
 @pytest.mark.parametrize("did", ["less", "unsure", "more", "flat", "none"])
 def test_a_careless_comparison_fakes_a_paradox_only_where_recovery_does_harm(did):
     parts = make_parts("unsure", did, "unsure")
-    cause = surveys.find_part(parts, world="evidence", part="recovery")
+    cause = surveys.find_gap_part(parts, world="evidence", part="recovery")
     row = {"world": "evidence", "estimate": 1.9, "ci_low": 1.8, "ci_high": 2.0}
     said = surveys.say_careless(pd.Series(row | {"note": ""}), cause)
     assert "**1.90 times**" in said
@@ -102,7 +102,7 @@ def rare():
 
 
 def test_a_group_of_hardly_anybody_is_noted_and_stops_nothing(rare):
-    table = surveys.split_gaps({"claims": rare})
+    table = surveys.decompose_gaps({"claims": rare})
     alone = table[table["estimate"].isna()]
     for row in alone.itertuples():
         assert "at least 2 are needed" in row.note
@@ -130,7 +130,7 @@ def test_what_is_the_same_for_all_has_no_interval():
 def test_nobody_recovered_is_an_answer(rare):
     customers = rr.tabulate_customers(rr.simulate(rare))
     customers = customers[customers["index_outcome"] != "recovered"]
-    table = surveys.announce(customers, outcomes=["followup_spend"], world="w")
+    table = surveys.announce_paradox(customers, outcomes=["followup_spend"], world="w")
     assert table["verdict"].tolist() == ["cannot be asked"]
     assert surveys.say_notes(table) == "- w, followup spend: nobody is recovered."
     empty = surveys.compare_spend(
@@ -145,7 +145,7 @@ def test_nobody_recovered_is_an_answer(rare):
 def test_announcements_are_worded_like_those_of_a_file(small_customers):
     customers = small_customers[small_customers["policy"] == "service"]
     outcomes = ["satisfaction_after", "followup_spend"]
-    table = surveys.announce(customers, outcomes=outcomes, world="w")
+    table = surveys.announce_paradox(customers, outcomes=outcomes, world="w")
     found = rr.paradox_by_outcome(customers, outcomes=outcomes)
     assert table["verdict"].tolist() == found["verdict"].tolist()
     assert table["ci_low"].tolist() == found["ci_low"].tolist()
