@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 PYTEST := $(BIN)/python -m pytest -n auto
 
-.PHONY: help report reports lab test test-long faults placebo docs check format bench calibrate lock clean
+.PHONY: help report reports lab test test-long certify faults placebo docs check format bench calibrate lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | \
@@ -37,10 +37,13 @@ lab: $(READY) ## open JupyterLab on the notebooks
 	$(BIN)/jupyter lab --notebook-dir=notebooks
 
 test: $(READY) ## run the tests
-	$(PYTEST) -m "not slow"
+	$(PYTEST) -m "not slow and not certify"
 
 test-long: $(READY) ## run the long checks: statistics, faults, planted mutants
-	$(PYTEST) -m slow
+	$(PYTEST) -m "slow and not certify"
+
+certify: $(READY) ## count coverage and false alarms in full, hours; writes what was found
+	$(BIN)/python -m tests.support.certify --logs $(LOGS)
 
 faults: $(READY) ## print what may happen and what survives it; RUN=1 tries it all
 	@$(BIN)/python -m tests.support.fault_table $(if $(WRITE),--write) $(if $(RUN),--run)

@@ -315,9 +315,12 @@ def test_more_refusals():
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("dropout", "shape", "scale", "uneven"),
-    [((0.6, 24.0), 1.5, 12.0, 0.0), ((0.793, 2.426), 0.243, 4.414, 0.8)],
+    [
+        pytest.param((0.6, 24.0), 1.5, 12.0, 0.0, marks=pytest.mark.certify),
+        ((0.793, 2.426), 0.243, 4.414, 0.8),
+    ],
 )
-def test_false_alarms_of_every_state(dropout, shape, scale, uneven):
+def test_false_alarms_of_every_state(dropout, shape, scale, uneven, record_property):
     # 300 logs of 2,000: 5 % have a Monte Carlo error of .0126; allow 3.5 of them. What
     # is counted whole, as few departures are, lies below.
     rng = np.random.default_rng(17)
@@ -329,4 +332,5 @@ def test_false_alarms_of_every_state(dropout, shape, scale, uneven):
         spells = tabulate_spells(log, customers, end_week=104.0)
         table = fit_cox(spells).coefficients
         alarms += table["p_value"].to_numpy() < 0.05
+    record_property("false alarms of 5 %, by term", alarms / 300)
     assert (alarms / 300 < 0.05 + 3.5 * 0.0126).all()
