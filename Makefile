@@ -67,7 +67,7 @@ calibrate: $(READY) ## fit the world of the claims anew and write it to data/
 
 lock: $(READY) ## pin the newest versions that pyproject.toml allows
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --no-header --extra dev --extra docs --extra bench --extra postgres --extra s3 pyproject.toml -o requirements.lock
+	  --no-emit-index-url --no-header --all-extras pyproject.toml -o requirements.lock
 
 clean: ## remove the environment and everything made, reports apart
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis

@@ -8,6 +8,7 @@ import re
 from typing import TYPE_CHECKING
 
 from recovery_research._checks import did_you_mean
+from recovery_research._extras import MissingExtraError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -155,7 +156,7 @@ def search(words: str) -> pd.DataFrame:
     known: set[str] = set()
     for group, names in GROUPS.items():
         for name in names:
-            summary = (inspect.getdoc(getattr(package, name)) or "").partition("\n")[0]
+            summary = _summarise(package, name)
             own = _split(f"{name} {group}")
             known |= own | _split(summary)
             score = sum(_rate(word, name, own, _split(summary)) for word in asked)
@@ -170,6 +171,14 @@ def search(words: str) -> pd.DataFrame:
         )
     rows.sort(key=lambda row: -row[0])
     return pd.DataFrame([row[1:] for row in rows], columns=["name", "group", "summary"])
+
+
+def _summarise(package: object, name: str) -> str:
+    """Return the first line that is said of a name, or what to install to have it."""
+    try:
+        return (inspect.getdoc(getattr(package, name)) or "").partition("\n")[0]
+    except MissingExtraError as error:
+        return str(error)
 
 
 def _split(words: str) -> set[str]:
