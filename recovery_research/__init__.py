@@ -2,10 +2,12 @@
 
 import lazy_loader
 
+from recovery_research._extras import explaining_extras
+
 __version__ = "0.1.0"
 
 # Loaded when first used, so that importing the package stays quick.
-__getattr__, __dir__, __all__ = lazy_loader.attach(
+_load, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["customer_data", "plots", "studies"],
     submod_attrs={
@@ -124,3 +126,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "texts": ["escape", "quote_code", "say", "say_name"],
     },
 )
+
+
+def __getattr__(name: str) -> object:
+    """Load what is public; of the reports' names, say with what they are installed."""
+    with explaining_extras():
+        return _load(name)

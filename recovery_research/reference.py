@@ -9,6 +9,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from recovery_research._checks import did_you_mean
+from recovery_research._extras import MissingExtraError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -211,8 +212,11 @@ def look_up(name: str) -> object:
 
 
 def summarise(name: str) -> str:
-    """Return the first line of what a public name says of itself."""
-    return (inspect.getdoc(look_up(name)) or "").partition("\n")[0]
+    """Return the first line that is said of a name, or what to install to have it."""
+    try:
+        return (inspect.getdoc(look_up(name)) or "").partition("\n")[0]
+    except MissingExtraError as error:
+        return str(error)
 
 
 def _split(words: str) -> set[str]:

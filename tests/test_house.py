@@ -334,26 +334,32 @@ def project():
     ]
 
 
-def bare(requirement):
-    """Return a requirement's name and the rest, spelled the one way."""
-    name, rest = re.fullmatch(r"\s*([\w.-]+)\s*(.*?)\s*", requirement).groups()
-    return name.lower().replace("_", "-"), rest.replace(" ", "")
+# What conda-forge calls otherwise than the package index; all else has its name there.
+# (matplotlib-base is matplotlib without a window system; psycopg-c is psycopg[binary].)
+ON_CONDA_FORGE = {
+    "jupyter-client": ["jupyter_client"], "matplotlib": ["matplotlib-base"],
+    "duckdb": ["python-duckdb"], "psycopg": ["psycopg", "psycopg-c"],
+}  # fmt: skip
 
 
 def test_environment_lists_what_the_project_lists():
     text = (ROOT / "environment.yml").read_text(encoding="utf-8")
     assert re.search(r"channels:\s*\n\s*- conda-forge\b", text)
     head, _, piped = text.partition("- pip:")
-    listed = dict(
-        map(bare, re.findall(r"^\s+- ([\w.-]+\s*[<>=][^\n#]*|pip)\s*$", head, re.M))
-    )
-    listed.pop("pip")
-    assert listed.pop("python") == project()["requires-python"]
-    wanted = dict(map(bare, project()["dependencies"]))
-    # On conda-forge matplotlib without a window system is called matplotlib-base.
-    if "matplotlib-base" in listed:
-        listed["matplotlib"] = listed.pop("matplotlib-base")
-    assert listed == wanted
+    listed = re.findall(r"^\s+- ([\w.-]+)\s*([<>=][^\n#]*)?$", head, re.MULTILINE)
+    extras = project()["optional-dependencies"]
+    every = [*project()["dependencies"]]
+    for extra in re.search(r"\[(.*)\]", extras["all"][0]).group(1).split(","):
+        every += [line for line in extras[extra] if not line.startswith("recovery-")]
+    wanted = [
+        ("python", project()["requires-python"]),
+        ("pip", ""),
+        ("conda-forge", ""),
+    ]
+    for line in every:
+        name, bounds = re.fullmatch(r"([\w-]+)(?:\[\w+\])?(.*)", line).groups()
+        wanted += [(each, bounds) for each in ON_CONDA_FORGE.get(name, [name])]
+    assert sorted(listed) == sorted(wanted)
     assert re.findall(r"^\s+- (\S.*)$", piped, flags=re.MULTILINE) == ["-e ."]
 
 

@@ -16,9 +16,11 @@ from typing import NoReturn
 import click
 
 from recovery_research import paths
+from recovery_research._extras import MissingExtraError, explain_missing
 from recovery_research.cli.options import VOICE, fail, flush_output, say_error
 from recovery_research.cli.start import close_ears, leave
 from recovery_research.reports.run_status import (
+    EXIT_BAD_INPUT,
     EXIT_ERROR,
     EXIT_INTERRUPTED,
     EXIT_NOT_WRITTEN,
@@ -121,6 +123,9 @@ class Commands(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
+            missing = explain_missing(error)
+            if isinstance(missing, MissingExtraError):
+                fail(str(missing), EXIT_BAD_INPUT)
             _own_up(error)
         finally:
             VOICE.detail(f"took {time.monotonic() - begun:.2f} s")

@@ -15,6 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recovery_research._checks import did_you_mean
+from recovery_research._extras import (
+    MissingExtraError,
+    explain_missing,
+    explaining_extras,
+)
 from recovery_research.customer_data.headers import (
     build_column,
     join_chunks,
@@ -228,7 +233,8 @@ def read_duckdb(
     path: Path, rule: SourceRule, *, columns: list[str] | None, limit: int | None
 ) -> RawTable:
     """Read a DuckDB file, which stays unchanged."""
-    import duckdb
+    with explaining_extras():
+        import duckdb
 
     try:
         connection = duckdb.connect(str(path), read_only=True, config=LOCKED)
@@ -302,8 +308,9 @@ def is_about_types(error: BaseException) -> bool:
 
 def parse_url(url: str) -> URL:
     """Return a SQLAlchemy URL's parts; raise if it is none or has no driver."""
-    import sqlalchemy
-    from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+    with explaining_extras():
+        import sqlalchemy
+        from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
     try:
         parsed = sqlalchemy.engine.make_url(url)
@@ -313,8 +320,11 @@ def parse_url(url: str) -> URL:
     return parsed
 
 
-def refuse_url(url: str, error: Exception) -> CustomerFileError:
+def refuse_url(url: str, error: Exception) -> Exception:
     """Return what is said of a URL that cannot be opened, without its password."""
+    missing = explain_missing(error)
+    if isinstance(missing, MissingExtraError):
+        return missing
     # The error itself may repeat the URL.
     return CustomerFileError(
         f"{re.sub('//.*@', '//***@', url)} cannot be opened: "

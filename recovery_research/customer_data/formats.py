@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from recovery_research._checks import did_you_mean
+from recovery_research._extras import explaining_extras
 from recovery_research.customer_data.headers import build_column, name_columns
 from recovery_research.customer_data.issues import CustomerFileError
 from recovery_research.customer_data.mapping_rules import SourceRule
@@ -145,7 +146,8 @@ def read_labelled(kind: str) -> Callable:
         path: Path, rule: SourceRule, *, columns: list[str] | None, limit: int | None
     ) -> RawTable:
         """Read a file with labels; declared missing codes are unknown."""
-        import pyreadstat
+        with explaining_extras():
+            import pyreadstat
 
         reader = getattr(pyreadstat, READERS[kind])
         more = {"encoding": rule.encoding} if rule.encoding else {}

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from recovery_research import paths
 from recovery_research._checks import did_you_mean
+from recovery_research._extras import explaining_extras
 from recovery_research.customer_data.databases import (
     LOCKED,
     ask_duckdb,
@@ -31,7 +32,8 @@ def join_files(
     Values of text files are texts, so that no id loses a nought: a query that counts
     with them says ``cast(amount as double)``.
     """
-    import duckdb
+    with explaining_extras():
+        import duckdb
 
     if not rule.query:
         raise CustomerFileError(

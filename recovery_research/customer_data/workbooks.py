@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from recovery_research._extras import explaining_extras
 from recovery_research.customer_data.headers import LOOKED_AT, build_column, find_header
 from recovery_research.customer_data.issues import CustomerFileError, Finding
 from recovery_research.customer_data.mapping_rules import SourceRule
@@ -35,8 +36,9 @@ def read_excel(
     path: Path, rule: SourceRule, *, columns: list[str] | None, limit: int | None
 ) -> RawTable:
     """Read one sheet of an Excel workbook (.xlsx, .xlsm)."""
-    import openpyxl
-    from openpyxl.utils.exceptions import InvalidFileException
+    with explaining_extras():
+        import openpyxl
+        from openpyxl.utils.exceptions import InvalidFileException
 
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
@@ -71,7 +73,8 @@ def read_by_calamine(kind: str) -> object:
         path: Path, rule: SourceRule, *, columns: list[str] | None, limit: int | None
     ) -> RawTable:
         """Read one sheet of a workbook."""
-        import python_calamine
+        with explaining_extras():
+            import python_calamine
 
         try:
             # By its bytes: a path is judged by its ending.

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
 
 import recovery_research as rr
+from recovery_research._extras import explaining_extras
 from recovery_research.customer_data.mapping_rules import KINDS, SHAPES
 from recovery_research.paths import notebooks_folder
 from recovery_research.reference import GROUPS, look_up, summarise
@@ -147,7 +148,8 @@ SETTINGS = {
 
 def build(folder: Path, *, profile: str | None = "quick") -> Path:
     """Build the site and return its first page."""
-    from sphinx.application import Sphinx
+    with explaining_extras():
+        from sphinx.application import Sphinx
 
     with tempfile.TemporaryDirectory(prefix="recovery-guide-") as held:
         source, made = Path(held, "source"), Path(held, "site")

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from recovery_research._extras import MissingExtraError, explaining_extras
 from recovery_research.reports.formatting import (
     format_moment,
     format_seconds,
@@ -192,9 +193,6 @@ def _try(
     return Notice(event, channel, not error, error, time.monotonic() - started)
 
 
-NOT_INSTALLED = (
-    "the package apprise is not installed; install recovery-research[notify]"
-)
 VARIABLE = "RECOVERY_RESEARCH_"
 _KINDS = {
     "failure": "failure",
@@ -231,9 +229,10 @@ def send_to_url(url: str, message: Message) -> str:
     if not url.strip():
         return "the environment variable is not set"
     try:
-        import apprise
-    except ImportError:
-        return NOT_INSTALLED
+        with explaining_extras():
+            import apprise
+    except MissingExtraError as error:
+        return str(error)
     with _listen() as said:
         servers = apprise.Apprise(asset=apprise.AppriseAsset(async_mode=False))
         if not servers.add(url):

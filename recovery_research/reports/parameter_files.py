@@ -19,6 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from recovery_research._checks import did_you_mean
+from recovery_research._extras import explaining_extras
 from recovery_research.paths import data_path, project_root
 from recovery_research.reports.declarations import Parameter, ParameterError
 from recovery_research.reports.masking import holds_password
@@ -246,7 +247,8 @@ def _read_json(text: str) -> object:
 
 
 def _read_yaml(text: str) -> object:
-    import yaml
+    with explaining_extras():
+        import yaml
 
     try:
         node = yaml.compose(text, Loader=yaml.BaseLoader)

@@ -332,7 +332,7 @@ def _gather_ci_facts(job: Job) -> dict[str, object]:
     own = source_root() == root
     return {
         "plan": check_ci_path(job.plan.relative_to(root).as_posix()),
-        "package": "." if own else f"recovery-research=={__version__}",
+        "package": "." if own else f"recovery-research[all]=={__version__}",
     }
 
 

@@ -10,16 +10,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from recovery_research._extras import explain_missing, explaining_extras
 from recovery_research.reports.report_folders import list_reports
 from recovery_research.whole_files import PART, sync_folder, sync_tree
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
-NOT_INSTALLED = (
-    "publishing needs the package fsspec, and s3fs for S3; install "
-    "recovery-research[publish]."
-)
 _SEVERAL = frozenset("*?[")
 # Here an object is seen whole or not at all, so it needs no other name on its way.
 _WHOLE = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az"}
@@ -164,17 +161,16 @@ class Store:
 
 def open_store(destination: str, owner: str = "") -> Store:
     """Open a place that files are copied to."""
-    try:
+    with explaining_extras():
         from fsspec.core import url_to_fs
-    except ImportError:
-        raise ValueError(NOT_INSTALLED) from None
     if not destination.strip():
         raise ValueError("the destination is empty; name a folder or an address.")
     try:
         # A service is asked anew, and not what another store has heard.
         system, root = url_to_fs(destination, skip_instance_cache=True)
     except ImportError as error:
-        raise ValueError(f"{destination}: {error}") from None
+        missing = explain_missing(error.__cause__) or error
+        raise ValueError(f"{destination}: {missing}") from None
     except ValueError as error:
         raise ValueError(f"{destination}: {error}.") from None
     if not root.strip("/"):

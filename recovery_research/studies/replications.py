@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import inspect
 import json
@@ -13,7 +12,7 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -29,7 +28,7 @@ from recovery_research.analysis.adjustment import METHODS as ADJUSTMENTS
 from recovery_research.analysis.adjustment import adjust
 from recovery_research.analysis.contrasts import METHODS, contrast_known
 from recovery_research.model.experiments import check_choice
-from recovery_research.paths import PACKAGE
+from recovery_research.own_code import hash_code, list_modules
 from recovery_research.studies.design import Study
 from recovery_research.studies.estimands import Sums, sum_effects
 from recovery_research.studies.samples import draw_samples
@@ -214,13 +213,13 @@ def sign_rows(content: bytes) -> bytes:
 
 
 def hash_job(job: Job) -> str:
-    """Return a hash of every ingredient: study, estimators, seed, and the code."""
+    """Return a hash of every ingredient: study, estimators, seed, and their code."""
     ingredients = {
         "study": describe_study(job.study),
         "estimators": [describe_estimator(each) for each in job.estimators],
         "seed": job.seed,
         "confidence": job.confidence,
-        "code": hash_code(),
+        "code": hash_run_code(job.estimators),
     }
     text = json.dumps(ingredients, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -252,16 +251,23 @@ def describe_estimator(estimator: Estimator) -> str:
             "batches could be taken for those of another; leave out resume=, or write "
             "it as a function in a file."
         ) from None
+    # It may call what stands beside it in its file; a notebook or script has none.
+    module = sys.modules.get(estimator.__module__)
+    if estimator.__module__ != "__main__" and getattr(module, "__file__", None):
+        source = Path(module.__file__).read_text("utf-8", errors="replace")
     return f"{estimator.__module__}.{name_estimator(estimator)}\n{source}"
 
 
-@functools.cache
-def hash_code() -> str:
-    """Return a hash of the package's own source: other code, other batches."""
-    whole = hashlib.sha256()
-    for path in sorted(PACKAGE.rglob("*.py")):
-        whole.update(path.relative_to(PACKAGE).as_posix().encode() + path.read_bytes())
-    return whole.hexdigest()
+# What no estimator calls: a function may call any other part of this package.
+NEVER_CALLED = ("__main__", "cli", "guide", "reports")
+
+
+def hash_run_code(estimators: Iterable[Estimator]) -> str:
+    """Hash the package's code that batches run; other code, other batches."""
+    starts = [__name__]
+    if any(map(callable, estimators)):
+        starts += sorted(list_modules(apart_from=NEVER_CALLED))
+    return hash_code(tuple(starts))
 
 
 # Less work than this is done before a second process has started.

@@ -18,7 +18,6 @@ from run_records import keep_run, make_failure, make_record, parameter
 from recovery_research.reports.index import write_index
 from recovery_research.reports.masking import find_secrets, find_tokens
 from recovery_research.reports.notifications import (
-    NOT_INSTALLED,
     choose_event,
     describe_record,
     tell,
@@ -272,7 +271,7 @@ def test_a_run_is_not_failed_by_apprise_that_breaks_or_is_absent(monkeypatch, tm
     assert SECRET not in (tmp_path / "notices.json").read_text()
     monkeypatch.setitem(sys.modules, "apprise", None)
     (absent,) = told({"A": "json://127.0.0.1:9"}, folder=tmp_path / "gone")
-    assert absent.error == NOT_INSTALLED
+    assert absent.error.endswith('pip install "recovery-research[reports]"')
 
 
 # ------------------------------------------------------------------- commands
