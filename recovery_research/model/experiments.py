@@ -167,8 +167,7 @@ def check_policies(policies: object) -> tuple[RecoveryPolicy, ...]:
 
 def check_whole(name: str, value: object, low: int, high: int) -> None:
     """Refuse anything but a whole number within its range."""
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not whole:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
         raise TypeError(
             f"{name} is a whole number, {low} to {high}; got {value!r} "
             f"({type(value).__name__})."

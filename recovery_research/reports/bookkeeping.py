@@ -8,6 +8,7 @@ import shutil
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 from recovery_research.paths import project_root
 from recovery_research.reports.execution import Execution
@@ -45,7 +46,9 @@ def begin_record(
     seed = order.values().get("seed")
     ingredients = list_ingredients(order, provenance)
     written = date_sources(order) if order.data_as_of is None else None
-    origin = "stated" if order.data_as_of else "file times" if written else None
+    origin: Literal["stated", "file times"] | None = None
+    if order.data_as_of or written:
+        origin = "stated" if order.data_as_of else "file times"
     return RunRecord(
         report=order.report,
         run_id=run_id,

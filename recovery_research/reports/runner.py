@@ -297,9 +297,10 @@ def _execute(
 def _judge_all(execution: Execution, exhibits: list[Found]) -> Outcome:
     outcome = judge(execution)
     repeat = find_repeat(exhibits)
-    if outcome.verdict is not Verdict.SUCCEEDED or repeat is None:
+    notebook = execution.notebook
+    if outcome.verdict is not Verdict.SUCCEEDED or repeat is None or notebook is None:
         return outcome
-    number = number_cell(execution.notebook.cells, repeat.cell)
+    number = number_cell(notebook.cells, repeat.cell)
     message = (
         f"the {repeat.kind} name {repeat.name!r} is used twice, again in cell "
         f"{number}; every {repeat.kind} needs a name of its own"
