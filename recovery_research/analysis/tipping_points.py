@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import TypedDict
 
 import numpy as np
@@ -17,6 +18,8 @@ from recovery_research.results import Result
 from recovery_research.texts import say
 
 Pair = tuple[float, float]
+# What is tilted: a contrast, or as much of an adjusted one as a probe needs.
+Known = ParadoxEstimate | SimpleNamespace
 # How the unknown of (treated, control) are moved: apart, which moves the contrast
 # most, or both the same way.
 APART_DOWN, APART_UP = (-1, 1), (1, -1)
@@ -275,7 +278,7 @@ class MissingProbe(Result):
 
 
 def tip(
-    known: ParadoxEstimate,
+    known: Known,
     parts: Sequence[NDArray[np.float64]],
     limits: Pair,
     source: str,
@@ -324,7 +327,7 @@ def tip(
 
 
 def start_tilting(
-    known: ParadoxEstimate,
+    known: Known,
     parts: Sequence[NDArray[np.float64]],
     limits: Pair,
     ends: Sequence[ParadoxEstimate] | None,
@@ -368,7 +371,7 @@ class Extremes(TypedDict):
 
 
 def bound_worst(
-    known: ParadoxEstimate,
+    known: Known,
     tilting: Tilting | None,
     limits: Pair,
     ends: Sequence[ParadoxEstimate] | None,

@@ -38,14 +38,14 @@ NO_ORDERS = "the file is no order log"
 
 def compare_changes(read: Customers, *, confidence: float = 0.95) -> pd.DataFrame:
     """Compare customers with themselves, less what would have changed anyway."""
-    rows = []
+    rows: list[dict[str, object]] = []
     for known, each in list_pairs(read):
         if not each.before:
             continue
         names = {"before": each.name_before, "after": each.name}
         options = names | {"group": known["treated"], "control": known["control"]}
         if why_not_before(read):
-            rows.append(options | {"note": why_not_before(read)})
+            rows.append({**options, "note": why_not_before(read)})
             continue
         rows.append(
             answer(

@@ -1,7 +1,7 @@
 """What is to be simulated: which world, whose customers, under which policies."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -78,7 +78,7 @@ class Experiment:
     """
 
     world: World
-    policies: tuple[RecoveryPolicy, ...] = field()
+    policies: Sequence[RecoveryPolicy] = field()
     population: Population
     n_customers: int
     weeks: float = 104.0

@@ -34,6 +34,7 @@ from recovery_research.reports.masking import (
 from recovery_research.reports.plan_file import NotifySettings, seclude
 from recovery_research.reports.plan_progress import (
     NOT_RUN,
+    Hearer,
     Listener,
     PlanEnd,
     ReportEnd,
@@ -334,7 +335,8 @@ class Teller(Listener):
     """
 
     def __init__(self, plan: Plan) -> None:
-        self.plan, self.hearer = plan, Listener()
+        self.plan = plan
+        self.hearer: Hearer = Listener()
         self.settings = read_notify(plan)
         self.planned = {planned.name: planned for planned in plan.entries}
         self.environment: Mapping[str, str] = dict(os.environ)

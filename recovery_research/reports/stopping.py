@@ -239,6 +239,8 @@ INSIST_SECONDS = 0.5
 class Terminated(SystemExit):
     """SIGTERM came; the program exits with 143 unless somebody answers."""
 
+    code: int
+
     def __init__(self) -> None:
         super().__init__(EXIT_TERMINATED)
 

@@ -19,6 +19,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from multiprocessing import active_children, get_context, parent_process
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -280,8 +281,8 @@ def do_all(
 
     shelf = None if resume is None else Shelf(resume, job)
     done = {}
-    for task in tasks if shelf is not None else ():
-        rows = shelf.read(task)
+    for task in tasks:
+        rows = None if shelf is None else shelf.read(task)
         if rows is not None:
             done[task] = rows
     to_do = [task for task in tasks if task not in done]
@@ -353,12 +354,12 @@ def end_with_parent() -> None:
     # Ctrl-C on a terminal is sent to all; what it means, the first one decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
-    def wait() -> None:
+    def wait(parent: BaseProcess) -> None:
         parent.join()
         os._exit(1)
 
     if parent is not None:
-        threading.Thread(target=wait, daemon=True).start()
+        threading.Thread(target=wait, args=[parent], daemon=True).start()
 
 
 @contextmanager
