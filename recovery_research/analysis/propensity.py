@@ -9,6 +9,7 @@ the fit itself are too small where few customers carry many terms.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,8 +90,8 @@ def fit_propensity(
     if beta is None:
         penalty = PENALTY
         beta = _climb(design, treated, np.zeros(design.shape[1]), penalty)
-    assert beta is not None, "a penalised likelihood has a top"
-    chance = logistic(design @ beta)
+    # A penalised likelihood has a top, where the climb ends.
+    chance = logistic(design @ cast("NDArray[np.float64]", beta))
     information = _information(design, chance, penalty)
     inverse = np.linalg.inv(information).astype(np.float64, copy=False)
     return Propensity(chance, design, treated, inverse, penalty > 0.0)
