@@ -58,9 +58,10 @@ placebo: $(READY) ## count what analyses announce where nothing happens; LOGS=50
 docs: $(READY) ## build the guide and the reference into reports/site, without network
 	$(BIN)/python -m recovery_research.guide.build reports/site
 
-check: $(READY) ## lint and format, notebooks too; changes nothing
+check: $(READY) ## lint, format, notebooks too, and types; changes nothing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 format: $(READY) ## put code and notebooks into form
 	$(BIN)/ruff check --fix .
@@ -77,4 +78,4 @@ lock: $(READY) ## pin the newest versions that pyproject.toml allows
 	  --no-emit-index-url --no-header --all-extras pyproject.toml -o requirements.lock
 
 clean: ## remove the environment and everything made, reports apart
-	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from recovery_research.table_cells import write_csv
 from recovery_research.texts import IDENTIFIER
@@ -190,7 +190,7 @@ def show_figure(figure: Figure | Axes, *, name: str, caption: str, alt: str) -> 
         raise TypeError(
             f"figure {name!r}: needs a matplotlib Figure or Axes; got {type(figure)}."
         )
-    svg, told = _draw_svg(whole, name)
+    svg, told = _draw_svg(cast("Figure", whole), name)
     caption = f"{caption} {told}".strip()
     source = base64.b64encode(svg.encode()).decode()
     html = (
@@ -294,7 +294,7 @@ def _write_column(column: pd.Series, given: Format | None) -> list[str]:
     ]
 
 
-def _choose_format(column: pd.Series) -> Callable[[object], str]:
+def _choose_format(column: pd.Series) -> Callable[[Any], str]:
     """Write numbers of one column alike, but none with under two digits that count.
 
     A column may hold shares beside dollars; with common decimals the shares would all

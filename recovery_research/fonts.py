@@ -10,6 +10,7 @@ from matplotlib import font_manager
 from matplotlib.axis import Axis
 from matplotlib.cbook import is_math_text
 from matplotlib.figure import Figure
+from matplotlib.ft2font import FT2Font
 from matplotlib.text import Text
 from matplotlib.ticker import FixedFormatter, FixedLocator
 
@@ -41,7 +42,7 @@ def find_letters(figure: Figure) -> str:
     return number_words(figure, left) if left else ""
 
 
-def find_missing(text: str, fonts: Iterable[object]) -> frozenset[str]:
+def find_missing(text: str, fonts: Iterable[FT2Font]) -> frozenset[str]:
     """Return the letters of a text that none of some fonts has."""
     if text.isascii() or is_math_text(text):
         return frozenset()
@@ -57,7 +58,7 @@ def is_seen(mark: str) -> bool:
     return not chosen and unicodedata.category(mark) not in ("Cc", "Cf", "Zl", "Zp")
 
 
-def list_fonts(text: Text) -> list[object]:
+def list_fonts(text: Text) -> list[FT2Font]:
     """Return the fonts that a text is drawn with, in their order."""
     found = []
     for family in text.get_fontfamily():
@@ -68,7 +69,7 @@ def list_fonts(text: Text) -> list[object]:
 
 
 @cache
-def open_family(family: str) -> object:
+def open_family(family: str) -> FT2Font:
     """Return the plain font of a family."""
     wanted = font_manager.FontProperties(family=[family])
     return font_manager.get_font(font_manager.findfont(wanted))
@@ -122,7 +123,7 @@ def number_words(figure: Figure, left: frozenset[str]) -> str:
     for axis in figure.findobj(Axis):
         labels = [each.get_text() for each in axis.get_ticklabels()]
         if put("\n".join(labels)) != "\n".join(labels):
-            axis.set_major_locator(FixedLocator(axis.get_majorticklocs()))
+            axis.set_major_locator(FixedLocator([*axis.get_majorticklocs()]))
             axis.set_major_formatter(FixedFormatter([*map(put, labels)]))
     for text in figure.findobj(Text):
         text.set_text(put(text.get_text()))

@@ -72,7 +72,8 @@ def list_imports(path: Path) -> tuple[str, ...]:
         elif isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            found += [node.module, *(f"{node.module}.{a.name}" for a in node.names)]
+            module = node.module or ""
+            found += [module, *(f"{module}.{a.name}" for a in node.names)]
         else:
             todo += ast.iter_child_nodes(node)
     return tuple(found)

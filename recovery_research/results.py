@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
+from dataclasses import Field, asdict
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from recovery_research.exhibits import lay_out_table
 
@@ -34,6 +34,8 @@ class Result:
     """
 
     __slots__ = ()
+    if TYPE_CHECKING:
+        __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
     def to_frame(self) -> pd.DataFrame:
         """Return the result as one row, one column per field."""

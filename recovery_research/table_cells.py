@@ -12,7 +12,7 @@ import io
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Literal, overload
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,6 +59,16 @@ def bare_cell(text: str) -> str:
 def is_number(text: str) -> bool:
     """Return whether a text is a plain number, which runs nothing."""
     return _NUMBER.fullmatch(text) is not None
+
+
+@overload
+def write_csv(
+    frame: pd.DataFrame, path: None = None, *, index: bool = False
+) -> str: ...
+
+
+@overload
+def write_csv(frame: pd.DataFrame, path: Path, *, index: bool = False) -> None: ...
 
 
 def write_csv(
@@ -113,7 +123,7 @@ def guard_csv(content: str) -> str:
     if guarded == rows:
         return content
     out = io.StringIO(newline="")
-    quoting = csv.QUOTE_ALL if "\r" in content else csv.QUOTE_MINIMAL
+    quoting: Literal[0, 1] = csv.QUOTE_ALL if "\r" in content else csv.QUOTE_MINIMAL
     csv.writer(out, lineterminator="\n", quoting=quoting).writerows(guarded)
     return out.getvalue()
 

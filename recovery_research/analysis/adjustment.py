@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from recovery_research.analysis.balance import diagnose_overlap
+from recovery_research.analysis.balance import Overlap, diagnose_overlap
 from recovery_research.analysis.covariates import Comparison, compare_with_covariates
 from recovery_research.analysis.groups import TwoGroups
 from recovery_research.analysis.influence import AdjustedInterval, find_interval
@@ -336,7 +336,7 @@ UNEQUAL = 2.0
 def note_adjustment(
     ready: Prepared,
     interval: AdjustedInterval,
-    numbers: dict[str, float],
+    numbers: Overlap,
     *,
     terms: str,
 ) -> str:
@@ -372,7 +372,7 @@ def _left_out(ready: Prepared) -> list[str]:
     return said
 
 
-def _unlike(ready: Prepared, numbers: dict[str, float], *, terms: str) -> list[str]:
+def _unlike(ready: Prepared, numbers: Overlap, *, terms: str) -> list[str]:
     """Say where the weighted groups are not alike, and what a line cannot see."""
     said = []
     if numbers["imbalance_after"] > FAR_APART:

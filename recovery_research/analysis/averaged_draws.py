@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -162,18 +163,18 @@ def fit_curve(
     n = int(((treated.count + control.count) > 0.0).sum())
     groups = (treated, control)
     if min(group.n_customers for group in groups) < 2:
-        sizes = f"{treated.n_customers} treated, {control.n_customers} control"
-        return None, math.nan, f"a group of one customer has no spread ({sizes})"
+        few = f"{treated.n_customers} treated, {control.n_customers} control"
+        return None, math.nan, f"a group of one customer has no spread ({few})"
     moves = [group.leave_out() for group in groups]
     parts = [jackknife(each, n) for each in moves]
     sizes = [group.effective for group in groups]
     std_error = math.sqrt(jackknife(moves[0] - moves[1], n))
     if yes_no:
-        counted = [
+        own, other = (
             effective_size(group, part)
             for group, part in zip(groups, parts, strict=True)
-        ]
-        return ScoreCurve(treated.mean, control.mean, *counted), std_error, ""
+        )
+        return ScoreCurve(treated.mean, control.mean, own, other), std_error, ""
     if max(parts) == 0.0:
         return None, math.nan, "nothing varies within a group: no interval"
     note = ""
@@ -245,9 +246,21 @@ class DrawAverage(Result):
     note: str
 
 
+class Estimate(Protocol):
+    """What the analysis of a draw must return; it may count its groups, too."""
+
+    @property
+    def estimate(self) -> float:
+        """Return the estimate."""
+
+    @property
+    def std_error(self) -> float:
+        """Return its standard error."""
+
+
 def average_draws(
     orders: pd.DataFrame,
-    analysis: Callable[[pd.DataFrame], object],
+    analysis: Callable[[pd.DataFrame], Estimate],
     *,
     draws: int = 50,
     followup_weeks: float = FOLLOWUP_WEEKS,
@@ -312,7 +325,8 @@ def average_draws(
     """
     check_level(confidence)
     log = read_log(orders, draws, followup_weeks, span, keep)
-    found, reason = [], ""
+    found: list[Estimate] = []
+    reason = ""
     for chosen in draw_orders(log, draws, followup_weeks, seed):
         try:
             one = analysis(count_by_customer(log, chosen, followup_weeks, keep))
@@ -327,7 +341,7 @@ def average_draws(
     return combine(found, draws - len(found), confidence)
 
 
-def combine(found: Sequence[object], n_failed: int, confidence: float) -> DrawAverage:
+def combine(found: Sequence[Estimate], n_failed: int, confidence: float) -> DrawAverage:
     """Return the average of draws with its error."""
     estimates = np.array([one.estimate for one in found])
     within = float(np.mean([one.std_error**2 for one in found]))
@@ -343,7 +357,9 @@ def combine(found: Sequence[object], n_failed: int, confidence: float) -> DrawAv
     if n_failed:
         notes.append(f"{n_failed} draws without an answer are left out")
     sizes = [
-        min(one.n_treated, one.n_control) for one in found if hasattr(one, "n_treated")
+        min(one.n_treated, one.n_control)
+        for one in found
+        if hasattr(one, "n_treated") and hasattr(one, "n_control")
     ]
     freedom = max(float(np.mean(sizes)) - 1.0, 1.0) if sizes else math.inf
     estimate, error = float(estimates.mean()), math.sqrt(variance)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypedDict
 
 import numpy as np
 import pandas as pd
@@ -50,13 +51,24 @@ class Balance:
         return float(known[np.argmax(np.abs(np.log(known)))]) if known.size else 1.0
 
 
+class Overlap(TypedDict):
+    """How well the groups stand in for one another, as fields of an estimate."""
+
+    overlap_low: float
+    overlap_high: float
+    share_outside: float
+    imbalance_before: float
+    imbalance_after: float
+    variance_ratio_after: float
+
+
 def diagnose_overlap(
     comparison: Comparison,
     propensity: Propensity,
     weights: tuple[NDArray[np.float64], NDArray[np.float64]],
     *,
     target: str,
-) -> dict[str, float]:
+) -> Overlap:
     """Say how well the groups can stand in for one another."""
     chance, treated = propensity.chance, comparison.treated
     other = chance[~treated]
@@ -66,7 +78,7 @@ def diagnose_overlap(
         own = chance[treated]
         outside = outside | (chance < own.min()) | (chance > own.max())
         asked = np.ones(len(treated), dtype=bool)
-    plain = (treated * 1.0, ~treated * 1.0)
+    plain = (treated.astype(np.float64), (~treated).astype(np.float64))
     before, after = measure_balance(comparison, plain, weights)
     return {
         "overlap_low": float(chance.min()),
@@ -153,7 +165,7 @@ def tabulate_balance(
         balance_weights(sample, ready.propensity, arm=arm, target=target)[0]
         for arm in (True, False)
     ]
-    plain = (group * 1.0, ~group * 1.0)
+    plain = (group.astype(np.float64), (~group).astype(np.float64))
     before, after = measure_balance(comparison, plain, (weights[0], weights[1]))
     values = comparison.design[:, 1:]
     return pd.DataFrame(
@@ -309,12 +321,13 @@ def spread_out(
 ) -> Iterable[tuple[str, tuple[NDArray[np.float64], NDArray[np.float64]]]]:
     """Yield a column's known values in both groups; of a category, level by level."""
     if pd.api.types.is_numeric_dtype(treated.dtype):
-        yield name, tuple(known_values(each) for each in (treated, control))
+        yield name, (known_values(treated), known_values(control))
         return
     known = [each.dropna().astype(str) for each in (treated, control)]
     levels = sorted(set(known[0]) | set(known[1]))
     for level in levels if len(levels) <= MOST_LEVELS else ():
-        yield f"{name} {level}", tuple((k == level).to_numpy(np.float64) for k in known)
+        own, other = ((each == level).to_numpy(np.float64) for each in known)
+        yield f"{name} {level}", (own, other)
 
 
 def known_values(column: pd.Series) -> NDArray[np.float64]:

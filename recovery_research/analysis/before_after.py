@@ -401,7 +401,7 @@ def read_pairs(
         treated=treated,
         clusters=clusters,
         size=max(float(np.abs(v).max()) for v in values[:2]),
-        levels=tuple(float(values[0][some].mean()) for some in (treated, ~treated)),
+        levels=(float(values[0][treated].mean()), float(values[0][~treated].mean())),
     )
     return found, int((~known).sum())
 
@@ -465,7 +465,8 @@ def correct_line(pairs: Pairs, line: Line) -> Line:
 
 def ask_at_slope(pairs: Pairs, line: Line, confidence: float) -> Interval:
     """Compare after, less that much of before, between the groups."""
-    sizes = tuple(int(some.sum()) for some in pairs.groups)
+    own_rows, other_rows = pairs.groups
+    sizes = (int(own_rows.sum()), int(other_rows.sum()))
     if math.isnan(line.slope):
         found = ask_at_slope(pairs, PARALLEL, confidence)
         return without_interval("line", found.estimate, sizes, confidence, line.note)
@@ -480,7 +481,7 @@ def ask_at_slope(pairs: Pairs, line: Line, confidence: float) -> Interval:
     influence = np.empty(left.size)
     for sign, some, mean, n in zip((1, -1), pairs.groups, means, sizes, strict=True):
         influence[some] = sign * (left[some] - mean) / n / (1.0 - 1.0 / n)
-    if line.influence is not None:
+    if line.influence is not None and line.leverage is not None:
         own = (left[~pairs.treated] - means[1]) / sizes[1]
         free = line.leverage < DECIDES
         part = np.zeros(sizes[1])

@@ -499,7 +499,8 @@ def _resample_t(
 ) -> NDArray[np.float64]:
     """Draw t for the first group's mean less the last one's."""
     rng = np.random.default_rng(SEED)
-    difference = variance = nominal = 0.0
+    difference = variance = np.zeros(2 * HALF_OF_RESAMPLES)
+    nominal = 0.0
     for own, other, sign in ((first, last, 1.0), (last, first, -1.0)):
         weight = max(own.size / (own.size + own_shape),
                      own.size / (own.size + other.size))  # fmt: skip

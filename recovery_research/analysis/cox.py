@@ -339,14 +339,15 @@ def fit_cox(
     left = used["left"].to_numpy(dtype=bool)
     if not left.any():
         raise ValueError("nobody was seen to leave; there is no risk to compare.")
-    times = [used[name].to_numpy(np.float64) for name in ("start", "stop")]
+    start, stop = (used[name].to_numpy(np.float64) for name in ("start", "stop"))
     stratum = _number_strata(used, within)
     arrays = Spells(
-        *times,
+        start=start,
+        stop=stop,
         left=left,
         values=used[terms].to_numpy(np.float64),
         stratum=stratum,
-        cluster=_find_clusters(used, *times, left, stratum),
+        cluster=_find_clusters(used, start, stop, left, stratum),
         ties=ties,
     )
     found = fit_states(arrays, terms, confidence)

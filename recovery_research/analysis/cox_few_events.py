@@ -255,10 +255,11 @@ def fit_states(spells: Spells, names: list[str], confidence: float) -> StateFit:
     values = spells.values - spells.values.mean(axis=0)
     sets = merge_spells(_form_sets(spells, values, ties="breslow"))
     # Alike spells are merged: whether one is in a state is read off its values.
-    states = [
-        sets.covariates[:, j] > 0.0 if np.isin(column, (0.0, 1.0)).all() else None
+    states = {
+        j: sets.covariates[:, j] > 0.0
         for j, column in enumerate(spells.values.T)
-    ]
+        if np.isin(column, (0.0, 1.0)).all()
+    }
     varies = _find_varying(sets)
     if not varies.any():
         what, verb = f"none of the terms {names}", "varies"
@@ -269,13 +270,10 @@ def fit_states(spells: Spells, names: list[str], confidence: float) -> StateFit:
             "out of terms, or compare across strata (strata=[])."
         )
     found = _start(spells)
-    risks = {
-        j: count_state(sets, states[j])
-        for j in np.flatnonzero(varies)
-        if states[j] is not None
-    }
+    varying = [int(j) for j in np.flatnonzero(varies)]
+    risks = {j: count_state(sets, states[j]) for j in varying if j in states}
     edges = [j for j, risk in risks.items() if risk.at_edge]
-    fitted = [j for j in np.flatnonzero(varies) if j not in edges]
+    fitted = [j for j in varying if j not in edges]
     # States without a leaver and the fitted terms find one another in a few rounds.
     for _ in range(ROUNDS if edges and fitted else 1):
         for j in edges:
@@ -309,9 +307,15 @@ def _find_varying(sets: RiskSets) -> NDArray[np.bool_]:
 
 def _start(spells: Spells) -> StateFit:
     n_terms = spells.values.shape[1]
-    blank = [np.full(n_terms, np.nan) for _ in range(7)]
+    blank = np.full((7, n_terms), np.nan)
     return StateFit(
-        *blank,
+        estimate=blank[0],
+        std_error=blank[1],
+        low=blank[2],
+        high=blank[3],
+        p_value=blank[4],
+        p_value_proportional=blank[5],
+        n_expected=blank[6],
         n_left=(spells.values[spells.left] != 0.0).sum(axis=0),
         limits=["none"] * n_terms,
     )

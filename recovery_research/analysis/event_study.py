@@ -467,4 +467,4 @@ def _add_up(
     cell = place[counted] * width + period[counted] - first
     amount = orders["amount"].to_numpy()[known][counted]
     total = np.bincount(cell, weights=amount, minlength=len(chosen) * width)
-    return total.reshape(len(chosen), width)
+    return total.astype(np.float64, copy=False).reshape(len(chosen), width)

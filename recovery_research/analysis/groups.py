@@ -93,10 +93,11 @@ def select_groups(
     ids = [name for name in customers.columns if name == column]
     whole = customers.loc[compared, ids].set_axis(["customer"] * len(ids), axis=1)
     codes = customer_clusters(whole)
-    whose = None if codes is None else tuple(codes[mask[compared]] for mask in masks)
-    return two_groups(
-        *(read_outcome(customers[outcome][mask]) for mask in masks), whose
-    )
+    whose = None
+    if codes is not None:
+        whose = (codes[masks[0][compared]], codes[masks[1][compared]])
+    own, other = (read_outcome(customers[outcome][mask]) for mask in masks)
+    return two_groups(own, other, whose)
 
 
 def two_groups(
@@ -346,7 +347,9 @@ def _add_up(
     ids, codes = np.unique(customers, return_inverse=True)
     mean = float(values.mean())
     gaps = values - mean if varies(values) else np.zeros(values.size)
-    sums = np.bincount(codes, weights=gaps, minlength=ids.size)
+    sums = np.bincount(codes, weights=gaps, minlength=ids.size).astype(
+        np.float64, copy=False
+    )
     return mean + sums * (ids.size / values.size), ids
 
 

@@ -120,7 +120,7 @@ def merge_spells(sets: RiskSets) -> RiskSets:
     return RiskSets(
         enters=sets.enters[first],
         leaves=sets.leaves[first],
-        weight=np.bincount(group, sets.weight),
+        weight=np.bincount(group, sets.weight).astype(np.float64, copy=False),
         covariates=sets.covariates[first],
         offset=sets.offset[first],
         spell=group[sets.spell],

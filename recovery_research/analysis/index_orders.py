@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -99,7 +100,7 @@ def write_ids(ids: pd.Series) -> list[str]:
     ]
 
 
-def write_id(one: object) -> str:
+def write_id(one: Any) -> str:
     """Return one id as text."""
     if isinstance(one, str):
         bare = one.removesuffix(".0")
@@ -432,6 +433,7 @@ def count_after(
 
 def count_staying(log: OrderLog, index_week: NDArray) -> dict[str, object]:
     """Return who is still a customer, where the log says who left."""
+    assert log.left is not None, "asked of logs that say it"
     left_week = np.full(log.n_customers, np.nan)
     gone = np.flatnonzero(log.left == YES)
     left_week[log.code[gone]] = log.week[gone]

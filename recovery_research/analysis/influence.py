@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaincinv, ndtr
 
-from recovery_research.analysis.bootstrap import bootstrap_t
+from recovery_research.analysis.bootstrap import BootstrapT, bootstrap_t
 from recovery_research.analysis.contrasts import compare_means
 from recovery_research.analysis.groups import TwoGroups
 from recovery_research.analysis.intervals import Interval, without_interval
@@ -82,7 +82,9 @@ def compare_influences(
     """Turn influences of the customers of two groups into an interval."""
     if clusters is not None:
         treated = np.bincount(clusters, weights=treated) > 0.0
-        influence = np.bincount(clusters, weights=influence)
+        influence = np.bincount(clusters, weights=influence).astype(
+            np.float64, copy=False
+        )
     error = math.sqrt(float(influence @ influence))
     sizes = (int(treated.sum()), int((~treated).sum()))
     if not error > ROUNDING * size:
@@ -333,7 +335,9 @@ def find_interval(
 def _by_customer(
     values: NDArray[np.float64], clusters: NDArray[np.int64] | None
 ) -> NDArray[np.float64]:
-    return values if clusters is None else np.bincount(clusters, weights=values)
+    if clusters is None:
+        return values
+    return np.bincount(clusters, weights=values).astype(np.float64, copy=False)
 
 
 def _compare_shares(
@@ -358,7 +362,7 @@ def _compare_shares(
         worth.append(min(plain / variance, size) if plain and variance else size)
     scale = math.sqrt(variances[0] * variances[1])
     correlation = covariance / scale if scale > 0.0 else 0.0
-    curve = AdjustedScoreCurve(*shares, *worth, correlation)
+    curve = AdjustedScoreCurve(shares[0], shares[1], worth[0], worth[1], correlation)
     error = math.sqrt(max(sum(variances) - 2.0 * covariance, 0.0))
     return AdjustedInterval(
         curve.estimate, error, (shares[0], shares[1]), sizes, curve, ""
@@ -384,7 +388,7 @@ def _divide(
         if clusters is not None:
             sums.append(np.bincount(clusters, weights=influence * rows))
             _, codes = np.unique(clusters[rows], return_inverse=True)
-            own, shares = (np.bincount(codes, weights=v) for v in (own, shares))
+            own, shares = (_by_customer(v, codes) for v in (own, shares))
         counted = shares > 1e-12 * shares.max()
         size = float(shares.sum() ** 2 / (shares @ shares))
         if clusters is not None:
@@ -419,7 +423,7 @@ def _lend(
 
 def _curve(
     estimate: float, parts: list[Part], covariance: float, borrowed: int | None
-) -> Curve:
+) -> StudentCurve | BootstrapT:
     """Return the law of the difference: resampled where the shape matters."""
     variance = sum(part.variance for part in parts) - 2.0 * covariance
     # The smaller group's own skewness says little.

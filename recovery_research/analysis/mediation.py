@@ -224,14 +224,21 @@ def mediate(
 
 
 def _read(
-    customers: pd.DataFrame, *, outcome: str, mediator: str, **which: object
+    customers: pd.DataFrame,
+    *,
+    outcome: str,
+    mediator: str,
+    covariates: Sequence[str],
+    policy: str | None,
+    treated: str,
+    control: str,
 ) -> tuple[Comparison, NDArray[np.float64], NDArray[np.int64] | None]:
     check_outcome(customers, mediator)
     if mediator == outcome:
         raise ValueError(
             f"mediator and outcome are both {outcome!r}; name two columns."
         )
-    if mediator in which["covariates"]:
+    if mediator in covariates:
         raise ValueError(f"{mediator!r} cannot be mediator and covariate at once.")
     check_outcome(customers, outcome)
     both = customers[mediator].notna() & customers[outcome].notna()
@@ -239,12 +246,20 @@ def _read(
     made = customers.assign(
         **{name: customers[name].where(both) for name in (mediator, outcome)}
     )
-    data = compare_with_covariates(made, outcome=outcome, allow_none=True, **which)
+    data = compare_with_covariates(
+        made,
+        outcome=outcome,
+        covariates=covariates,
+        policy=policy,
+        treated=treated,
+        control=control,
+        allow_none=True,
+    )
     groups = customers[GROUP_COLUMN]
-    asked = (groups == which["treated"]) | (groups == which["control"])
-    used = rows_of_policy(customers, which["policy"])
+    asked = (groups == treated) | (groups == control)
+    used = rows_of_policy(customers, policy)
     used = used & asked.to_numpy(dtype=bool, na_value=False)
-    used &= (both & customers[list(which["covariates"])].notna().all(axis=1)).to_numpy()
+    used &= (both & customers[list(covariates)].notna().all(axis=1)).to_numpy()
     return data, read_outcome(made.loc[used, mediator]), data.clusters
 
 
@@ -438,7 +453,9 @@ def fit_steps(
     nothing = abs(float(full.beta[width])) * sizes[0] <= ROUNDING * sizes[1]
     rows = n if clusters is None else int(clusters.max()) + 1
     return Steps(
-        *intervals,
+        first=intervals[0],
+        total=intervals[1],
+        direct=intervals[2],
         ahead=None if curve is None else quantiles(curve, LEVELS),
         effect=0.0 if nothing else float(full.beta[width]),
         variances=variances,
@@ -474,9 +491,10 @@ def _products(
         [through.rest**2, through.rest * whole.rest, whole.rest**2]
     )
     variances = products.mean(axis=0)
+    square, product, other = (float(v) for v in variances)
     free = 1.0 - full.leverage
     scale = np.divide(1.0, free, out=np.zeros_like(free), where=free > 1e-9)
     own = (products - variances) * (scale / len(products))[:, None]
     if clusters is not None:
         own = np.column_stack([np.bincount(clusters, column) for column in own.T])
-    return tuple(float(v) for v in variances), own
+    return (square, product, other), own

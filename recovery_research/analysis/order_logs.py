@@ -71,20 +71,23 @@ def sort_log(
     amount = read_amounts(orders["amount"])
     outcome, flags = read_outcomes(orders)
     code, keys = number_customers(orders)
-    columns = {"week": week, "amount": amount, "outcome": outcome}
-    columns |= {name: flags.get(name) for name in ("complained", "left")}
+    complained, left = flags.get("complained"), flags.get("left")
     further = {name: orders[name] for name in keep}
     if not is_sorted(code, week):
         # Orders of one moment stay in the order of the file.
         rank = sort_orders(code, week)
-        code = code[rank]
-        columns = {k: None if v is None else v[rank] for k, v in columns.items()}
+        code, week = code[rank], week[rank]
+        amount, outcome = amount[rank], outcome[rank]
+        complained = None if complained is None else complained[rank]
+        left = None if left is None else left[rank]
         further = {name: values.iloc[rank] for name, values in further.items()}
     sizes = np.bincount(code, minlength=len(keys))
     first = np.concatenate([[0], np.cumsum(sizes)])
-    refuse_return(code, columns["week"], columns["left"], keys)
-    start, end = check_span(span, columns["week"])
-    return OrderLog(keys, code, first, **columns, further=further, start=start, end=end)
+    refuse_return(code, week, left, keys)
+    start, end = check_span(span, week)
+    return OrderLog(
+        keys, code, first, week, amount, outcome, complained, left, further, start, end
+    )
 
 
 def refuse_return(
@@ -232,11 +235,11 @@ def is_sorted(code: NDArray[np.int64], week: NDArray[np.float64]) -> bool:
     return bool((step >= 0).all() and (np.diff(week)[step == 0] >= 0.0).all())
 
 
-def sort_orders(code: NDArray[np.int64], week: NDArray[np.float64]) -> NDArray:
+def sort_orders(code: NDArray[np.int64], week: NDArray[np.float64]) -> NDArray[np.intp]:
     """Return the rows by customer, then by time, then as they come."""
     # What np.lexsort((week, code)) returns. Logs mostly come by time already, and
     # whole numbers of 16 bits are sorted without comparing them, several times faster.
-    rank = None
+    rank: NDArray[np.intp] | None = None
     if (week[1:] < week[:-1]).any():
         rank = np.argsort(week, kind="stable")
     largest = int(code.max()) if len(code) else 0
@@ -246,6 +249,7 @@ def sort_orders(code: NDArray[np.int64], week: NDArray[np.float64]) -> NDArray:
             rank = np.argsort(piece, kind="stable")
         else:
             rank = rank[np.argsort(piece[rank], kind="stable")]
+    assert rank is not None, "there is a first shift"
     return rank
 
 

@@ -300,8 +300,9 @@ def _say_levels(found: list[tuple[str, str, int, int]], names: tuple[str, str]) 
         said.append(f"{_say_sizes(sizes, names)} with {name} {level}, which no "
                     f"{other} customer has")  # fmt: skip
     if len(found) > MOST_NAMED:
-        more = [sum(row[k] for row in found[MOST_NAMED:]) for k in (2, 3)]
-        levels = len(found) - MOST_NAMED
+        rest = found[MOST_NAMED:]
+        more = [sum(row[2] for row in rest), sum(row[3] for row in rest)]
+        levels = len(rest)
         said.append(f"{_say_sizes(more, names)} with {levels} other such levels")
     return f"set aside: {', '.join(said)}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TypedDict
 
 import numpy as np
 import pandas as pd
@@ -94,6 +95,18 @@ def paradox(
     return replace(found, note="; ".join(part for part in (found.note, told) if part))
 
 
+class Asked(TypedDict):
+    """What is asked of both ways to compare."""
+
+    outcome: str
+    policy: str | None
+    treated: str
+    control: str
+    bounds: float | tuple[float, float] | None
+    method: str
+    confidence: float
+
+
 def paradox_by_outcome(
     customers: pd.DataFrame,
     *,
@@ -149,11 +162,13 @@ def paradox_by_outcome(
     from statsmodels.stats.multitest import multipletests
 
     names = _check_outcomes(outcomes, bounds or {})
-    options = {"policy": policy, "treated": treated, "control": control,
-               "method": method, "confidence": confidence}  # fmt: skip
     frames = []
     for name in names:
-        asked = options | {"outcome": name, "bounds": (bounds or {}).get(name)}
+        asked: Asked = {
+            "outcome": name, "policy": policy, "treated": treated, "control": control,
+            "bounds": (bounds or {}).get(name), "method": method,
+            "confidence": confidence,
+        }  # fmt: skip
         found = (
             paradox(customers, limits=(limits or {}).get(name), **asked)
             if tell_unknown

@@ -320,13 +320,12 @@ def policy_contrast(
     frames = _two_policies(customers, outcome, treated, control, paired, failed_only)
     remark = ""
     if paired:
-        values, remark = _align(*frames, failed_only)
+        values, remark = _align(frames[0], frames[1], failed_only)
         interval, values, n_missing = _compare_pairs(*values, confidence)
     else:
         frames = [frame[frame["kept"]] for frame in frames]
-        groups = two_groups(
-            *(frame["value"].to_numpy() for frame in frames), _customers_of(frames)
-        )
+        own, other = (frame["value"].to_numpy() for frame in frames)
+        groups = two_groups(own, other, _customers_of(frames))
         interval = compare(groups, method="auto", confidence=confidence)
         values, n_missing = (groups.treated, groups.control), groups.n_missing
     return PolicyContrast(

@@ -163,7 +163,8 @@ def changes_at(
     own = cohorts.wide[rows, event + k] - cohorts.wide[rows, event - 1]
     own = own - (level[event + k] - level[event - 1]) + other.mean()
     scale = ROUNDING * float(np.abs(cohorts.wide).max())
-    return tuple(np.where(np.abs(v) <= scale, 0.0, v) for v in (own, other))
+    changes = [np.where(np.abs(v) <= scale, 0.0, v) for v in (own, other)]
+    return changes[0], changes[1]
 
 
 def compare_period(cohorts: Cohorts, k: int, *, confidence: float) -> Interval:

@@ -9,6 +9,7 @@ the fit itself are too small where few customers carry many terms.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,9 +90,10 @@ def fit_propensity(
     if beta is None:
         penalty = PENALTY
         beta = _climb(design, treated, np.zeros(design.shape[1]), penalty)
-    chance = logistic(design @ beta)
+    # A penalised likelihood has a top, where the climb ends.
+    chance = logistic(design @ cast("NDArray[np.float64]", beta))
     information = _information(design, chance, penalty)
-    inverse = np.linalg.inv(information)
+    inverse = np.linalg.inv(information).astype(np.float64, copy=False)
     return Propensity(chance, design, treated, inverse, penalty > 0.0)
 
 
@@ -262,11 +264,10 @@ def adjust_mean(
         return _weighted_mean(sample, member / member.sum())
     asked = sample.treated if target == "treated" else np.ones(len(member), dtype=bool)
     if method == "ipw":
-        where = {"arm": arm, "target": target}
-        weights, alike = balance_weights(sample, propensity, **where)
+        weights, alike = balance_weights(sample, propensity, arm=arm, target=target)
         if not alike:
-            return _weigh(sample, propensity, weights, **where)
-        return _weigh_alike(sample, propensity, weights, asked, **where)
+            return _weigh(sample, propensity, weights, arm=arm, target=target)
+        return _weigh_alike(sample, propensity, weights, asked, arm=arm, target=target)
     weights = weights_for(propensity, sample.treated, target=target)[0 if arm else 1]
     weights = weights / weights.sum()
     return _predict(

@@ -228,13 +228,13 @@ def find_compatible(curve: GapCurve, confidence: float) -> list[tuple[float, flo
     marks = np.unique(np.concatenate([points, edges]))
     inside = (excess(marks) <= 0.0) | np.isin(marks, [*edges, *zeros])
     found: list[tuple[float, float]] = []
-    start = None
+    start: float | None = None
     for i, (mark, is_inside) in enumerate(zip(marks, inside, strict=True)):
-        if is_inside and start is None:
-            start = mark
-        ends = i == len(marks) - 1 or not inside[i + 1]
-        if is_inside and ends:
-            found.append((float(start), float(mark)))
+        if not is_inside:
+            continue
+        start = float(mark) if start is None else start
+        if i == len(marks) - 1 or not inside[i + 1]:
+            found.append((start, float(mark)))
             start = None
     return found
 

@@ -279,10 +279,11 @@ def _fieller(
 ) -> tuple[float, float]:
     """Solve for where t, falling in the ratio, is at each of its two quantiles."""
     own, other = (math.sqrt(part) for part in parts)
-    return tuple(
+    low, high = (
         _root(means, abs(reach) * own, abs(reach) * other, side, reach**2 * covariance)
         for reach, side in ((reaches[1], -1.0), (reaches[0], 1.0))
     )
+    return low, high
 
 
 def _fieller_apart(
@@ -297,13 +298,14 @@ def _fieller_apart(
     mean that is so uncertain.
     """
     whole, other = math.sqrt(sum(parts)), math.sqrt(parts[1])
-    return tuple(
+    low, high = (
         _root(means, abs(reach) * whole, abs(student) * other, side)
         for reach, student, side in (
             (reaches[1], students[1], -1.0),
             (reaches[0], students[0], 1.0),
         )
     )
+    return low, high
 
 
 def _root(

@@ -143,11 +143,11 @@ def compare_survival(
     """
     check_level(confidence)
     check_stays(customers, policy)
-    pair = [
+    read = [
         in_order(*read_times(customers, group=name, policy=policy, end_week=end_week))
         for name in (treated, control)
     ]
-    for name, (weeks, left) in zip((treated, control), pair, strict=True):
+    for name, (weeks, left) in zip((treated, control), read, strict=True):
         # Where the last one followed leaves, nobody is there from then on.
         known = bool(left[weeks == weeks.max()].all()) or at_most(horizon, weeks.max())
         if not (horizon > 0.0 and known):
@@ -156,16 +156,16 @@ def compare_survival(
                 f"beyond {weeks.max():g}; take at most that, and more than 0."
             )
     # Times equal but for rounding are one in both groups, and at the horizon.
-    *weeks, (end,) = tie_times(pair[0][0], pair[1][0], [horizon], scale=end_week)
-    pair = [(each, left) for each, (_, left) in zip(weeks, pair, strict=True)]
-    curves = [estimate_curve(*times) for times in pair]
+    *tied, (end,) = tie_times(read[0][0], read[1][0], [horizon], scale=end_week)
+    own, other = ((each, left) for each, (_, left) in zip(tied, read, strict=True))
+    curves = [estimate_curve(*times) for times in (own, other)]
     means = [restricted_mean(curve, end) for curve in curves]
     shares = [share_at(curve, end) for curve in curves]
     error = math.hypot(means[0][1], means[1][1])
-    limits = limit_mean_difference(*pair, end, confidence)
-    share_low, share_high = limit_share_difference(*pair, end, confidence)
-    statistic, p_value = log_rank(*pair)
-    left = [int(times[1].sum()) for times in pair]
+    limits = limit_mean_difference(own, other, end, confidence)
+    share_low, share_high = limit_share_difference(own, other, end, confidence)
+    statistic, p_value = log_rank(own, other)
+    leavers = [int(left.sum()) for _, left in (own, other)]
     return SurvivalContrast(
         policy=policy,
         treated=treated,
@@ -185,11 +185,11 @@ def compare_survival(
         share_ci_high=share_high,
         log_rank=statistic,
         p_value=p_value,
-        n_treated=pair[0][0].size,
-        n_control=pair[1][0].size,
-        n_left_treated=left[0],
-        n_left_control=left[1],
-        note=_few_leavers(left, limits.drawn),
+        n_treated=own[0].size,
+        n_control=other[0].size,
+        n_left_treated=leavers[0],
+        n_left_control=leavers[1],
+        note=_few_leavers(leavers, limits.drawn),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -185,7 +186,7 @@ def check_placebo(
     *,
     before: str,
     covariates: Sequence[str],
-    **options: object,
+    **options: Any,
 ) -> pd.DataFrame:
     """Compare the groups on something the failure cannot have changed.
 

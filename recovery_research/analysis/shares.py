@@ -191,7 +191,8 @@ def gather_share(
         return Share(share, n, n_yes, n_missing, n, float(n), 1.0, None)
     size = int(clusters.max()) + 1
     rows_of = np.bincount(clusters[known], minlength=size)
-    off = np.bincount(clusters[known], values[known] - share, minlength=size)
+    sums = np.bincount(clusters[known], values[known] - share, minlength=size)
+    off = sums.astype(np.float64, copy=False)
     k = int((rows_of > 0).sum())
     if k == n:
         return Share(share, n, n_yes, n_missing, n, float(n), 1.0, off)
@@ -250,9 +251,9 @@ def compare_shares(
     if min(group.sureness, control.sureness) == 0.0:
         return row | {"note": "a group is one customer: no interval of the difference"}
     sizes = effective_sizes(group, control, (1.0, 1.0))
-    curve = ScoreCurve(group.share, control.share, *sizes)
+    curve = ScoreCurve(group.share, control.share, sizes[0], sizes[1])
     low, high = curve.limits(confidence)
-    turned = ScoreCurve(control.share, group.share, *sizes[::-1])
+    turned = ScoreCurve(control.share, group.share, sizes[1], sizes[0])
     error = math.sqrt(
         sum(
             each.share * (1.0 - each.share) / (size / each.sureness)
@@ -297,17 +298,19 @@ def effective_sizes(
     parts: the numbers are divided by the weighted difference's variance over what the
     parts' variances add up to, and are never more than there are rows.
     """
-    both = (group, control)
     ratio = 1.0
     if group.off is not None and control.off is not None:
-        parts = [w * each.off / each.n for w, each in zip(weights, both, strict=True)]
-        apart = float(parts[0] @ parts[0] + parts[1] @ parts[1])
-        gap = parts[0] - parts[1]
+        own = weights[0] * group.off / group.n
+        other = weights[1] * control.off / control.n
+        apart = float(own @ own + other @ other)
+        gap = own - other
         if apart > 0.0:
             ratio = max(float(gap @ gap) / apart, 1e-9)
-    return tuple(
-        min(float(each.n), each.n_effective / ratio) * each.sureness for each in both
+    treated, compared = (
+        min(float(each.n), each.n_effective / ratio) * each.sureness
+        for each in (group, control)
     )
+    return treated, compared
 
 
 def join_notes(*notes: object) -> str:

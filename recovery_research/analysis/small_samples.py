@@ -118,7 +118,7 @@ def few_events(
         beyond = [sign * gaps[sign * gaps > 0.0] for gaps in (own, theirs)]
         steps.append(max((float(b.mean()) for b in beyond if b.size), default=0.0))
         shares.append(ExactShare(beyond[0].size / values.size, size or values.size))
-    return FewEvents(*shares, *steps, common, own.size)
+    return FewEvents(shares[0], shares[1], steps[0], steps[1], common, own.size)
 
 
 def _many_differ(some: NDArray[np.float64]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import TypedDict
 
 import numpy as np
 import pandas as pd
@@ -137,8 +138,9 @@ def decompose_spending(
     )  # fmt: skip
     pair = _check_amounts(groups, outcome)
     buying = [values > 0.0 for values in pair]
+    sides = [side.astype(np.float64) for side in buying]
     share = compare(
-        replace(groups, treated=buying[0] * 1.0, control=buying[1] * 1.0),
+        replace(groups, treated=sides[0], control=sides[1]),
         method="clopper_pearson",
         confidence=confidence,
     )
@@ -146,9 +148,11 @@ def decompose_spending(
     buyers = [spenders.treated, spenders.control]
     amount, amounts, note = _compare_amounts(spenders, confidence)
     which = (policy, treated, control)
-    total = _compare_totals(customers, outcome, groups, which, clusters, confidence)
+    total, doubt = _compare_totals(
+        customers, outcome, groups, which, clusters, confidence
+    )
     unlike = tell_unlike(customers, policy=policy, treated=treated, control=control)
-    note = "; ".join(part for part in (note, total.pop("note"), unlike) if part)
+    note = "; ".join(part for part in (note, doubt, unlike) if part)
     shares = [float((values > 0.0).mean()) for values in pair]
     known = [0.0 if math.isnan(value) else value for value in amounts]
     return SpendingDecomposition(
@@ -214,6 +218,16 @@ def _compare_amounts(
     return (found.estimate, found.ci_low, found.ci_high), means, note
 
 
+class Total(TypedDict):
+    """Mean spend over everybody compared, as fields of the result."""
+
+    estimate: float
+    std_error: float
+    ci_low: float
+    ci_high: float
+    n_clusters: int
+
+
 def _compare_totals(
     customers: pd.DataFrame,
     outcome: str,
@@ -221,33 +235,33 @@ def _compare_totals(
     which: tuple[str | None, str, str],
     clusters: str | None,
     confidence: float,
-) -> dict[str, float | int | str]:
-    """Compare mean spend over everybody, with the error asked for."""
+) -> tuple[Total, str]:
+    """Compare mean spend over everybody, with the error asked for; and a note."""
     total = compare_means(groups, confidence=confidence)
     n_clusters = 0
     if groups.customers_treated is not None and groups.customers_control is not None:
         whose = np.concatenate([groups.customers_treated, groups.customers_control])
         n_clusters = np.unique(whose).size
-    found = {
+    found: Total = {
         "estimate": total.estimate,
         "std_error": total.std_error,
         "ci_low": total.ci_low,
         "ci_high": total.ci_high,
         "n_clusters": n_clusters,
-        "note": total.note,
     }
     if clusters is None:
-        return found
+        return found, total.note
     error, reach, n_clusters, doubt = _clustered_error(
         customers, outcome, clusters, which, confidence
     )
-    return found | {
+    clustered: Total = {
+        "estimate": total.estimate,
         "std_error": error,
         "ci_low": total.estimate - reach,
         "ci_high": total.estimate + reach,
         "n_clusters": n_clusters,
-        "note": doubt,
     }
+    return clustered, doubt
 
 
 def _clustered_error(

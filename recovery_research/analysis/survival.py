@@ -132,7 +132,7 @@ def estimate_curve(weeks: NDArray[np.float64], left: NDArray[np.bool_]) -> Stayi
         week=event_weeks,
         at_risk=at_risk,
         left=gone,
-        share=np.cumprod(staying / at_risk),
+        share=np.cumprod(staying / at_risk).astype(np.float64, copy=False),
         variance=np.cumsum(terms),
     )
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,8 @@ from recovery_research.results import Result
 from recovery_research.texts import say
 
 Pair = tuple[float, float]
+# What is tilted: a contrast, or as much of an adjusted one as a probe needs.
+Known = ParadoxEstimate | SimpleNamespace
 # How the unknown of (treated, control) are moved: apart, which moves the contrast
 # most, or both the same way.
 APART_DOWN, APART_UP = (-1, 1), (1, -1)
@@ -66,20 +70,19 @@ class Tilting:
 
     def rooms(self, way: tuple[int, int]) -> Pair:
         """Return how far each group's unknown can lie from its known ones."""
-        return tuple(
+        own, other = (
             max(0.0, mean - self.lowest if side < 0 else self.highest - mean)
             if unknown
             else 0.0
             for mean, side, unknown in zip(self.means, way, self.unknown, strict=True)
         )
+        return own, other
 
     def shifts(self, way: tuple[int, int], far: float) -> Pair:
         """Return by how much the unknown are moved, `far` of the way, with sign."""
         rooms = self.rooms(way)
         reach = far * max(rooms)
-        return tuple(
-            side * min(reach, room) for side, room in zip(way, rooms, strict=True)
-        )
+        return way[0] * min(reach, rooms[0]), way[1] * min(reach, rooms[1])
 
     def contrast(self, way: tuple[int, int], far: float) -> float:
         """Return the contrast of everybody, known and unknown."""
@@ -151,13 +154,12 @@ def find_turn(
         def place(part: float, way: tuple[int, int] = way) -> str:
             return place_interval(*tilting.limits(way, part), bounds)
 
+        def turned(part: float, place: Callable[[float], str] = place) -> bool:
+            return place(part) != now
+
         # What all unknown outcomes at their worst do not turn, no milder ones do.
         apart = way in (APART_DOWN, APART_UP)
-        far = (
-            None
-            if apart and place(1.0) == now
-            else _first_turn(lambda part, place=place: place(part) != now)
-        )
+        far = None if apart and place(1.0) == now else _first_turn(turned)
         if far is not None:
             shifts = tilting.shifts(way, far)
             tilt = way[0] * max(abs(shift) for shift in shifts)
@@ -276,7 +278,7 @@ class MissingProbe(Result):
 
 
 def tip(
-    known: ParadoxEstimate,
+    known: Known,
     parts: Sequence[NDArray[np.float64]],
     limits: Pair,
     source: str,
@@ -325,25 +327,28 @@ def tip(
 
 
 def start_tilting(
-    known: ParadoxEstimate,
+    known: Known,
     parts: Sequence[NDArray[np.float64]],
     limits: Pair,
     ends: Sequence[ParadoxEstimate] | None,
 ) -> Tilting | None:
     """Return what is to be tilted; None where there is nothing to tilt."""
-    unknown = tuple(float(np.isnan(values).mean()) for values in parts)
+    unknown = _pair(float(np.isnan(values).mean()) for values in parts)
     if math.isnan(known.ci_low) or not any(unknown) or not limits[0] < limits[1]:
         return None
     z = float(ndtri(0.5 + known.confidence / 2.0))
     present = [values[~np.isnan(values)] for values in parts]
-    worst = tuple((end.ci_low, end.ci_high) for end in ends) if ends else (NOWHERE,) * 2
+    worst = (NOWHERE, NOWHERE)
+    if ends:
+        down, up = ends
+        worst = ((down.ci_low, down.ci_high), (up.ci_low, up.ci_high))
     return Tilting(
         estimate=known.estimate,
         ci_low=known.ci_low,
         ci_high=known.ci_high,
         z=z,
-        means=tuple(float(values.mean()) for values in present),
-        sizes=tuple(float(values.size) for values in parts),
+        means=_pair(float(values.mean()) for values in present),
+        sizes=_pair(float(values.size) for values in parts),
         unknown=unknown,
         lowest=limits[0],
         highest=limits[1],
@@ -351,12 +356,26 @@ def start_tilting(
     )
 
 
+def _pair(values: Iterable[float]) -> Pair:
+    own, other = values
+    return own, other
+
+
+class Extremes(TypedDict):
+    """The contrast at either extreme, as fields of a probe."""
+
+    worst_low: float
+    worst_high: float
+    worst_ci_low: float
+    worst_ci_high: float
+
+
 def bound_worst(
-    known: ParadoxEstimate,
+    known: Known,
     tilting: Tilting | None,
     limits: Pair,
     ends: Sequence[ParadoxEstimate] | None,
-) -> dict[str, float]:
+) -> Extremes:
     """Return the contrast at either extreme with outer limits, as fields."""
     if tilting is not None:
         (low, ci_low), (high, ci_high) = (
@@ -380,7 +399,7 @@ def bound_worst(
     }  # fmt: skip
 
 
-def say_tipping(row: object, *, unit: str = "") -> str:
+def say_tipping(row: MissingProbe, *, unit: str = "") -> str:
     """Say in words how many outcomes are unknown, and what they would have to be."""
     groups = [
         (say(getattr(row, side)), *(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from scipy import stats
@@ -69,8 +69,8 @@ class ScoreCurve:
 
     share_treated: float
     share_control: float
-    n_treated: int
-    n_control: int
+    n_treated: float
+    n_control: float
 
     @property
     def estimate(self) -> float:
@@ -166,7 +166,7 @@ class WidestCurve:
         return max(tails) if max(tails) < 0.5 else max(min(tails), 0.5)
 
 
-def wilson_limits(share: float, size: int, z: float) -> tuple[float, float]:
+def wilson_limits(share: float, size: float, z: float) -> tuple[float, float]:
     """Return Wilson's score limits of one share, z standard errors out.
 
     Examples
@@ -323,9 +323,11 @@ def set_bounds(given: float | tuple[float, float] | None, groups: TwoGroups) -> 
     return Bounds(-reach, reach, source)
 
 
-def _as_pair(given: float | tuple[float, float]) -> tuple[float, float]:
+def _as_pair(given: Any) -> tuple[float, float]:
+    """Check the caller's bounds, which may be anything yet."""
+    alone = bool(np.isscalar(given))
     try:
-        pair = (-given, given) if np.isscalar(given) else tuple(given)
+        pair = (-given, given) if alone else tuple(given)
         low, high = (float(bound) for bound in pair)
     except (TypeError, ValueError):
         raise ValueError(

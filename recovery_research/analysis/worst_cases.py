@@ -155,12 +155,13 @@ def find_range(
     if two_groups(known, known[:0]).yes_no and known.size and not any(given):
         return (0.0, 1.0), "yes or no"
     seen = (float(known.min()), float(known.max())) if known.size else NOWHERE
-    limits = tuple(
+    low, high = (
         float(limit) if limit is not None else end
         for limit, end in zip((lowest, highest), seen, strict=True)
     )
-    if any(given) and not math.isnan(limits[0] + limits[1]):
-        check_range(values, *limits)
+    limits = (low, high)
+    if any(given) and not math.isnan(low + high):
+        check_range(values, low, high)
     if all(given):
         return limits, "set by the caller"
     half = "the most" if given[0] else "the least" if given[1] else "the range"
@@ -320,10 +321,11 @@ def find_unknown(
         **{outcome: read_outcome(customers.loc[chosen, outcome])}
     )
     missing = rows[outcome].isna()
-    return rows, tuple(
+    own, other = (
         int((missing & (rows[GROUP_COLUMN] == name)).sum())
         for name in (treated, control)
     )
+    return rows, (own, other)
 
 
 def check_range(values: np.ndarray, lowest: float, highest: float) -> None:

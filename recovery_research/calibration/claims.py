@@ -176,7 +176,7 @@ def compare_moments(
                 "ci_low": ends[0],
                 "ci_high": ends[1],
                 "confidence": CONFIDENCE,
-                "verdict": judge_moment(*ends, target),
+                "verdict": judge_moment(ends[0], ends[1], target),
             }
         )
     return pd.DataFrame(rows)
@@ -338,6 +338,7 @@ class Answered:
     def of(cls, run: Runs, policy: str, measure: str) -> "Answered":
         """Simulate failed orders under a policy and take one measure after them."""
         history = run.under(policy, "complained", keep="customers")
+        assert history.customers is not None, "they are kept"
         columns = {name: column[0] for name, column in history.customers.items()}
         experiment = history.experiment
         failed = np.isin(columns["index_outcome"], FAILED)
@@ -404,6 +405,7 @@ def chance_of_voice(
 def measure_leavers(run: Runs) -> dict[str, Moment]:
     """Measure who complained before leaving, and who left over the treatment."""
     history = run.under(MIDDLING, "as_it_comes", keep="customers")
+    assert history.customers is not None, "they are kept"
     records = {name: column[0] for name, column in history.customers.items()}
     gone = ~np.isnan(records["left_week"])
     failed = gone & np.isin(records["last_outcome"], FAILED)

@@ -394,11 +394,15 @@ def check_targets(
     check_choice("against", against, WORLD_NAMES)
     if n_customers is None:
         n_customers = DEFAULT_CUSTOMERS[against]
-    options = {"n_customers": n_customers, "population": population, "seed": seed,
-               "threads": threads}  # fmt: skip
     if against == "evidence":
-        return check_pattern(world, **options)
-    moments = measure_claims(world, **options)
+        return check_pattern(
+            world, n_customers=n_customers, population=population, seed=seed,
+            threads=threads,
+        )  # fmt: skip
+    moments = measure_claims(
+        world, n_customers=n_customers, population=population, seed=seed,
+        threads=threads,
+    )  # fmt: skip
     return compare_moments(list_targets(), moments)
 
 

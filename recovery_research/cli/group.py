@@ -11,7 +11,7 @@ from contextlib import suppress
 from functools import wraps
 from itertools import pairwise
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -62,7 +62,7 @@ def list_voice_options() -> list[click.Option]:
 class Commands(click.Group):
     """A group whose commands speak and end alike, whatever happens."""
 
-    def __init__(self, *given: object, **options: object) -> None:
+    def __init__(self, *given: Any, **options: Any) -> None:
         super().__init__(*given, **options)
         self.params += list_voice_options()
 
@@ -72,16 +72,14 @@ class Commands(click.Group):
         cmd.epilog = cmd.epilog or describe_codes(USUAL)
         super().add_command(cmd, name)
 
-    def main(
-        self, *given: object, standalone_mode: bool = True, **options: object
-    ) -> object:
+    def main(self, *given: Any, standalone_mode: bool = True, **options: Any) -> Any:
         """Call a command; as a program, say what is wrong and exit."""
         if not standalone_mode:
-            return super().main(*given, standalone_mode=False, **options)
+            return self._call(*given, **options)
         with VOICE.begin(), hear_stops(instead_of=leave) as stops:
             cause = None
             try:
-                code = super().main(*given, standalone_mode=False, **options)
+                code = self._call(*given, **options)
             except click.exceptions.NoArgsIsHelpError as error:
                 click.echo(error.format_message(), err=True)
                 code = error.exit_code
@@ -97,7 +95,13 @@ class Commands(click.Group):
         close_ears()
         raise SystemExit(code) from cause
 
-    def make_context(self, *given: object, **options: object) -> click.Context:
+    def _call(self, *given: Any, **options: Any) -> Any:
+        # Click's overloads name every argument, which are only passed on here.
+        return super().main(  # type: ignore[call-overload]
+            *given, standalone_mode=False, **options
+        )
+
+    def make_context(self, *given: Any, **options: Any) -> click.Context:
         """Read what was typed; that may print help, which nobody may want to read."""
         try:
             return super().make_context(*given, **options)

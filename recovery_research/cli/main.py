@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -68,7 +68,7 @@ EPILOG = """\b
 @click.option(
     "--skip-rows", default=-1, help="Rows above the header; -1: found out.", type=int
 )
-def map_(source: str, into: Path | None, **part: str | int) -> None:
+def map_(source: str, into: Path | None, **part: Any) -> None:
     """Draft a mapping of FILE from the names and contents of its columns.
 
     FILE is a table of nearly any kind (text, Excel, Parquet, SPSS, Stata, SAS, JSON,
@@ -123,7 +123,8 @@ def check(source: str, mapping: str, excluded: Path | None, as_json: bool) -> No
         found = check_customers(source, mapping=mapping)
     except CustomerFileError as error:
         fail(str(error), EXIT_BAD_INPUT)
-    question = say_main_question(found.read) if found.passed else None
+    read, flow = found.read, found.flow
+    question = say_main_question(read) if found.passed and read is not None else None
     if as_json:
         told = {"name": found.name, "shape": found.shape, "passed": found.passed}
         told |= {"findings": found.findings, "flow": found.flow, "question": question}
@@ -131,17 +132,17 @@ def check(source: str, mapping: str, excluded: Path | None, as_json: bool) -> No
     else:
         for finding in found.findings:
             click.echo(str(finding))
-    if not found.passed:
+    if not found.passed or read is None or flow is None:
         where = "its findings" if as_json else "the errors above"
         fail(f"{found.name} cannot be analysed; see {where}.", EXIT_BAD_INPUT)
     if excluded is not None:
         try:
             with making_named(excluded) as place:
-                write_csv(found.read.excluded, place)
+                write_csv(read.excluded, place)
         except OSError as error:
             fail(f"cannot write {excluded}: {error.strerror}", EXIT_NOT_WRITTEN)
     if not as_json:
-        click.echo(found.flow.to_string(index=False))
+        click.echo(flow.to_string(index=False))
         click.echo(f"{found.name} can be analysed as {found.shape}.")
         click.echo(question)
 
@@ -212,7 +213,7 @@ EXIT_CODES = describe_codes(MEANINGS)
 class CalmGroup(Commands):
     """Commands of which nothing that is said is an order to the terminal."""
 
-    def main(self, *given: object, **options: object) -> object:
+    def main(self, *given: Any, **options: Any) -> Any:
         """Run a command."""
         with calm_streams():
             return super().main(*given, **options)
@@ -236,7 +237,8 @@ def main(context: click.Context, project: Path | None) -> None:
     context.obj = project
     # Compiling this grammar of web addresses takes longer than all other imports, and
     # the schema of notebooks, for which jsonschema is loaded, has no use for it.
-    sys.modules.setdefault("rfc3987_syntax", None)
+    # None forbids an import, of which typeshed does not know.
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 
 for _command in (
@@ -382,7 +384,12 @@ def list_(project: Path | None, as_json: bool) -> None:
         fail(f"there are no notebooks in {folder}.", EXIT_BAD_INPUT)
     told = []
     for path in paths:
-        one = {"name": path.stem, "path": path, "title": None, "profiles": []}
+        one: dict[str, Any] = {
+            "name": path.stem,
+            "path": path,
+            "title": None,
+            "profiles": [],
+        }
         one["error"] = None
         try:
             one["profiles"] = list(read_profiles(path))

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from recovery_research.reports.locks import Holder
     from recovery_research.reports.parameters import Layer
     from recovery_research.reports.run_logs import Progress
+    from recovery_research.reports.run_request import Order
     from recovery_research.reports.runs import ReportRun
 
 JSON_OPTION = click.option(
@@ -229,7 +230,7 @@ def read_assignments(given: Sequence[str]) -> list[Layer]:
 
 
 def deliver(
-    order: object,
+    order: Order,
     reports: Path,
     *,
     force: bool = False,

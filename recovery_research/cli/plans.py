@@ -37,7 +37,7 @@ from recovery_research.whole_files import make_folder, making_named
 
 if TYPE_CHECKING:
     from recovery_research.reports.notifications import Teller
-    from recovery_research.reports.plan_progress import Several
+    from recovery_research.reports.plan_progress import Listener, Several
     from recovery_research.reports.plans import Plan
     from recovery_research.reports.repeats import Reproduction
 
@@ -118,7 +118,7 @@ def _choose_listener(stack: ExitStack, options: dict, teller: Teller) -> Several
     from recovery_research.reports.plan_progress import Board, LineWriter, Several
 
     aloud = options["follow"]
-    listeners = [teller]
+    listeners: list[Listener] = [teller]
     if sys.stderr.isatty() and not aloud and not VOICE.quiet:
         listeners.insert(0, Board())
     elif aloud or not VOICE.quiet:

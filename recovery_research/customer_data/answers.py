@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
+from typing import Any
 
 import pandas as pd
 
@@ -196,7 +197,7 @@ def say_doubtful(doubts: Sequence[str]) -> str:
     return f"**{DOUBTFUL.capitalize()}{escape(told)}.**" if told else ""
 
 
-def name_view(row: object, naive: pd.DataFrame) -> str:
+def name_view(row: Any, naive: pd.DataFrame) -> str:
     """Return how a row compares, and how many of those as they come it leaves out."""
     if not str(row.view).startswith("adjusted"):
         return str(row.view)
@@ -209,7 +210,7 @@ def name_view(row: object, naive: pd.DataFrame) -> str:
 
 
 def try_adjusting(
-    read: Customers, covariates: Sequence[Field], options: dict[str, object]
+    read: Customers, covariates: Sequence[Field], options: dict[str, Any]
 ) -> dict[str, object]:
     """Return an adjusted contrast as a row, or a row that says why there is none."""
     names = [each.name for each in covariates]
@@ -221,8 +222,7 @@ def try_adjusting(
     try:
         found = adjust(read.customers, covariates=names, **options)
     except ValueError as error:
-        names = ", ".join(names)
-        return kept | {"covariates": names, "note": str(error).rstrip(".")}
+        return kept | {"covariates": ", ".join(names), "note": str(error).rstrip(".")}
     return found.to_frame().iloc[0].to_dict()
 
 
@@ -311,18 +311,19 @@ def compare_group_survival(
     True
     """
     frames = []
-    if not knows_leaving(read):
+    end_week = read.end_week
+    if end_week is None or not knows_leaving(read):
         return pd.DataFrame()
     for row in main_questions(read).itertuples():
         groups = (row.treated, row.control)
         try:
             followed = min(
                 float(staying_times(read.customers, group=name, policy=None,
-                                    end_week=read.end_week)[0].max())
+                                    end_week=end_week)[0].max())
                 for name in groups
             )  # fmt: skip
             found = compare_survival(
-                read.customers, end_week=read.end_week, horizon=min(horizon, followed),
+                read.customers, end_week=end_week, horizon=min(horizon, followed),
                 treated=row.treated, control=row.control, confidence=confidence,
             ).to_frame()  # fmt: skip
         except ValueError as error:
@@ -341,18 +342,18 @@ BY_THEN = "prior_spend_by_then"
 
 
 def answer(
-    known: dict[str, object], ask: Callable, read: Customers, **options: object
+    known: Mapping[str, object], ask: Callable, read: Customers, **options: object
 ) -> dict[str, object]:
     """Return an analysis's result as a row, or a row that says why there is none."""
     try:
-        return known | ask(read.customers, **options).to_frame().iloc[0].to_dict()
+        return {**known, **ask(read.customers, **options).to_frame().iloc[0].to_dict()}
     except ValueError as error:
-        return known | {"note": str(error).rstrip(".")}
+        return {**known, "note": str(error).rstrip(".")}
 
 
 def list_pairs(
     read: Customers, *, silent: bool = False
-) -> list[tuple[dict[str, object], Field]]:
+) -> list[tuple[dict[str, str], Field]]:
     """Return who is compared, and on which outcome, for the main questions.
 
     With `silent` also those who never complained, against no failure.
@@ -434,14 +435,14 @@ def probe_groups(read: Customers, *, confidence: float = 0.95) -> pd.DataFrame:
     >>> bool(rr.customer_data.probe_groups(read)["e_value"].dropna().ge(1.0).all())
     True
     """
-    rows = []
+    rows: list[dict[str, object]] = []
     for known, _ in list_pairs(read):
         fields = usable_covariates(read, known["treated"], known["control"])
         names = [each.name for each in fields]
         if not names:
-            rows.append(known | {"note": "the file has no covariate that varies"})
+            rows.append({**known, "note": "the file has no covariate that varies"})
             continue
-        options = known | {"covariates": names, "confidence": confidence}
+        options = {**known, "covariates": names, "confidence": confidence}
         rows.append(answer(known, probe_confounding, read, **options))
     # A probe adjusts by straight lines, which is less than `adjust` does.
     return add_doubts(read, count_whole(pd.DataFrame(rows)))
@@ -507,7 +508,7 @@ def check_placebos(read: Customers, *, confidence: float = 0.95) -> pd.DataFrame
             continue
         before = known | {"outcome": each.name_before}
         # Of those ever failed it can be asked: a placebo finds that they ordered more.
-        if why_not_before(read) and read.mapping.orders.design != "ever-failed":
+        if why_not_before(read) and read.mapping.order_rule().design != "ever-failed":
             rows.append(before | {"note": why_not_before(read)})
             continue
         names = [
@@ -521,10 +522,11 @@ def check_placebos(read: Customers, *, confidence: float = 0.95) -> pd.DataFrame
         if not names:
             rows.append(before | {"note": "nothing else was known beforehand"})
             continue
-        options = {"treated": known["treated"], "control": known["control"]}
-        options |= {"covariates": names, "confidence": confidence}
         try:
-            found = check_placebo(customers, before=each.name_before, **options)
+            found = check_placebo(
+                customers, before=each.name_before, treated=known["treated"],
+                control=known["control"], covariates=names, confidence=confidence,
+            )  # fmt: skip
             # Where there is no interval, nothing was passed and nothing failed.
             shown = {} if found["ci_low"].notna().all() else {"passed": None}
             rows.append(before | found.iloc[0].to_dict() | shown)
@@ -579,7 +581,9 @@ def take_off_window(read: Customers) -> pd.DataFrame:
     )
 
 
-def varying(customers: pd.DataFrame, groups: dict[str, object], name: str) -> list[str]:
+def varying(
+    customers: pd.DataFrame, groups: Mapping[str, object], name: str
+) -> list[str]:
     """Return a column's name if it varies in the two groups."""
     rows = customers["index_outcome"].isin([groups["treated"], groups["control"]])
     return [name] if name in customers and varies(customers.loc[rows, name]) else []
@@ -611,7 +615,7 @@ def bound_groups(read: Customers, *, confidence: float = 0.95) -> pd.DataFrame:
     >>> bool((table["bound_low"] <= table["bound_high"]).all())
     True
     """
-    rows = []
+    rows: list[dict[str, object]] = []
     for known, each in list_pairs(read, silent=True):
         chosen = read.customers["index_outcome"].isin(
             [known["treated"], known["control"]]
@@ -620,9 +624,10 @@ def bound_groups(read: Customers, *, confidence: float = 0.95) -> pd.DataFrame:
             continue
         if each.limits is None:
             unlimited = "the mapping does not say what it can be at most (limits)"
-            rows.append(known | {"note": unlimited})
+            rows.append({**known, "note": unlimited})
             continue
-        options = known | dict(zip(("lowest", "highest"), each.limits, strict=True))
+        lowest, highest = each.limits
+        options = {**known, "lowest": lowest, "highest": highest}
         options["confidence"] = confidence
         rows.append(answer(known, bound_worst_case, read, **options))
     return add_doubts(read, count_whole(pd.DataFrame(rows)))

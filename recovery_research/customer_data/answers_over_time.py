@@ -60,7 +60,7 @@ def compare_changes(read: Customers, *, confidence: float = 0.95) -> pd.DataFram
     >>> rr.customer_data.compare_changes(read)["after"].tolist()
     ['followup_spend', 'satisfaction']
     """
-    rows = []
+    rows: list[dict[str, object]] = []
     for known, each in list_pairs(read):
         if not each.before:
             continue
@@ -68,7 +68,7 @@ def compare_changes(read: Customers, *, confidence: float = 0.95) -> pd.DataFram
         groups = {name: known[name] for name in ("treated", "control")}
         row = names | {"group": groups["treated"], "control": groups["control"]}
         if why_not_before(read):
-            rows.append(row | {"note": why_not_before(read)})
+            rows.append({**row, "note": why_not_before(read)})
             continue
         options = names | groups | {"confidence": confidence}
         rows.append(answer(row, compare_before_after, read, **options))

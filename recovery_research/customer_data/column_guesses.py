@@ -19,7 +19,7 @@ from recovery_research.customer_data.cells import (
 from recovery_research.customer_data.columns import put_labels, read_cells
 from recovery_research.customer_data.dates import find_formats, name_numbers
 from recovery_research.customer_data.doubts import find_code
-from recovery_research.customer_data.mapping_rules import FileMapping
+from recovery_research.customer_data.mapping_rules import FileMapping, ValueRule
 from recovery_research.customer_data.numbers import doubt_marks
 from recovery_research.customer_data.raw_tables import RawTable
 
@@ -31,7 +31,7 @@ MOSTLY = 0.98
 LONGEST_KEY = 40
 BLANK = FileMapping("draft", "customers", {})
 # How numbers are written, the plainest first.
-NUMBERS = (
+NUMBERS: tuple[dict[str, str], ...] = (
     {}, {"thousands": ","}, {"decimal": ","}, {"decimal": ",", "thousands": "."},
     {"thousands": " "}, {"decimal": ",", "thousands": " "}, {"thousands": "'"},
 )  # fmt: skip
@@ -96,7 +96,7 @@ def guess_yes_no(
     words = {level.casefold() for level in levels}
     for yes, no in YES_NO if is_text(column) else ():
         if words <= {yes, no} and yes in words and (no in words or not no):
-            said = {
+            said: dict[str, object] = {
                 "yes": [w for w in levels if w.casefold() == yes],
                 "no": [w for w in levels if w.casefold() == no] or [no],
             }
@@ -104,12 +104,20 @@ def guess_yes_no(
     return None
 
 
+def write_numbers(values: dict[str, str]) -> ValueRule:
+    """Return how numbers are written with other marks."""
+    plain = BLANK.writing
+    decimal = values.get("decimal", plain.decimal)
+    thousands = values.get("thousands", plain.thousands)
+    return replace(plain, decimal=decimal, thousands=thousands)
+
+
 def guess_number(
     name: str, column: pa.ChunkedArray, levels: tuple[str, ...]
 ) -> ColumnGuess | None:
     """Return the guess that a column holds numbers, None if it does not."""
     for values in NUMBERS if is_text(column) else ({},):
-        rules = replace(BLANK, writing=replace(BLANK.writing, **values))
+        rules = replace(BLANK, writing=write_numbers(values))
         content = reads(column, "number", rules)
         if content is None:
             continue
@@ -123,7 +131,9 @@ def guess_number(
         known = content[~np.isnan(content)]
         kind = "amount" if (known >= 0.0).mean() > MOSTLY else "number"
         codes = find_code(known)
-        said = dict(values) | ({"blank": [f"{c:g}" for c in codes]} if codes else {})
+        said: dict[str, object] = dict(values)
+        if codes:
+            said["blank"] = [f"{c:g}" for c in codes]
         unit = name_numbers(known).partition('unit = "')[2].partition('"')[0]
         return ColumnGuess(name, kind, len(levels), values=said, unit=unit)
     return None

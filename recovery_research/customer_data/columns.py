@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -80,7 +80,7 @@ class Reading:
     parts: dict[str, Cells] = field(default_factory=dict)
     fields: dict[str, Cells] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
-    reason: NDArray[np.int16] = field(default=None)
+    reason: NDArray[np.int16] = field(init=False)
     reasons: list[str] = field(default_factory=list)
     further: list[tuple[int, NDArray]] = field(default_factory=list)
 
@@ -97,11 +97,15 @@ class Reading:
         cells = self.parts.get(role)
         return None if cells is None else cells.content
 
-    def add_error(self, column: str, message: str, **where: object) -> None:
+    def held(self, role: str) -> NDArray:
+        """Return what was read of a part that is mapped."""
+        return self.parts[role].content
+
+    def add_error(self, column: str, message: str, **where: Any) -> None:
         """Note something that stops everything."""
         self.note("error", column, message, **where)
 
-    def add_doubt(self, kind: str, column: str, message: str, **where: object) -> None:
+    def add_doubt(self, kind: str, column: str, message: str, **where: Any) -> None:
         """Note something that is told and stops nothing, of a kind of `issues`."""
         self.note("doubt", column, message, kind=kind, **where)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -60,7 +61,7 @@ def probe_unknown(
     by_name = {each.name: each for each in read.outcomes}
     rows = []
     for row in adjusted.itertuples():
-        each = by_name.get(getattr(row, "outcome", None))
+        each = by_name.get(getattr(row, "outcome", ""))
         if each is None or not is_unknown(read, row, each):
             continue
         view = getattr(row, "view", AS_THEY_COME)
@@ -73,23 +74,23 @@ def probe_unknown(
     return count_whole(pd.DataFrame(rows, columns=columns))
 
 
-def is_unknown(read: Customers, row: object, each: Field) -> bool:
+def is_unknown(read: Customers, row: Any, each: Field) -> bool:
     """Return whether somebody's outcome is unknown in the groups of a row."""
     chosen = read.customers[GROUP_COLUMN].isin([row.treated, row.control])
     return bool(read.customers.loc[chosen, each.name].isna().any())
 
 
 def probe_row(
-    read: Customers, row: object, each: Field, view: str, confidence: float
+    read: Customers, row: Any, each: Field, view: str, confidence: float
 ) -> MissingProbe:
     """Probe a difference as the groups come, or an adjusted one."""
     lowest, highest = each.limits or (None, None)
     ends = (row.equivalence_low, row.equivalence_high)
-    bounds = tuple(0.0 if pd.isna(end) else float(end) for end in ends)
+    low, high = (0.0 if pd.isna(end) else float(end) for end in ends)
     if view == AS_THEY_COME:
         return probe_missing(
             read.customers, outcome=each.name, treated=row.treated,
-            control=row.control, lowest=lowest, highest=highest, bounds=bounds,
+            control=row.control, lowest=lowest, highest=highest, bounds=(low, high),
             confidence=confidence,
         )  # fmt: skip
     values = read_outcome(read.customers[each.name])
@@ -99,7 +100,7 @@ def probe_row(
     known = SimpleNamespace(
         outcome=each.name, policy=None, treated=row.treated, control=row.control,
         confidence=confidence, verdict=row.verdict, bounds_source="",
-        equivalence_low=bounds[0], equivalence_high=bounds[1],
+        equivalence_low=low, equivalence_high=high,
         **{name: float("nan") if pd.isna(value) else float(value)
            for name, value in (("estimate", row.estimate), ("ci_low", row.ci_low),
                                ("ci_high", row.ci_high))},
@@ -198,6 +199,8 @@ def compare_ratios(read: Customers | None) -> pd.DataFrame:
     >>> len(compare_ratios(None))
     0
     """
+    if read is None:
+        return pd.DataFrame(columns=["outcome", "treated", "note"])
     frames = [
         paradox_ratio(read.customers, outcome=name, treated=group).to_frame()
         for name in list_outcomes(read, kind="amount")
@@ -227,7 +230,7 @@ def contrast_outcomes(read: Customers | None) -> pd.DataFrame:
     >>> len(contrast_outcomes(None))
     0
     """
-    if not list_outcomes(read):
+    if read is None or not list_outcomes(read):
         return pd.DataFrame()
     bounds = read_bounds(["mapping"], read)
     return contrast_groups(read, questions=main_questions(read), bounds=bounds)
@@ -252,7 +255,7 @@ def tell_unknown(read: Customers | None) -> list[str]:
     []
     """
     table = contrast_outcomes(read)
-    if not len(table):
+    if read is None or not len(table):
         return []
     return say_unknown(read, find_untold(probe_unknown(read, table), table))
 
@@ -278,7 +281,9 @@ def count_exposure(read: Customers | None) -> pd.DataFrame | None:
     >>> count_exposure(None) is None
     True
     """
-    if not list_outcomes(read) or not set(EXPOSURE) <= set(read.customers):
+    if read is None or not list_outcomes(read):
+        return None
+    if not set(EXPOSURE) <= set(read.customers):
         return None
     try:
         paradox_ratio(group_by_exposure(read.customers), outcome="spend")

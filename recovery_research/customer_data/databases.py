@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,8 +31,9 @@ from recovery_research.customer_data.raw_tables import RawTable, choose_columns
 from recovery_research.customer_data.text_rows import refuse_size
 
 if TYPE_CHECKING:
+    import duckdb
     import pyarrow as pa
-    from sqlalchemy import URL
+    from sqlalchemy import URL, Dialect
 
 MOST_SECONDS = 1800.0
 # Read further than this and it is no table of customers.
@@ -147,7 +148,7 @@ def guard_sqlite(connection: sqlite3.Connection, name: str) -> Iterator[None]:
 
 
 @contextmanager
-def limit_time(name: str, stop: object) -> Iterator[None]:
+def limit_time(name: str, stop: Callable[[], object]) -> Iterator[None]:
     """Call `stop` if what is done takes too long."""
     late = threading.Event()
 
@@ -187,7 +188,10 @@ def check_count(name: str, n_rows: int) -> None:
 
 ROWS_AT_ONCE = 50_000
 # Nothing but the file is reached, and that stays so.
-LOCKED = {"enable_external_access": "false", "lock_configuration": "true"}
+LOCKED: dict[str, str | bool | int | float | list[str]] = {
+    "enable_external_access": "false",
+    "lock_configuration": "true",
+}
 CASTS = " (Columns of text files are texts: write cast(amount as double).)"
 # Settings of a transaction that only reads, and not for ever, by kind of database.
 SETTINGS = {
@@ -253,7 +257,7 @@ def read_duckdb(
 
 
 def ask_duckdb(
-    connection: object,
+    connection: duckdb.DuckDBPyConnection,
     name: str,
     query: str,
     columns: list[str] | None,
@@ -407,7 +411,7 @@ def count_rows(pieces: Iterable[Sequence], read: list[int]) -> Iterator[Sequence
 
 
 def write_query(
-    name: str, tables: list[str], rule: SourceRule, dialect: object = None
+    name: str, tables: list[str], rule: SourceRule, dialect: Dialect | None = None
 ) -> str:
     """Return the query of a mapping, or the one that reads its table."""
     if rule.query:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 import pandas as pd
@@ -317,6 +317,18 @@ def count_weeks(stamps: pd.Series) -> NDArray[np.float64]:
     stamps = stamps.where((stamps >= first) & (stamps < last))
     seconds = (stamps - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
     return seconds.to_numpy(np.float64) / SECONDS_A_WEEK
+
+
+@overload
+def read_moment(given: str | float, rule: TimeRule) -> float: ...
+
+
+@overload
+def read_moment(given: None, rule: TimeRule) -> None: ...
+
+
+@overload
+def read_moment(given: str | float | None, rule: TimeRule) -> float | None: ...
 
 
 def read_moment(given: str | float | None, rule: TimeRule) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -180,7 +180,7 @@ def read_labelled(kind: str) -> Callable:
     return read_statistics
 
 
-def make_raw(name: str, kind: str, frame: pd.DataFrame, about: object) -> RawTable:
+def make_raw(name: str, kind: str, frame: pd.DataFrame, about: Any) -> RawTable:
     """Return what was read as a table, with the labels of its codes."""
     import pyarrow as pa
 

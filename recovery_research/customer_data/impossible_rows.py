@@ -115,7 +115,7 @@ def find_amounts(reading: Reading) -> Iterator[Impossible]:
         if each.kind == "amount" and each.before:
             amounts[each.before] = reading.fields[each.name_before].content
     if "amount" in mapping.columns:
-        amounts[mapping.columns["amount"]] = reading.part("amount")
+        amounts[mapping.columns["amount"]] = reading.held("amount")
     for column, values in amounts.items():
         negative = (values < 0.0) & reading.kept
         yield values < 0.0, column, f"{column} is negative"
@@ -156,8 +156,8 @@ def find_repeats(reading: Reading) -> Iterator[Impossible]:
     Equal rows: all but the first. Rows that differ: all, since none can be trusted
     more than the others.
     """
-    role = {"customers": "customer", "orders": "order", "complaints": "complaint"}
-    role = role[reading.mapping.shape]
+    roles = {"customers": "customer", "orders": "order", "complaints": "complaint"}
+    role = roles[reading.mapping.shape]
     names = reading.part(role)
     if names is None:
         return
@@ -172,7 +172,7 @@ def find_repeats(reading: Reading) -> Iterator[Impossible]:
         return
     same = find_same(reading, names[places], places)
     differs = ~same_group(names[places], same)
-    if role == "order" and reading.mapping.orders.lines != "apart":
+    if role == "order" and reading.mapping.order_rule().lines != "apart":
         differs &= ~are_lines(reading, names[places], places)
     for chosen, reason in (
         (same, f"repeats an earlier row with the same {column}"),
@@ -189,7 +189,7 @@ def are_lines(
     """Mark the rows of orders whose rows agree in customer and moment."""
     agree = np.ones(len(places), dtype=bool)
     for role in ("customer", "time"):
-        values = pd.Series(reading.part(role)[places]).groupby(names)
+        values = pd.Series(reading.held(role)[places]).groupby(names)
         agree &= (values.transform("min") == values.transform("max")).to_numpy()
     return agree
 

@@ -6,6 +6,7 @@ import logging
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from recovery_research import paths
 from recovery_research._checks import did_you_mean
@@ -44,7 +45,7 @@ RESOLVED = (
     '[columns]\ngroup = "what_happened"\n[groups]\nno_failure = ["none"]\n'
     'recovered = ["solved"]\nnot_recovered = ["unsolved"]'
 )
-MISSING = {("group", "resolved"): RESOLVED}
+MISSING: dict[tuple[str, ...], str] = {("group", "resolved"): RESOLVED}
 # Names that the customers table uses itself, and an order log and what is made of it:
 # a column of the same name would take the place of the real one.
 TAKEN = (
@@ -163,7 +164,7 @@ def check_mapping(name: str, content: Mapping) -> FileMapping:
     return checked
 
 
-def read_columns(name: str, shape: str, table: object) -> dict[str, str]:
+def read_columns(name: str, shape: str, table: Any) -> dict[str, str]:
     """Return the parts of the table and the file's columns."""
     place = f"{name}, [columns]"
     require_keys(place, table, ROLES[shape])
@@ -182,7 +183,7 @@ def read_columns(name: str, shape: str, table: object) -> dict[str, str]:
 
 
 def read_groups(
-    name: str, columns: Mapping[str, str], table: object
+    name: str, columns: Mapping[str, str], table: Any
 ) -> dict[str, tuple[str, ...]]:
     """Return the file's words for each index outcome."""
     place = f"{name}, [groups]"
@@ -200,7 +201,7 @@ def read_groups(
     return groups
 
 
-def read_control(name: str, shape: str, table: object) -> str:
+def read_control(name: str, shape: str, table: Any) -> str:
     """Return the answer that the other answers are compared with."""
     require_keys(f"{name}, [answers]", table, ("control",))
     control = table.get("control", "")

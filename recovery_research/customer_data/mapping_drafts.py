@@ -7,6 +7,7 @@ import re
 import tomllib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from recovery_research.analysis.covariates import AFTERWARDS
 from recovery_research.customer_data.column_guesses import (
@@ -306,7 +307,7 @@ def check_draft(draft: str) -> str:
     """Return a draft after it has been read back; raise if it is no mapping at all."""
     content = tomllib.loads(draft)
 
-    def fill(part: object) -> object:
+    def fill(part: Any) -> Any:
         if isinstance(part, dict):
             return {key: fill(each) for key, each in part.items()}
         return part

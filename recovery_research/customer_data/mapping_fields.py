@@ -5,6 +5,7 @@ from __future__ import annotations
 import zoneinfo
 from collections.abc import Mapping
 from dataclasses import fields, replace
+from typing import Any
 
 from recovery_research._checks import did_you_mean
 from recovery_research.analysis.covariates import AFTERWARDS
@@ -61,8 +62,8 @@ def read_field(where: str, part: str, key: str, entry: object) -> Field:
         kind=kind,
         bounds=read_bound(where, entry.get("bounds")),
         unit=str(entry.get("unit", "")),
-        others_below=as_number(
-            where, "others_below", entry.get("others_below", 0), whole=True
+        others_below=int(
+            as_number(where, "others_below", entry.get("others_below", 0), whole=True)
         ),
         before=read_before(where, entry.get("before", "")),
         limits=read_limits(where, kind, entry.get("limits")),
@@ -90,7 +91,7 @@ def read_before(where: str, before: object) -> str:
     return before
 
 
-def read_limits(where: str, kind: str, limits: object) -> tuple[float, float] | None:
+def read_limits(where: str, kind: str, limits: Any) -> tuple[float, float] | None:
     """Return the least and the most an outcome can be, if any."""
     if kind == "yes_no":
         if limits is not None:
@@ -188,7 +189,7 @@ def read_values(name: str, content: Mapping) -> tuple[ValueRule, TimeRule, ByCol
     return writing, time, by_column
 
 
-def read_given(where: str, said: Mapping, rule: type) -> dict[str, object]:
+def read_given(where: str, said: Mapping, rule: type) -> dict[str, Any]:
     """Return what is said of a column, types checked, and nothing else."""
     read = read_rule(where, "values", {"values": said}, rule)
     return {key: getattr(read, key) for key in said}

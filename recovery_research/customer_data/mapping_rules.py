@@ -5,9 +5,9 @@ What a key means stands beside it: `formats` and the guide say it from here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from recovery_research._checks import did_you_mean
 from recovery_research.analysis.index_orders import DESIGNS, INDEX_CHOICES
@@ -270,6 +270,11 @@ class FileMapping:
             words += tuple(word for said in self.groups.values() for word in said)
         return replace(self, writing=replace(writing, known=words), time=time)
 
+    def order_rule(self) -> OrderRule:
+        """Return how orders are read; a mapping of an order log has it always."""
+        assert self.orders is not None, "the shape is orders"
+        return self.orders
+
     def used_columns(self) -> list[str]:
         """Return the file's columns that are read, each once."""
         fields = [each.column for each in (*self.outcomes, *self.covariates)]
@@ -287,7 +292,7 @@ class MappingError(CustomerFileError):
     """A mapping that cannot be used."""
 
 
-def require_keys(name: str, table: object, allowed: object) -> None:
+def require_keys(name: str, table: Any, allowed: Collection[str]) -> None:
     """Raise unless a table has only the keys allowed."""
     if not isinstance(table, Mapping):
         raise MappingError(f"{name}: needs a table of names and values; got {table!r}.")
@@ -364,7 +369,7 @@ def as_texts(place: str, key: str, given: object) -> tuple[str, ...]:
     return tuple(given)
 
 
-def as_number(place: str, key: str, given: object, *, whole: bool) -> float | int:
+def as_number(place: str, key: str, given: Any, *, whole: bool) -> float | int:
     """Return a number above or at 0, or raise."""
     right = isinstance(given, int if whole else (int, float)) and given >= 0
     if not right or isinstance(given, bool):

@@ -31,14 +31,16 @@ def number_orders(reading: Reading) -> NDArray[np.int64] | None:
     and moment; without one, rows of one customer and moment are, where the mapping
     says so.
     """
-    lines = reading.mapping.orders.lines
+    lines = reading.mapping.order_rule().lines
     if lines == "apart" or ("order" not in reading.parts and not lines):
         return None
-    columns = [reading.part("customer"), reading.part("time")]
+    columns = [reading.held("customer"), reading.held("time")]
     if "order" in reading.parts:
-        names = reading.part("order")
+        names = reading.held("order")
         nameless = (
-            names < 0 if reading.parts["order"].levels else np.zeros(len(names), bool)
+            names < 0
+            if reading.parts["order"].levels
+            else np.zeros(len(names), np.bool_)
         )
         columns = [np.where(nameless, -1 - np.arange(len(names)), names), nameless]
     frame = pd.DataFrame(dict(enumerate(columns)), copy=False)
@@ -47,9 +49,9 @@ def number_orders(reading: Reading) -> NDArray[np.int64] | None:
 
 def doubt_lines(reading: Reading) -> None:
     """Tell rows that share customer and moment and are taken for orders."""
-    if reading.mapping.orders.lines or "order" in reading.parts:
+    if reading.mapping.order_rule().lines or "order" in reading.parts:
         return
-    customer, time = reading.part("customer"), reading.part("time")
+    customer, time = reading.held("customer"), reading.held("time")
     is_kept = reading.kept
     if np.count_nonzero(is_kept) > SAMPLE:
         # First with some of the customers, whole: most logs need no more.
@@ -84,7 +86,7 @@ def tell_lines(reading: Reading, order: NDArray[np.int64]) -> None:
     """Tell how many orders have several rows, and what is done with them."""
     sizes = np.bincount(order[reading.kept])
     several = sizes[sizes > 1]
-    if not len(several) or reading.mapping.orders.lines:
+    if not len(several) or reading.mapping.order_rule().lines:
         return
     reading.add_doubt(
         "summed",
@@ -159,14 +161,17 @@ def match_returns(
     The order of the same name, or else the customer's latest order, before, of just
     that amount; each order takes one return. What finds none is set aside.
     """
-    if reading.mapping.shape != "orders" or reading.mapping.orders.returns != "match":
+    if (
+        reading.mapping.shape != "orders"
+        or reading.mapping.order_rule().returns != "match"
+    ):
         return
-    amount = reading.part("amount")
+    amount = reading.held("amount")
     column = reading.mapping.columns["amount"]
     negative = (amount < 0.0) & reading.kept
     if not negative.any():
         return
-    customer, week = reading.part("customer"), reading.part("time")
+    customer, week = reading.held("customer"), reading.held("time")
     bought = np.flatnonzero((amount > 0.0) & reading.kept)
     names = reading.part("order")
     places: dict[tuple, list[int]] = {}
@@ -175,7 +180,7 @@ def match_returns(
     by_name = (
         {} if names is None else {(customer[k], names[k]): k for k in bought.tolist()}
     )
-    matched = np.zeros(len(amount), dtype=bool)
+    matched = np.zeros(len(amount), dtype=np.bool_)
     returns = np.flatnonzero(negative)
     for k in returns[np.argsort(week[returns], kind="stable")].tolist():
         own = None if names is None else by_name.get((customer[k], names[k]))
@@ -197,17 +202,19 @@ def match_returns(
 MICROSECONDS = 7.0 * 86400.0 * 1e6
 
 
-def count_observed(reading: Reading) -> tuple[dict[str, object], float | None]:
+def count_observed(
+    reading: Reading,
+) -> tuple[dict[str, NDArray[np.float64]], float | None]:
     """Return index and leaving weeks of customers observed for so long each.
 
     All are put at one end: whoever was observed for 7 weeks began 7 before it, and
     left there or was still a customer. Only how long it was is known, and counts.
     """
-    weeks, left = reading.part("weeks_observed"), reading.part("left")
-    column = reading.mapping.columns.get("weeks_observed")
+    weeks, left = reading.part("weeks_observed"), reading.held("left")
+    column = reading.mapping.columns.get("weeks_observed", "")
     if weeks is None:
         column = reading.mapping.columns["observed_until"]
-        weeks = reading.part("observed_until") - reading.part("order_time")
+        weeks = reading.held("observed_until") - reading.held("order_time")
         # Equal spans of time are equal numbers, from whatever day they are counted.
         weeks = np.round(weeks * MICROSECONDS) / MICROSECONDS
     reading.set_aside(weeks < 0.0, column, "observed for less than no time")

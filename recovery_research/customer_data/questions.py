@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -78,10 +79,11 @@ def doubt_groups(
     read: Customers, treated: str, control: str, *, adjusted: bool = False
 ) -> str:
     """Say why a difference between two groups may not be what a problem did."""
-    design = read.mapping.orders.design if read.mapping.orders else ""
+    rule = read.mapping.orders
+    design = rule.design if rule else ""
     if design == "ever-failed":
         return NEVER_FAIR
-    first = design == "order-based" and read.mapping.orders.index == "first"
+    first = rule is not None and rule.index == "first" and design == "order-based"
     if adjusted:
         return NO_PAST if first else ""
     # What a table made of an order log knows; what the mapping of another names.
@@ -444,7 +446,7 @@ def judge(read: Customers, table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def bounds_of(row: object) -> Bounds:
+def bounds_of(row: Any) -> Bounds:
     """Return the bounds of a row; without any, only the direction counts."""
     low, high = (
         0.0 if pd.isna(end) else float(end)
@@ -542,8 +544,9 @@ def contrast_over_draws(
     """
     if not is_drawn(read):
         return pd.DataFrame()
-    rule, rows = read.mapping.orders, []
-    options = {
+    rule, rows = read.mapping.order_rule(), []
+    assert read.orders is not None, "the shape is orders"
+    options: dict[str, Any] = {
         "followup_weeks": rule.followup_weeks, "seed": rule.seed,
         "span": (find_start(read), read.end_week), "confidence": confidence,
         "draws": DRAWS if len(read.orders) <= LARGE_LOG else DRAWS_OF_LARGE,
@@ -553,10 +556,12 @@ def contrast_over_draws(
             known = {
                 "outcome": each.name, "treated": row.treated, "control": row.control,
             }  # fmt: skip
-            given = {"bounds": (bounds or {}).get(each.name)} | options
+            bound = (bounds or {}).get(each.name)
             try:
-                found = paradox_over_draws(read.orders, **known, **given)
-                found = found.to_frame().iloc[0].to_dict()
+                drawn = paradox_over_draws(
+                    read.orders, bounds=bound, **known, **options
+                )
+                found = drawn.to_frame().iloc[0].to_dict()
             except ValueError as error:
                 found = known | {"note": str(error).rstrip(".")}
             rows.append(found | {"question": row.question, "view": OVER_DRAWS})
@@ -577,5 +582,6 @@ def find_start(read: Customers) -> float:
     rule = read.mapping.time
     if rule.unit == "dates":
         return 0.0
+    assert read.orders is not None, "the shape is orders"
     first = float(read.orders["week"].min())
     return first if rule.start is None else float(rule.start)

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from recovery_research.customer_data.databases import read_duckdb, read_sqlite
 from recovery_research.customer_data.formats import READERS as LABELLED
@@ -232,7 +232,7 @@ def choose_member(name: str, held: list[str], rule: SourceRule) -> str:
     return tables[0]
 
 
-def unpack(name: str, packed: BinaryIO, into: Path) -> None:
+def unpack(name: str, packed: IO[bytes] | gzip.GzipFile, into: Path) -> None:
     """Unpack a file, up to what may be read."""
     most = min(4 * largest_table(), shutil.disk_usage(into.parent).free // 2)
     taken = 0
@@ -248,7 +248,7 @@ def unpack(name: str, packed: BinaryIO, into: Path) -> None:
 
 
 BY_CALAMINE = ("old Excel", "Excel binary", "OpenDocument")
-READERS = {
+READERS: dict[str, Reader] = {
     "CSV": read_csv,
     "JSON": read_json,
     "Parquet": read_parquet,

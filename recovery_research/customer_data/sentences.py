@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -55,7 +56,7 @@ def say_verdicts(
     return lines
 
 
-def say_found(row: object, view: str, unit: str) -> tuple[str, str]:
+def say_found(row: Any, view: str, unit: str) -> tuple[str, str]:
     """Return an answer with its interval, and what is doubtful about it."""
     note = row.note.rstrip(". ") if isinstance(row.note, str) else ""
     if pd.isna(row.ci_low):
@@ -186,7 +187,7 @@ def say_nothing_before(read: Customers) -> str:
     return say_absent(read, NOTHING_BEFORE)
 
 
-def say_compared(row: object) -> str:
+def say_compared(row: Any) -> str:
     """Return in Markdown which outcome of which groups a row compares."""
     one, other = map(say_group, (row.treated, row.control))
     return f"**{say_name(row.outcome)}**, {one} against {other}"
@@ -251,7 +252,7 @@ def show_term(name: object) -> str:
     return f"{say(head)}{mark}{isolate(level)}"
 
 
-def say_interval(row: object, unit: str = "") -> str:
+def say_interval(row: Any, unit: str = "") -> str:
     """Return an estimate with its interval in words, as in ``+2, -1 to +5 dollars``."""
     if pd.isna(row.estimate):
         return "no estimate"
@@ -453,7 +454,7 @@ def list_limits(read: Customers) -> list[str]:
 
 def limit_by_design(read: Customers) -> list[str]:
     """Say in sentences what the design of an order log takes away."""
-    design = read.mapping.orders.design if read.shape == "orders" else ""
+    design = read.mapping.order_rule().design if read.shape == "orders" else ""
     if design == "customer-based":
         return [
             "**A fair comparison as they come.** In the customer-based design heavy "

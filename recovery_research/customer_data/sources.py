@@ -18,7 +18,7 @@ from recovery_research.customer_data.databases import (
     find_database_file,
     read_database,
 )
-from recovery_research.customer_data.issues import CustomerFileError
+from recovery_research.customer_data.issues import CustomerFileError, Finding
 from recovery_research.customer_data.mapping_rules import SourceRule
 from recovery_research.customer_data.raw_tables import RawTable
 from recovery_research.customer_data.readers import read_path
@@ -43,7 +43,7 @@ def join_files(
     query = check_query(path.name, rule.query)
     plain = replace(rule, files=(), query="", table="", sheet="")
     tables: dict[str, object] = {}
-    told = []
+    told: list[Finding] = []
     for each in dict.fromkeys([path, *(path.parent / name for name in rule.files)]):
         if not each.is_file():
             raise CustomerFileError(

@@ -66,11 +66,11 @@ def make_from_customers(reading: Reading) -> Made:
         code[kept], list(OUTCOMES_OF_ORDERS)
     )
     if "severity" in reading.parts:
-        columns["index_severity"] = reading.part("severity")[kept]
+        columns["index_severity"] = reading.held("severity")[kept]
     if "quality" in reading.parts:
-        columns[QUALITY] = reading.part("quality")[kept]
+        columns[QUALITY] = reading.held("quality")[kept]
     if "complained" in reading.parts:
-        columns["index_complained"] = as_yes_no(reading.part("complained")[kept])
+        columns["index_complained"] = as_yes_no(reading.held("complained")[kept])
     columns |= weeks | read_fields(reading)
     return pd.DataFrame(columns, copy=False), None, end_week
 
@@ -93,23 +93,23 @@ def make_from_complaints(reading: Reading) -> Made:
 
 def make_from_orders(reading: Reading) -> Made:
     """Put the orders together and make them into customers."""
-    rule, kept = reading.mapping.orders, reading.kept
+    rule, kept = reading.mapping.order_rule(), reading.kept
     tell_touched(reading)
     doubt_lines(reading)
     lines = number_orders(reading)
     columns = {"customer": name_keys(reading.parts["customer"], kept)}
-    week, span = shift_weeks(reading, reading.part("time"))
-    columns |= {"week": week[kept], "amount": reading.part("amount")[kept]}
+    week, span = shift_weeks(reading, reading.held("time"))
+    columns |= {"week": week[kept], "amount": reading.held("amount")[kept]}
     codes = read_outcome_codes(reading, "failed")[kept]
     columns["outcome"] = pd.Categorical.from_codes(codes, list(OUTCOMES_OF_ORDERS))
     for role in ("complained", "left"):
         if role in reading.parts:
-            columns[role] = reading.part(role)[kept]
+            columns[role] = reading.held(role)[kept]
     if "severity" in reading.parts:
-        columns["severity"] = reading.part("severity")[kept]
+        columns["severity"] = reading.held("severity")[kept]
     further = [each.name for each in reading.mapping.covariates]
     if "quality" in reading.parts:
-        columns[QUALITY] = reading.part("quality")[kept]
+        columns[QUALITY] = reading.held("quality")[kept]
         further.append(QUALITY)
     columns |= read_fields(reading)
     orders = pd.DataFrame(columns, copy=False)
@@ -131,7 +131,7 @@ def make_from_orders(reading: Reading) -> Made:
 
 def read_day(reading: Reading, week: NDArray[np.float64]) -> float | None:
     """Return the week on which groups are formed, None if the mapping names no day."""
-    named = reading.mapping.orders.day
+    named = reading.mapping.order_rule().day
     if named is None:
         return None
     try:
@@ -141,7 +141,7 @@ def read_day(reading: Reading, week: NDArray[np.float64]) -> float | None:
         raise CustomerFileError(f"{name}, [orders] day: {error}") from None
     # Weeks may have been counted from the start; the day is counted with them.
     place = int(np.argmax(reading.kept))
-    return moment + float(week[place] - reading.part("time")[place])
+    return moment + float(week[place] - reading.held("time")[place])
 
 
 def read_outcome_codes(reading: Reading, problem: str) -> Answers:
@@ -156,8 +156,8 @@ def read_outcome_codes(reading: Reading, problem: str) -> Answers:
         table = [places[level] for level in cells.levels]
         return np.array([*table, UNKNOWN], dtype=np.int8)[cells.content]
     return classify_outcomes(
-        reading.part(problem),
-        resolved=reading.part("resolved"),
+        reading.held(problem),
+        resolved=reading.held("resolved"),
         complained=reading.part("complained"),
         response=reading.part("response"),
     )
@@ -198,38 +198,39 @@ def as_yes_no(answers: Answers) -> pd.arrays.BooleanArray:
 
 
 def shift_weeks(
-    reading: Reading, *moments: NDArray[np.float64] | None
+    reading: Reading, moment: NDArray[np.float64], *others: NDArray[np.float64] | None
 ) -> tuple[NDArray[np.float64], tuple[float, float]]:
     """Return the first moments counted from the start, and the weeks observed."""
     rule, name = reading.mapping.time, reading.raw.name
     kept = reading.kept
-    seen = np.concatenate([m[kept] for m in moments if m is not None])
+    seen = np.concatenate([m[kept] for m in (moment, *others) if m is not None])
     seen = seen[~np.isnan(seen)]
     if not len(seen):
-        return moments[0], (0.0, 1.0)
+        return moment, (0.0, 1.0)
     try:
-        start, end = (read_moment(each, rule) for each in (rule.start, rule.end))
+        named, until = (read_moment(each, rule) for each in (rule.start, rule.end))
     except ValueError as error:
         raise CustomerFileError(f"{reading.mapping.name}, [time]: {error}") from None
     first, last = float(seen.min()), float(seen.max())
     for given, wrong, word in (
-        (start, start is not None and first < start, "start"),
-        (end, end is not None and last > end, "end"),
+        (named, named is not None and first < named, "start"),
+        (until, until is not None and last > until, "end"),
     ):
         if wrong:
             raise CustomerFileError(
                 f"{name}: rows lie before or after the {word} that the mapping names, "
                 f"{getattr(rule, word)!r}, by up to "
-                f"{max(last - (end or last), (start or first) - first):.1f} weeks; "
+                f"{max(last - (until or last), (named or first) - first):.1f} weeks; "
                 f"correct [time] {word}."
             )
         del given
-    start, end = first if start is None else start, last if end is None else end
+    start = first if named is None else named
+    end = last if until is None else until
     origin = 0.0 if rule.unit in COUNTED else start
-    return moments[0] - origin, (start - origin, end - origin)
+    return moment - origin, (start - origin, end - origin)
 
 
-def read_weeks(reading: Reading) -> tuple[dict[str, object], float | None]:
+def read_weeks(reading: Reading) -> tuple[dict[str, NDArray[np.float64]], float | None]:
     """Return index week and leaving week of a customer table, if it has them."""
     if "left" in reading.parts:
         return count_observed(reading)
@@ -245,7 +246,7 @@ def read_weeks(reading: Reading) -> tuple[dict[str, object], float | None]:
 
 def tell_touched(reading: Reading) -> None:
     """Tell how many customers are counted without some of their orders."""
-    customer, kept = reading.part("customer"), reading.kept
+    customer, kept = reading.held("customer"), reading.kept
     lost = pd.unique(customer[~kept])
     lost = lost[lost >= 0] if reading.parts["customer"].levels else lost
     if not len(lost):
@@ -276,7 +277,9 @@ def list_fields(
         if name in customers
     )
     # On a day, having had problems is what tells the groups apart.
-    useless = "prior_failures" if mapping.orders.design == "customer-based" else ""
+    useless = (
+        "prior_failures" if mapping.order_rule().design == "customer-based" else ""
+    )
     counted = tuple(
         Field(name, name, "number")
         for name in COVARIATES
@@ -287,8 +290,8 @@ def list_fields(
 
 def count_flow(reading: Reading, customers: pd.DataFrame) -> pd.DataFrame:
     """Account for every row: read, set aside by reason, analysed."""
-    unit = {"customers": "customers", "orders": "orders", "complaints": "complaints"}
-    unit = unit[reading.mapping.shape]
+    units = {"customers": "customers", "orders": "orders", "complaints": "complaints"}
+    unit = units[reading.mapping.shape]
     broken = len(reading.raw.broken)
     rows = [(unit, "read", "", len(reading.raw.rows) + broken)]
     if broken:
@@ -302,7 +305,7 @@ def count_flow(reading: Reading, customers: pd.DataFrame) -> pd.DataFrame:
         n_orders = int(customers["n_orders"].sum())
         if n_orders < reading.kept.sum():
             rows.append((unit, "made", "orders, out of their lines", n_orders))
-        rows += count_customers(customers, reading.mapping.orders.design)
+        rows += count_customers(customers, reading.mapping.order_rule().design)
     return pd.DataFrame(rows, columns=["unit", "step", "reason", "n"])
 
 

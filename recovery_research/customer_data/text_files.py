@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -114,7 +114,7 @@ def read_fields(
     )
 
 
-def explain_broken(row: object) -> str:
+def explain_broken(row: Any) -> str:
     """Return why a row could not be read."""
     return (
         f"has {row.actual_columns} fields, the header has {row.expected_columns}: "

@@ -244,19 +244,19 @@ def count_lines(stream: BinaryIO) -> int:
     last = b"\n"
     for block in iter(lambda: stream.read(BLOCK), b""):
         # Lines are short: numpy compares all bytes faster than one end after another.
-        n_lf += np.count_nonzero(np.frombuffer(block, dtype=np.uint8) == LF)
+        n_lf += int(np.count_nonzero(np.frombuffer(block, dtype=np.uint8) == LF))
         if b"\r" in block or last == b"\r":
             n_cr += block.count(b"\r")
             n_both += block.count(b"\r\n") + (last + block[:1] == b"\r\n")
         last = block[-1:]
-    return int(n_lf) + n_cr - n_both + (last not in (b"\n", b"\r"))
+    return n_lf + n_cr - n_both + (last not in (b"\n", b"\r"))
 
 
 def scan_records(stream: BinaryIO, offset: int) -> Records:
     """Return the rows from a place in a file on; ends within quotes are no ends."""
     stream.seek(offset)
     inside, place, n_ends = 0, offset, 0
-    ends, bare, lines = [], [], []
+    parts: tuple[list[NDArray], ...] = ([], [], [])
     for block in iter(lambda: stream.read(BLOCK), b""):
         while block.endswith(b"\r"):
             more = stream.read(1)
@@ -273,15 +273,16 @@ def scan_records(stream: BinaryIO, offset: int) -> Records:
         outside = (np.searchsorted(quotes, at) + inside) % 2 == 0
         inside = (inside + len(quotes)) % 2
         chosen = at[outside]
-        ends.append(chosen + place + 1)
+        parts[0].append(chosen + place + 1)
         # A row that ends in two marks is one longer than what it holds.
         both = (marks[chosen] == LF) & (marks[np.maximum(chosen - 1, 0)] == CR)
-        bare.append(ends[-1] - 1 - (both & (chosen > 0)))
-        lines.append(np.flatnonzero(outside) + n_ends + 1)
+        parts[1].append(parts[0][-1] - 1 - (both & (chosen > 0)))
+        parts[2].append(np.flatnonzero(outside) + n_ends + 1)
         n_ends += len(at)
         place += len(block)
     ends, bare, lines = (np.concatenate([*each, np.array([], np.int64)]) for each in
-                         (ends, bare, lines))  # fmt: skip
+                         parts)  # fmt: skip
+    del parts  # of a large file they are as large as what they became
     if place > (ends[-1] if len(ends) else offset):
         ends, bare = np.append(ends, place), np.append(bare, place)
         lines = np.append(lines, n_ends + 1)
@@ -306,21 +307,21 @@ def scan_by_fields(stream: BinaryIO, offset: int, delimiter: str) -> Records:
     stream.seek(offset)
     sizes: list[int] = []
 
-    def measured() -> object:
+    def measured() -> Iterator[str]:
         lines = io.TextIOWrapper(stream, encoding="utf-8", errors="replace", newline="")
         for line in lines:
             sizes.append(len(line.encode()))
             yield line
         lines.detach()
 
-    lines, blank = [], []
+    read, blank = [], []
     with any_length():
         reader = csv.reader(measured(), delimiter=delimiter)
         for row in reader:
-            lines.append(reader.line_num)
+            read.append(reader.line_num)
             blank.append(not row)
     at = offset + np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
-    lines = np.array(lines, dtype=np.int64)
+    lines = np.array(read, dtype=np.int64)
     before = np.concatenate([[0], lines[:-1]])[: len(lines)]
     held = np.flatnonzero(~np.array(blank, dtype=bool))
     return Records(at[before][held], at[lines][held], held, (lines - before)[held])

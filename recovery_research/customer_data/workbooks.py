@@ -6,7 +6,7 @@ import datetime
 import io
 import re
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -66,7 +66,7 @@ def read_excel(
     return check_sheet(path, part, *raw)
 
 
-def read_by_calamine(kind: str) -> object:
+def read_by_calamine(kind: str) -> Callable[..., RawTable]:
     """Return the reader of another kind of workbook."""
 
     def read_workbook(
@@ -145,7 +145,8 @@ def read_sheet(
     header = find_header(name, texts, rule)
     wanted = choose_columns(name, list(header.names), columns)
     places = [header.names.index(column) for column in wanted]
-    rows, numbers = [], []
+    rows: list[list[object]] = []
+    numbers: list[int] = []
     most = largest_table() // (CELL_BYTES * max(1, len(wanted)))
     for number, line in enumerate_lines(above, lines, header.n_rows):
         if limit is not None and len(rows) >= limit:

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urldefrag, urlsplit
 
 import recovery_research as rr
@@ -104,7 +105,8 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
 def _page(kind: str, title: str, *above: str) -> str:
     """Return the page of what may stand in a kind of file, every key of it."""
     lines = [f"# {title}", "", STARTS[kind], "", *above]
-    place, rows = None, []
+    place: tuple[str, tuple[str, ...]] | None = None
+    rows: list[Sequence[object]] = []
     for each in list_keys(kind):
         if (each.table, each.shapes) != place:
             lines += _table(HEADS, rows) if rows else []
@@ -176,11 +178,11 @@ def build(folder: Path, *, profile: str | None = "quick") -> Path:
     return folder / "index.html"
 
 
-def setup(app: object) -> None:
+def setup(app: Any) -> None:
     """Have equations drawn as MathML; Sphinx calls this, as of any extension."""
 
     def draw(display: bool) -> Callable:
-        def visit(translator: object, node: object) -> None:
+        def visit(translator: Any, node: Any) -> None:
             translator.body.append(write_mathml(node.astext(), display=display))
             raise _skip()
 

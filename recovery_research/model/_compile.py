@@ -46,7 +46,7 @@ def compile_with(function: Callable, **more: Any) -> Callable:
         return numba.njit(**options)(function)
 
 
-def keep_safely(dispatcher: Callable) -> Callable:
+def keep_safely(dispatcher: Any) -> Callable:
     """Keep what was compiled where no damage to it can do harm.
 
     By itself Numba believes whatever lies in its cache: half a file stops every process

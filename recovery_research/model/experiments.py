@@ -1,7 +1,7 @@
 """What is to be simulated: which world, whose customers, under which policies."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -78,7 +78,7 @@ class Experiment:
     """
 
     world: World
-    policies: tuple[RecoveryPolicy, ...] = field()
+    policies: Sequence[RecoveryPolicy] = field()
     population: Population
     n_customers: int
     weeks: float = 104.0
@@ -167,8 +167,7 @@ def check_policies(policies: object) -> tuple[RecoveryPolicy, ...]:
 
 def check_whole(name: str, value: object, low: int, high: int) -> None:
     """Refuse anything but a whole number within its range."""
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not whole:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
         raise TypeError(
             f"{name} is a whole number, {low} to {high}; got {value!r} "
             f"({type(value).__name__})."

@@ -206,7 +206,7 @@ def the_policy(forks: pd.DataFrame, policy: str | None) -> str:
     names = list(forks["policy"].astype(str).unique())
     if policy is None and len(names) == 1:
         return names[0]
-    if policy not in names:
+    if policy is None or policy not in names:
         raise ValueError(
             f"the table holds policies {names}; got policy={policy!r}. Name one."
         )

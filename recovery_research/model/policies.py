@@ -182,35 +182,35 @@ def check_lever(policy: str, lever: str, value: object, bounds: Lever) -> None:
     allowed = f"{lever} is in {bounds.unit}, {bounds.low:g} to {bounds.high:g}"
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"policy {policy!r}: {allowed}; got {value!r}. {bounds.remedy}")
-    if not math.isfinite(value) or not bounds.low <= value <= bounds.high:
+    if not math.isfinite(value) or value < bounds.low or not value <= bounds.high:
         raise ValueError(
             f"policy {policy!r}: {allowed}; got {value!r}. {bounds.remedy}"
         )
 
 
-def bounded(lever: str) -> Any:
-    """Return the type of a lever's cell: a number within the lever's range."""
-    return Annotated[float, Field(ge=LEVERS[lever].low, le=LEVERS[lever].high)]
+def within(lever: str) -> Any:
+    """Return what a lever's cell is held to: the lever's range."""
+    return Field(ge=LEVERS[lever].low, le=LEVERS[lever].high)
 
 
 class PolicyRow(LedgerRow):
     """One line of the catalogue."""
 
     policy: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-    apology: bounded("apology")
-    days_to_resolve: bounded("days_to_resolve")
-    empathy: bounded("empathy")
-    compensation: bounded("compensation")
+    apology: Annotated[float, within("apology")]
+    days_to_resolve: Annotated[float, within("days_to_resolve")]
+    empathy: Annotated[float, within("empathy")]
+    compensation: Annotated[float, within("compensation")]
     form: Literal["refund", "discount", "gift", "gesture"]
-    improvement: bounded("improvement")
-    communication: bounded("communication")
-    follow_up: bounded("follow_up")
-    accountability: bounded("accountability")
-    invitation: bounded("invitation")
-    empowerment: bounded("empowerment")
-    consistency: bounded("consistency")
-    proactive: bounded("proactive")
-    failure_multiplier: bounded("failure_multiplier")
+    improvement: Annotated[float, within("improvement")]
+    communication: Annotated[float, within("communication")]
+    follow_up: Annotated[float, within("follow_up")]
+    accountability: Annotated[float, within("accountability")]
+    invitation: Annotated[float, within("invitation")]
+    empowerment: Annotated[float, within("empowerment")]
+    consistency: Annotated[float, within("consistency")]
+    proactive: Annotated[float, within("proactive")]
+    failure_multiplier: Annotated[float, within("failure_multiplier")]
     description: Annotated[str, Field(min_length=1)]
     source: Annotated[str, Field(min_length=1)]
 

@@ -1,6 +1,7 @@
 """Figures of a file of customers: verdicts against their bounds, and staying."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -19,6 +20,9 @@ from recovery_research.plots.simulated import (
     spell,
 )
 from recovery_research.texts import say
+
+if TYPE_CHECKING:
+    from recovery_research.analysis.mediation import Mediation
 
 MOST_POINTS = 300
 
@@ -275,7 +279,7 @@ def plot_periods(table: pd.DataFrame, *, ylabel: str, ax: Axes | None = None) ->
     return ax
 
 
-def plot_curves(found: Sequence[object]) -> Figure:
+def plot_curves(found: Sequence["Mediation"]) -> Figure:
     """Draw how parts that go through a mediator depend on what nobody has seen.
 
     Parameters

@@ -1,6 +1,7 @@
 """Plots of simulated customers and of the model itself."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,7 +14,7 @@ from recovery_research.model.worlds import World
 from recovery_research.texts import say
 
 NARROW, WIDE = 6.0, 9.0
-ZERO = {"color": "0.6", "linewidth": 1.0, "zorder": 0}
+ZERO: dict[str, Any] = {"color": "0.6", "linewidth": 1.0, "zorder": 0}
 # Markers differ as well as colours, so that a figure survives a copying machine.
 OUTCOME_MARKS = {
     "no_failure": ("o", "0.55"),

@@ -1,5 +1,7 @@
 """Figures of studies: what they find, beside what there was to be found."""
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -18,7 +20,12 @@ from recovery_research.plots.simulated import (
 )
 
 MARKS = {"naive": ("o", "#d55e00"), "adjusted": ("s", "#0173b2")}
-TRUTH = {"color": "black", "marker": "|", "markersize": 16, "markeredgewidth": 2.5}
+TRUTH: dict[str, Any] = {
+    "color": "black",
+    "marker": "|",
+    "markersize": 16,
+    "markeredgewidth": 2.5,
+}
 
 
 def plot_findings(

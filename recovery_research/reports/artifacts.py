@@ -6,6 +6,7 @@ import copy
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import nbformat
 from nbformat import NotebookNode
@@ -36,7 +37,7 @@ class Found:
     """
 
     cell: int
-    kind: str
+    kind: Literal["table", "figure"]
     name: str
     caption: str
     content: str

@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import math
 import statistics
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
@@ -118,9 +118,9 @@ def write_number(value: float) -> str:
     return f"{value:.4g}"
 
 
-def _pick_figures(rows: csv.reader) -> tuple[list[KeyFigure], str]:
+def _pick_figures(rows: Iterator[list[str]]) -> tuple[list[KeyFigure], str]:
     """Return the first figures of every world, and what must be said of the others."""
-    header = next(rows, [])
+    header: list[str] = next(rows, [])
     if "estimate" not in header:
         return [], ""
     place = header.index("estimate")
@@ -453,13 +453,15 @@ def _follow_figures(good: list[PastRun], reader: FigureReader) -> list[FigureLin
         past = [each[figure.label] for each in earlier if figure.label in each]
         values = [*reversed(past), figure.estimate]
         low, high = figure.ci_low, figure.ci_high
-        known = low is not None and high is not None
+        interval = ""
+        if low is not None and high is not None:
+            interval = f"{write_number(low)} to {write_number(high)}"
         said = f"{figure.label} over {len(values)} runs, from "
         said += f"{write_number(values[0])} to {write_number(values[-1])}"
         line = FigureLine(
             label=shorten(figure.label, LONGEST_LABEL),
             value=write_number(figure.estimate),
-            interval=f"{write_number(low)} to {write_number(high)}" if known else "",
+            interval=interval,
             change=_write_change(figure.estimate, past),
             trend=draw_trend(values, said=said),
         )

@@ -8,6 +8,7 @@ import shutil
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 from recovery_research.paths import project_root
 from recovery_research.reports.execution import Execution
@@ -47,7 +48,9 @@ def begin_record(
     seed = order.values().get("seed")
     ingredients = list_ingredients(order, provenance)
     written = date_sources(order) if order.data_as_of is None else None
-    origin = "stated" if order.data_as_of else "file times" if written else None
+    origin: Literal["stated", "file times"] | None = None
+    if order.data_as_of or written:
+        origin = "stated" if order.data_as_of else "file times"
     return RunRecord(
         report=order.report,
         run_id=run_id,
@@ -130,10 +133,9 @@ def note_late_page(record: RunRecord, deadline: Deadline) -> RunRecord:
 
 def close_record(
     record: RunRecord,
-    total_seconds: float,
-    *,
     left_out: list[LeftOutRecord],
     content_sha256: str,
+    total_seconds: float,
 ) -> RunRecord:
     """Return a record with its end, by a clock that never jumps, and what it lacks."""
     ended = record.started + timedelta(seconds=total_seconds)

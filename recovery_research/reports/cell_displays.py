@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from html import escape
 from importlib.util import find_spec
@@ -286,7 +287,7 @@ class SlowStillError(NoStillError):
     """Its library did not come to an end; it will not with the next figure either."""
 
 
-def find_interactive(kinds: object) -> tuple[str, Interactive] | None:
+def find_interactive(kinds: Iterable[str]) -> tuple[str, Interactive] | None:
     """Return the first kind of an output that needs a script to be seen."""
     for kind in kinds:
         for pattern, interactive in _KINDS:

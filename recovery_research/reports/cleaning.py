@@ -487,6 +487,7 @@ def _skip_to(
 
 def _read_tag(html: str, start: int) -> tuple[Tag | None, int]:
     named = _NAME.match(html, start)
+    assert named is not None, "a tag begins here"
     tag = Tag(named[1].lower(), ends=html[start + 1] == "/")
     place = named.end()
     while (found := _ATTRIBUTE.match(html, place)) is not None:

@@ -251,7 +251,7 @@ def show_cell(cell: CellChange) -> tuple[str, str, str]:
         # Two digits of the error are what anybody can stand for.
         digits = max(1, 2 + _find_power(largest) - _find_power(cell.blur))
     for more in range(digits, MOST_DIGITS + 3):
-        pair = tuple(_write(value, more, largest) for value in (old, new))
+        pair = (_write(old, more, largest), _write(new, more, largest))
         if pair[0] != pair[1]:
             return *pair, said
     return cell.before, cell.after, said

@@ -121,7 +121,7 @@ def compare_records(before: RunRecord, after: RunRecord) -> list[Change]:
     ]
 
 
-def _list_parts(record: RunRecord) -> list[tuple[str, dict[str, str | None]]]:
+def _list_parts(record: RunRecord) -> list[tuple[str, Mapping[str, str | None]]]:
     traced, git = record.provenance, record.provenance.git
     inputs = record.inputs or InputsRecord()
     code = {
@@ -133,7 +133,7 @@ def _list_parts(record: RunRecord) -> list[tuple[str, dict[str, str | None]]]:
         **inputs.modules,
     }
     as_of = record.data_as_of
-    data = {**traced.data_sha256, **traced.sources_sha256}
+    data: dict[str, str | None] = {**traced.data_sha256, **traced.sources_sha256}
     # What is told under its label already is not told again.
     told = set(data.values())
     data |= {path: h for path, h in inputs.files.items() if h not in told}
@@ -489,10 +489,11 @@ def _may_name(name: str, before: list[str], after: list[str]) -> bool:
     if not there or there <= TRUTHS:
         return bool(there)
     numbers = [read_number(text) for text in there]
-    if None in numbers or RESULTS.fullmatch(name):
+    known = [number for number in numbers if number is not None]
+    if len(known) < len(numbers) or RESULTS.fullmatch(name):
         return False
     shares = _share(before, after)
-    whole = all(number.is_integer() for number in numbers)
+    whole = all(number.is_integer() for number in known)
     return shares >= ENOUGH if whole else shares == 1.0
 
 
@@ -511,7 +512,8 @@ def _choose(
     for name in candidates:
         if all(_tells_apart(keys, rows) for rows in (before, after)):
             break
-        now = tuple(_count_names([*keys, name], rows) for rows in (before, after))
+        tried = [*keys, name]
+        now = (_count_names(tried, before), _count_names(tried, after))
         if now > told:
             keys.append(name)
             told = now

@@ -11,6 +11,7 @@ import tokenize
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import import_module
+from typing import Any
 
 from recovery_research.reports.type_hints import TypeHint, read_literal, read_type_hint
 
@@ -72,7 +73,7 @@ class Parameter:
     name: str
     type: type
     many: bool
-    default: object
+    default: Any
     help: str
     range: Range | None = None
     choices: tuple | None = None
@@ -172,14 +173,14 @@ def _read_comments(source: str) -> dict[int, str]:
 
 
 def _read_statement(node: ast.stmt, source: str, comment: str) -> Parameter:
-    target, stated = _read_target(node, source)
+    target, value, stated = _read_target(node, source)
     name = target.id
     if name.startswith("_") or keyword.issoftkeyword(name):
         raise _refuse(node, source, f"uses the name {name!r}, which is reserved")
     try:
-        default = read_literal(node.value)
+        default = read_literal(value)
     except (ValueError, RecursionError):
-        raise _refuse(node, source, _explain_computed(node.value)) from None
+        raise _refuse(node, source, _explain_computed(value)) from None
     said = _STATED_TYPE.match(comment)
     if stated is None and said is not None:
         stated, comment = read_type_hint(said[1]), comment[said.end() :]
@@ -189,29 +190,33 @@ def _read_statement(node: ast.stmt, source: str, comment: str) -> Parameter:
     text, limits = _read_hint(name, kind.type, comment)
     if kind.choices is not None:
         limits = {"choices": kind.choices}
-    as_tuple = type(default) is tuple
     return Parameter(
         name,
         kind.type,
         kind.many,
-        list(default) if as_tuple else default,
+        list(default) if isinstance(default, tuple) else default,
         text,
         optional=kind.optional or default is None,
-        as_tuple=as_tuple,
+        as_tuple=isinstance(default, tuple),
         **limits,
     )
 
 
-def _read_target(node: ast.stmt, source: str) -> tuple[ast.Name, TypeHint | None]:
-    """Return the name that a statement sets, and the type stated for it."""
+def _read_target(
+    node: ast.stmt, source: str
+) -> tuple[ast.Name, ast.expr, TypeHint | None]:
+    """Return the name that a statement sets, to what, and the type stated for it."""
     if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
         if node.value is None:
             raise _refuse(node, source, "has no value")
-        return node.target, read_type_hint(ast.unparse(node.annotation))
-    targets = node.targets if isinstance(node, ast.Assign) else []
-    if len(targets) != 1 or not isinstance(targets[0], ast.Name):
+        stated = read_type_hint(ast.unparse(node.annotation))
+        return node.target, node.value, stated
+    target = None
+    if isinstance(node, ast.Assign) and len(node.targets) == 1:
+        target = node.targets[0]
+    if not (isinstance(node, ast.Assign) and isinstance(target, ast.Name)):
         raise _refuse(node, source, "is not an assignment to one name")
-    return targets[0], None
+    return target, node.value, None
 
 
 def _explain_computed(node: ast.expr) -> str:
@@ -227,7 +232,7 @@ def _read_type(node: ast.stmt, source: str, default: object, comment: str) -> Ty
     """Read the type off the default, or where that is None off the comment."""
     if default is None:
         return TypeHint(_guess_type(comment), optional=True)
-    if type(default) in (list, tuple):
+    if isinstance(default, list | tuple):
         return TypeHint(_find_common([type(each) for each in default]), many=True)
     if type(default) not in KINDS:
         raise _refuse(
@@ -444,7 +449,7 @@ def read_vocabulary(title: str) -> tuple[str, ...]:
     return tuple(source() if callable(source) else source)
 
 
-def explain_absence(title: str, name: str) -> str:
+def explain_absence(title: str, name: object) -> str:
     """Say why a name is not in a vocabulary; empty if there is no more to say."""
     if title not in _REASONS:
         return ""
@@ -454,7 +459,7 @@ def explain_absence(title: str, name: str) -> str:
         return ""
 
 
-def _load(place: str) -> object:
+def _load(place: str) -> Any:
     """Import what stands at ``module:attribute``."""
     module, attribute = place.split(":")
     return getattr(import_module(module), attribute)

@@ -127,7 +127,9 @@ class KernelStartError(RuntimeError):
 
 
 def _describe_start(manager: AsyncKernelManager, error: OSError) -> str:
-    program = manager.kernel_spec.argv[0]
+    spec = manager.kernel_spec
+    assert spec is not None, "it was to be started by it"
+    program = spec.argv[0]
     return f"its program {program} could not be started: {error.strerror or error}"
 
 
@@ -185,9 +187,9 @@ class _Session:
     log: logging.Logger
     progress: Callable[[int, int], None] | None = None
     kernel: str = ""
-    watch: Watch | None = None
     client: ReportClient | None = None
     words: LastWords = field(default_factory=LastWords)
+    watch: Watch = field(init=False)
     notes: NoteReader = field(init=False)
     gauge: MemoryGauge = field(init=False)
     guard: OutputGuard = field(init=False)
@@ -217,7 +219,7 @@ class _Session:
         log.setLevel(logging.WARNING)
         return log
 
-    def manager(self) -> object | None:
+    def manager(self) -> AsyncKernelManager | None:
         return None if self.client is None else self.client.km
 
 

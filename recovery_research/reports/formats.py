@@ -26,7 +26,7 @@ from recovery_research.reports.plan_file import (
 )
 
 # The table's place in a plan, and what reads it.
-PLAN = {
+PLAN: dict[str, type[BaseModel]] = {
     "plan": PlanTable,
     "defaults": DefaultsTable,
     "defaults.limits": LimitsTable,

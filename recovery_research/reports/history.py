@@ -13,7 +13,7 @@ from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from recovery_research.reports.locks import is_held
 from recovery_research.reports.report_folders import (
@@ -408,11 +408,11 @@ def write_cache(
         if path.is_file() and not os.access(path, os.W_OK):
             path.unlink()
     rows = [(run, *state, json.dumps(said)) for run, (state, said) in fresh.items()]
-    rows = [(*row, _sum_up(row)) for row in rows]
+    summed = [(*row, _sum_up(row)) for row in rows]
     try:
         with closing(_open(path)) as cache, cache:
             cache.executemany("DELETE FROM runs WHERE path = ?", [(p,) for p in gone])
-            cache.executemany("REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?)", rows)
+            cache.executemany("REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?)", summed)
         share(path)
     except (UnicodeError, OverflowError):
         return  # a name or number that SQLite has no room for
@@ -443,7 +443,7 @@ def _check(row: tuple) -> tuple:
     return row if row[5] == _sum_up(row[:5]) else _complain("a line is damaged")
 
 
-def _complain(what: str) -> None:
+def _complain(what: str) -> NoReturn:
     raise sqlite3.DatabaseError(what)
 
 

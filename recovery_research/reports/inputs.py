@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -89,7 +89,7 @@ def _measure(path: Path) -> int:
 def gather_inputs(
     notes: list[tuple[str, str, str, int | None]],
     folder: Path,
-    secrets: list[str] = (),
+    secrets: Sequence[str] = (),
 ) -> InputsRecord:
     """Return what a run read, with hashes, and what of it cannot be known."""
     sorter = _Sorter(project_root(folder))

@@ -163,7 +163,7 @@ def _classify(file: str) -> str:
 
 def find_caller() -> Caller:
     """Find who did what is being done now, past Python's own library."""
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_code.co_filename.startswith(_EARS):
         frame = frame.f_back
     through = frame

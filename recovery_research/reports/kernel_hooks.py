@@ -13,7 +13,8 @@ import socket
 import sys
 from collections.abc import Callable
 from importlib.machinery import ModuleSpec
-from types import ModuleType
+from types import FrameType, ModuleType
+from typing import Any
 
 from recovery_research.reports.input_states import (
     FILES,
@@ -115,8 +116,9 @@ class _Waiter(importlib.abc.MetaPathFinder):
         return None
 
     def _wrap(self, spec: ModuleSpec, task: Callable[[ModuleType], object]) -> None:
-        load = getattr(spec.loader, "exec_module", None)
-        if load is None:
+        loader = spec.loader
+        load = getattr(loader, "exec_module", None)
+        if loader is None or load is None:
             return
 
         def exec_module(module: ModuleType) -> None:
@@ -124,14 +126,17 @@ class _Waiter(importlib.abc.MetaPathFinder):
             with self.notes.alone():
                 task(module)
 
-        spec.loader.exec_module = exec_module
+        # A loader's method is what is wrapped.
+        loader.exec_module = exec_module  # type: ignore[method-assign]
 
 
 def _wrap_readers(notes: Notes, names: list[str], module: ModuleType) -> None:
     for name in names:
         reader = getattr(module, name, None)
         if isinstance(reader, type):
-            reader.__init__ = _watch_reader(notes, reader.__init__, at=1)
+            # The class itself is changed, whose subclasses are read with it.
+            begin = reader.__init__  # type: ignore[misc]
+            reader.__init__ = _watch_reader(notes, begin, at=1)  # type: ignore[misc]
         elif reader is not None:
             setattr(module, name, _watch_reader(notes, reader))
 
@@ -176,7 +181,7 @@ def _hand_on_to_children() -> None:
     _posixsubprocess.fork_exec = watched
 
 
-def _add_ears(args: object) -> object:
+def _add_ears(args: Any) -> Any:
     if os.environ.get(NOTES_VARIABLE) and isinstance(args, list | tuple):
         words = [os.fsdecode(word) for word in args]
         for place, word in enumerate(words[1:], start=1):
@@ -216,7 +221,7 @@ class Ears:
             "sqlite3.connect": self._open_sqlite,
             "ctypes.dlopen": lambda args: self._open_library(args[0]),
             "tempfile.mkdtemp": lambda args: notes.write(
-                MADE_FOLDER, find_place(args[0])
+                MADE_FOLDER, find_place(args[0]) or ""
             ),
             "tempfile.mkstemp": lambda args: self._make(args[0]),
             "os.rename": self._move,
@@ -394,7 +399,7 @@ class Ears:
 
 def _find_importer() -> Caller:
     """Find who imports, past the machinery of imports itself."""
-    frame = sys._getframe(2)
+    frame: FrameType | None = sys._getframe(2)
     while frame is not None:
         file = frame.f_code.co_filename
         kind = classify(file)

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import ModuleType
+from typing import Any
 
 from recovery_research.reports.input_states import (
     ABSENT,
@@ -178,7 +179,7 @@ class Notes:
                 self.read(FILES, os.path.join(folder, name))
 
 
-def find_place(path: object) -> str | None:
+def find_place(path: Any) -> str | None:
     """Return the absolute path of what was opened, None if it is no path."""
     if isinstance(path, int):
         with suppress(OSError):
@@ -221,8 +222,12 @@ class LuckGauge:
 
     def wrap_python(self) -> None:
         """Watch Python's generators."""
-        draw, system = random._urandom, os.urandom
-        random._urandom = lambda size: self._draw(draw, size, "secrets")
+        # Private to `random`, where `secrets` finds it.
+        draw = random._urandom  # type: ignore[attr-defined]
+        system = os.urandom
+        random._urandom = lambda size: self._draw(  # type: ignore[attr-defined]
+            draw, size, "secrets"
+        )
         os.urandom = lambda size: self._draw(system, size, "os.urandom")
         seed = random.Random.seed
 
@@ -235,7 +240,8 @@ class LuckGauge:
                     self._doubt_seedless("random.Random")
             return seed(generator, a, version)
 
-        random.Random.seed = watched_seed
+        # A method of the class is what is watched.
+        random.Random.seed = watched_seed  # type: ignore[method-assign]
         random.seed = random._inst.seed
         setstate = random.setstate
 
@@ -247,9 +253,9 @@ class LuckGauge:
 
         random.setstate = watched_setstate
 
-    def wrap_numpy(self, module: ModuleType) -> None:
+    def wrap_numpy(self, module: Any) -> None:
         """Watch NumPy's generators, once they are loaded."""
-        bits = sys.modules["numpy.random.bit_generator"]
+        bits: Any = sys.modules["numpy.random.bit_generator"]
         draw = bits.randbits
 
         def watched_bits(size):
@@ -341,7 +347,7 @@ class LuckGauge:
         return draw(size)
 
 
-def _are_equal(one: object, other: object) -> bool:
+def _are_equal(one: Any, other: Any) -> bool:
     if isinstance(one, dict):
         return all(_are_equal(one[key], other[key]) for key in one)
     same = one == other

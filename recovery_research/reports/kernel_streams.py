@@ -30,7 +30,7 @@ class CutStream(OutStream):
         listen()
         super().__init__(*arguments, **options)
 
-    def write(self, string: str) -> int | None:
+    def write(self, string: str) -> int:
         """Write a text, or as much of it as the cell has room for."""
         if not isinstance(string, str):
             return super().write(string)  # which refuses it

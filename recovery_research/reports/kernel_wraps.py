@@ -9,6 +9,7 @@ import functools
 import os
 import time
 from collections.abc import Callable
+from typing import Any
 
 from recovery_research.reports.input_states import PRESENCE, TIMES
 from recovery_research.reports.kernel_callers import (
@@ -66,7 +67,7 @@ def _wrap_environment(notes: Notes) -> None:
     kind = type(os.environ)
     read, write, drop = kind.__getitem__, kind.__setitem__, kind.__delitem__
 
-    def note(key: object, value: object) -> None:
+    def note(key: Any, value: Any) -> None:
         with notes.alone() as first:
             name = os.fsdecode(key)
             if first and notes.armed and _counts(name):
@@ -95,7 +96,10 @@ def _wrap_environment(notes: Notes) -> None:
         with notes.alone():
             notes.write(SET, os.fsdecode(key))
 
-    kind.__getitem__, kind.__setitem__, kind.__delitem__ = getitem, setitem, delitem
+    for name, watched in (
+        ("__getitem__", getitem), ("__setitem__", setitem), ("__delitem__", delitem)
+    ):  # fmt: skip
+        setattr(kind, name, watched)
     for name in ("__iter__", "__repr__", "__len__"):
         setattr(kind, name, _watch_whole(notes, getattr(kind, name)))
 

@@ -128,7 +128,7 @@ def _send(manager: AsyncKernelManager | None, number: int) -> None:
     # and not the manager's coroutines.
     provisioner = getattr(manager, "provisioner", None)
     process = getattr(provisioner, "process", None)
-    if process is None:
+    if provisioner is None or process is None:
         return
     with suppress(OSError):
         if provisioner.pgid and hasattr(os, "killpg"):

@@ -209,7 +209,8 @@ def _try_system_lock(handle: int) -> bool:
         # A byte beyond what is written, for Windows' locks forbid reading.
         os.lseek(handle, 4096, os.SEEK_SET)
         try:
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+            # Typeshed knows it on Windows only.
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
         except OSError:
             return False
         return True

@@ -220,7 +220,8 @@ def _counts(found: str, piece: int) -> bool:
 
 
 def _cover(text: str, spans: list[tuple[int, int]]) -> str:
-    shown, done = [], 0
+    shown: list[str] = []
+    done = 0
     for start, end in sorted(spans):
         if start > done or not shown:
             shown += [text[done:start], MASK]

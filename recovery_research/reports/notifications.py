@@ -35,6 +35,7 @@ from recovery_research.reports.masking import (
 from recovery_research.reports.plan_file import NotifySettings, seclude
 from recovery_research.reports.plan_progress import (
     NOT_RUN,
+    Hearer,
     Listener,
     PlanEnd,
     ReportEnd,
@@ -89,8 +90,11 @@ def tell(
     home: Path | None = None,
 ) -> list[Notice]:
     """Tell how a run ended, if the settings want it told. Never raises."""
-    ending, before = describe_record(record), previous and describe_record(previous)
-    event = choose_event(settings, ending, before) if settings else None
+    if settings is None:
+        return []
+    ending = describe_record(record)
+    before = None if previous is None else describe_record(previous)
+    event = choose_event(settings, ending, before)
     if event is None:
         return []
     known = dict(os.environ if environment is None else environment)
@@ -103,8 +107,10 @@ def tell(
     ]
     if settings.command:
         rest = {k: v for k, v in known.items() if k not in settings.urls_from}
-        limits = {"seconds": settings.command_seconds, "cwd": home}
-        send = partial(run_command, settings.command, message, rest, **limits)
+        send = partial(
+            run_command, settings.command, message, rest,
+            seconds=settings.command_seconds, cwd=home,
+        )  # fmt: skip
         ways.append(("command", send))
     notices = [_try(event, channel, hidden, send) for channel, send in ways]
     if folder is not None:
@@ -291,7 +297,10 @@ def _listen() -> Iterator[list[str]]:
     """Gather what Apprise says, and keep it from everybody else: it names addresses."""
     said: list[str] = []
     handler = logging.Handler(logging.WARNING)
-    handler.emit = lambda record: said.append(record.getMessage())
+    # One handler alone says otherwise what comes of a record.
+    handler.emit = lambda record: said.append(  # type: ignore[method-assign]
+        record.getMessage()
+    )
     logger = logging.getLogger("apprise")
     propagated, logger.propagate = logger.propagate, False
     logger.addHandler(handler)
@@ -325,7 +334,8 @@ class Teller(Listener):
     """
 
     def __init__(self, plan: Plan) -> None:
-        self.plan, self.hearer = plan, Listener()
+        self.plan = plan
+        self.hearer: Hearer = Listener()
         self.settings = read_notify(plan)
         self.planned = {planned.name: planned for planned in plan.entries}
         self.environment: Mapping[str, str] = dict(os.environ)
@@ -354,12 +364,16 @@ class Teller(Listener):
             refresh_index(self.plan.reports)
 
     def _tell(self, settings: NotifySettings, end: ReportEnd) -> list[Notice]:
-        known = {"environment": self.environment, "home": self.plan.file.parent}
+        known, home = self.environment, self.plan.file.parent
         if end.folder is None:
-            return tell(settings, _describe_end(end, self.planned[end.name]), **known)
+            ending = _describe_end(end, self.planned[end.name])
+            return tell(settings, ending, environment=known, home=home)
         record = read_record(end.folder)
         previous = find_previous(record, self.plan.reports)
-        return tell(settings, record, previous, folder=end.folder, **known)
+        return tell(
+            settings, record, previous,
+            folder=end.folder, environment=known, home=home,
+        )  # fmt: skip
 
 
 def read_notify(plan: Plan) -> dict[str, NotifySettings | None]:

@@ -12,7 +12,7 @@ LARGEST_OUTPUTS = 200_000_000
 LONGEST_HEARD = 2000
 DEEPEST = 100
 CUT = "\n[cut here: a cell's text is kept up to {0:,} characters]\n"
-_WORDS = {dict: "table", str: "text"}
+_WORDS: dict[type, str] = {dict: "table", str: "text"}
 _JSON_KIND = re.compile(r"application/(.*\+)?json")
 
 

@@ -111,11 +111,11 @@ def compose_page(
     told = None if succeeded else tell_failure(record, notebook, folder or Path())
     failed = record.failure.cell if record.failure else None
     cells = [c for c in notebook.cells if BANNER_TAG not in c.metadata.get("tags", [])]
-    pieces = [
+    written = [
         _write_piece(cell, displays, number_cell(cells, index), failed)
         for index, cell in enumerate(cells)
     ]
-    pieces = [piece for piece in pieces if piece is not None]
+    pieces = [piece for piece in written if piece is not None]
     report = {
         "record": record,
         "pieces": _join_silent(pieces),
@@ -328,4 +328,5 @@ def _end_group(process: subprocess.Popen) -> None:
         else:
             process.kill()
     process.wait()
-    process.stderr.close()
+    if process.stderr is not None:
+        process.stderr.close()

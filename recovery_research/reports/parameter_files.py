@@ -52,17 +52,20 @@ def settle_paths(notebook: Notebook, layer: Layer) -> Layer:
     if layer.folder is None:
         return layer
     values = dict(layer.values)
+    folder = layer.folder
     customers = CUSTOMER_FILES if reads_customers(notebook) else ()
     for name, value in layer.values.items():
         parameter = notebook.parameters.get(name)
         if parameter is None or not _may_name(parameter):
             continue
         if name in customers:
-            values[name] = _settle_customer_file(notebook, layer, name, value)
+            values[name] = _settle_customer_file(
+                notebook, layer.origin, folder, name, value
+            )
         elif isinstance(value, list):
-            values[name] = [_settle(notebook, layer.folder, name, v) for v in value]
+            values[name] = [_settle(notebook, folder, name, v) for v in value]
         else:
-            values[name] = _settle(notebook, layer.folder, name, value)
+            values[name] = _settle(notebook, folder, name, value)
     return replace(layer, values=values)
 
 
@@ -101,19 +104,19 @@ def find_named_notebook(name: str, home: Path) -> str | Path:
 
 
 def _settle_customer_file(
-    notebook: Notebook, layer: Layer, name: str, value: object
+    notebook: Notebook, origin: str, home: Path, name: str, value: object
 ) -> object:
     if not isinstance(value, str) or not _is_relative(value) or _is_shipped(value):
         return value
     beside = notebook.path.parent
     root = project_root(beside)
-    places = [layer.folder, beside, *([root, root / "data"] if root else [])]
+    places = [home, beside, *([root, root / "data"] if root else [])]
     for folder in places:
         if _is_there(folder / value, whole=True):
             return _tell(folder / value, notebook, name)
-    there = [p.name for p in layer.folder.iterdir()] if layer.folder.is_dir() else []
+    there = [p.name for p in home.iterdir()] if home.is_dir() else []
     raise ParameterError(
-        f"{layer.origin}: {name}: there is no file {value!r}; looked in "
+        f"{origin}: {name}: there is no file {value!r}; looked in "
         f"{[str(place) for place in dict.fromkeys(places)]}."
         f"{did_you_mean(Path(value).name, there)}"
     )
@@ -122,7 +125,9 @@ def _settle_customer_file(
 def _settle(notebook: Notebook, folder: Path, name: str, value: object) -> object:
     # A bare word may be called as a folder is by chance.
     looks = isinstance(value, str) and ("/" in value or Path(value).suffix != "")
-    if looks and _is_relative(value) and _is_there(folder / value):
+    if not isinstance(value, str) or not looks:
+        return value
+    if _is_relative(value) and _is_there(folder / value):
         return _tell(folder / value, notebook, name)
     return value
 

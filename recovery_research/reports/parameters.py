@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import date, time
 from numbers import Integral, Real
 from pathlib import Path
+from typing import Any, cast
 
 from recovery_research._checks import did_you_mean
 from recovery_research.reports.declarations import (
@@ -103,11 +104,14 @@ def _list_names(source: str) -> list[str]:
         return []
     names = []
     for each in statements:
-        targets = each.targets if isinstance(each, ast.Assign) else [each]
-        target = targets[0].target if isinstance(each, ast.AnnAssign) else targets[0]
-        if len(targets) != 1 or not isinstance(target, ast.Name):
+        targets: list[ast.expr] = []
+        if isinstance(each, ast.Assign):
+            targets = each.targets
+        elif isinstance(each, ast.AnnAssign):
+            targets = [each.target]
+        if len(targets) != 1 or not isinstance(targets[0], ast.Name):
             return []
-        names.append(target.id)
+        names.append(targets[0].id)
     return names
 
 
@@ -148,7 +152,7 @@ class Choice:
     """
 
     parameter: Parameter
-    value: object
+    value: Any
     origin: str
 
 
@@ -197,7 +201,8 @@ def _read_texts(parameter: Parameter, texts: list | dict) -> object:
     elements: list = []
     for text in texts:
         if isinstance(text, str) and parameter.type is not str:
-            elements += read_text(parameter, text)
+            # Of a parameter that is many comes a list.
+            elements += cast("list", read_text(parameter, text))
         else:
             elements.append(text)
     return check_value(parameter, elements)
@@ -280,10 +285,11 @@ def _check_count(parameter: Parameter, plain: list) -> None:
     if not parameter.at_least:
         return
     different = list(dict.fromkeys(plain))
+    allowed = parameter.allowed() or ()
     if len(different) < max(parameter.at_least, len(plain)):
         raise ParameterError(
             f"{parameter.name}: needs {parameter.at_least} or more names, each once; "
-            f"got {plain}. Allowed are {', '.join(map(str, parameter.allowed()))}."
+            f"got {plain}. Allowed are {', '.join(map(str, allowed))}."
         )
 
 
@@ -332,7 +338,7 @@ def _check_element(parameter: Parameter, value: object) -> object:
         raise _mistyped(parameter, value)
     if parameter.type in (dict, object):
         return _check_any(parameter, value, 0)
-    plain = _as_plain(parameter, value)
+    plain: Any = _as_plain(parameter, value)  # of the parameter's type
     if parameter.type is float and not math.isfinite(plain):
         raise ParameterError(f"{parameter.name}: needs a finite number; got {value!r}.")
     if parameter.type is int and abs(plain) > LARGEST_WHOLE_NUMBER:
@@ -376,7 +382,7 @@ def _check_any(parameter: Parameter, value: object, depth: int) -> object:
     raise _mistyped(parameter, value)
 
 
-def _unwrap(value: object) -> object:
+def _unwrap(value: Any) -> object:
     """Return numpy's scalars as Python's, and a date as the text of it."""
     if type(value).__module__ == "numpy" and getattr(value, "ndim", 1) == 0:
         value = value.item()

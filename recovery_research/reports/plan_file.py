@@ -6,7 +6,7 @@ import os
 import re
 import types
 from datetime import date, datetime
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import (
     BaseModel,
@@ -23,6 +23,9 @@ from recovery_research.reports.processes import forget_variables
 from recovery_research.reports.run_request import DEFAULT_RUN_SECONDS
 from recovery_research.reports.timetables import read_timetable
 
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
 LONGEST_SHOWN = 80
 EVERY_DAY_AT_SIX = "0 6 * * *"
 
@@ -38,13 +41,13 @@ class LimitsTable(_Table):
     """
 
     cell_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
-        None, description="longest time for a cell"
+        default=None, description="longest time for a cell"
     )
     run_seconds: Annotated[float, Field(gt=0)] = Field(
-        DEFAULT_RUN_SECONDS, description="longest time for a run"
+        default=DEFAULT_RUN_SECONDS, description="longest time for a run"
     )
     memory_mb: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
-        None, description="most memory for a kernel"
+        default=None, description="most memory for a kernel"
     )
 
 
@@ -52,13 +55,13 @@ class RetriesTable(_Table):
     """``retries``: how often what can pass is tried again, and after how long."""
 
     times: Annotated[int, Field(ge=0, le=10)] = Field(
-        0, description="how often a run is tried again if something was away"
+        default=0, description="how often a run is tried again if something was away"
     )
     wait_seconds: Annotated[float, Field(ge=0, le=3600)] = Field(
-        5.0, description="how long to wait before"
+        default=5.0, description="how long to wait before"
     )
     errors: list[str] = Field(
-        [], description="names of further errors after which to try again"
+        default=[], description="names of further errors after which to try again"
     )
 
 
@@ -66,27 +69,29 @@ class ReportTable(_Table):
     """``reports.NAME``: one report, or one for every combination of a grid."""
 
     notebook: str = Field(description="its name, or its path from the plan's folder")
-    profile: str | None = Field(None, description="as in defaults")
+    profile: str | None = Field(default=None, description="as in defaults")
     parameters: dict[str, Any] = Field(
-        {}, description="a table of names and values; files from the plan's folder"
+        default={},
+        description="a table of names and values; files from the plan's folder",
     )
     grid: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(
-        {}, description="a table of names and lists; one report for every combination"
+        default={},
+        description="a table of names and lists; one report for every combination",
     )
     data: dict[str, str] = Field(
-        {},
+        default={},
         description="a table of files and addresses read; env:NAME for secrets",
     )
     data_as_of: datetime | date | None = Field(
-        None, description="a date: up to when the data reach"
+        default=None, description="a date: up to when the data reach"
     )
-    limits: LimitsTable | None = Field(None, description="as in defaults")
-    retries: RetriesTable | None = Field(None, description="as in defaults")
+    limits: LimitsTable | None = Field(default=None, description="as in defaults")
+    retries: RetriesTable | None = Field(default=None, description="as in defaults")
     always_run: bool = Field(
-        False, description="whether it is run though nothing has changed"
+        default=False, description="whether it is run though nothing has changed"
     )
     notify: dict[str, Any] = Field(
-        {}, description="as the table notify, for this report alone"
+        default={}, description="as the table notify, for this report alone"
     )
 
 
@@ -94,14 +99,14 @@ class DefaultsTable(_Table):
     """``defaults``: what holds for every report that does not say otherwise."""
 
     profile: str = Field(
-        "standard",
+        default="standard",
         description="values of the notebooks' parameters, from profiles.toml",
     )
     limits: LimitsTable = Field(
-        LimitsTable(), description="a table, below; a report may have its own"
+        default=LimitsTable(), description="a table, below; a report may have its own"
     )
     retries: RetriesTable = Field(
-        RetriesTable(), description="a table, below; a report may have its own"
+        default=RetriesTable(), description="a table, below; a report may have its own"
     )
 
 
@@ -109,13 +114,14 @@ class PlanTable(_Table):
     """``plan``: where reports go and how much may be used at a time."""
 
     reports: str | None = Field(
-        None, description="folder of the reports; by default that of the project"
+        default=None,
+        description="folder of the reports; by default that of the project",
     )
     jobs: Annotated[int, Field(ge=1, le=256)] | None = Field(
-        None, description="most reports at a time; by default one for each core"
+        default=None, description="most reports at a time; by default one for each core"
     )
     memory_mb: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
-        None, description="most memory to plan with; by default what is free"
+        default=None, description="most memory to plan with; by default what is free"
     )
 
 
@@ -123,11 +129,11 @@ class ScheduleTable(_Table):
     """``schedule``: when the plan is run by itself, and how long that may take."""
 
     at: str = Field(
-        EVERY_DAY_AT_SIX,
+        default=EVERY_DAY_AT_SIX,
         description="minute, hour, day, month, weekday, as cron has them",
     )
     limit_hours: Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)] = Field(
-        12.0, description="how long a scheduled run of the plan may take"
+        default=12.0, description="how long a scheduled run of the plan may take"
     )
 
     @field_validator("at")
@@ -174,7 +180,7 @@ def show_value(value: object) -> str:
     return shown if len(shown) <= LONGEST_SHOWN else shown[:LONGEST_SHOWN] + "..."
 
 
-def _describe(problem: dict) -> str:
+def _describe(problem: ErrorDetails) -> str:
     path = [str(part) for part in problem["loc"]]
     table, key = _split(path)
     where, kind = name_table(*table), problem["type"]
@@ -185,8 +191,8 @@ def _describe(problem: dict) -> str:
             f"allowed are {', '.join(known)}.{did_you_mean(key, known)}"
         )
     if kind == "missing":
-        known = ", ".join(_list_keys(table))
-        return f"{where} needs the key {key!r}; allowed are {known}."
+        keys = ", ".join(_list_keys(table))
+        return f"{where} needs the key {key!r}; allowed are {keys}."
     if kind == "value_error":
         return f"{where} {key}: {problem['ctx']['error']}"
     what = problem["msg"].removeprefix("Input should be ")
@@ -276,10 +282,11 @@ class NotifySettings(BaseModel):
         description="the limit for slow",
     )
     urls_from: list[str] = Field(
-        [], description="names of environment variables that hold Apprise's addresses"
+        default=[],
+        description="names of environment variables that hold Apprise's addresses",
     )
     command: list[str] = Field(
-        [], description="a program and its arguments, run in the plan's folder"
+        default=[], description="a program and its arguments, run in the plan's folder"
     )
     command_seconds: float = Field(
         default=60.0,

@@ -222,6 +222,8 @@ class Several:
         return tell
 
 
+Hearer = Listener | Several
+
 NOT_RUN = "not run"
 ERROR = "error"
 

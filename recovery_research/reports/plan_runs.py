@@ -15,6 +15,7 @@ from recovery_research.reports.index import refresh_index
 from recovery_research.reports.locks import Lock
 from recovery_research.reports.plan_progress import (
     NOT_RUN,
+    Hearer,
     Listener,
     PlanEnd,
     ReportEnd,
@@ -44,7 +45,7 @@ def run_plan(
     jobs: int | None = None,
     force: bool = False,
     fail_fast: bool = False,
-    listener: Listener | None = None,
+    listener: Hearer | None = None,
 ) -> PlanEnd:
     """Run the reports of a plan.
 
@@ -95,7 +96,7 @@ class _PlanRun:
         jobs: int,
         force: bool,
         fail_fast: bool,
-        listener: Listener,
+        listener: Hearer,
     ) -> None:
         self.plan, self.chosen, self.jobs = plan, chosen, jobs
         self.force, self.fail_fast, self.listener = force, fail_fast, listener

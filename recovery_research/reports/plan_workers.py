@@ -59,6 +59,10 @@ class Worker:
             # Ctrl-C on the terminal reaches the leader only, which passes it on.
             start_new_session=True,
         )
+        orders, answers = self.process.stdin, self.process.stdout
+        assert orders is not None, "it is a pipe"
+        assert answers is not None, "it is a pipe"
+        self._orders, self._answers = orders, answers
         threading.Thread(target=self._listen, args=[inbox], daemon=True).start()
 
     def send(
@@ -66,8 +70,8 @@ class Worker:
     ) -> None:
         """Have the process run an order."""
         with suppress(OSError):  # it has died, which is heard from the other side
-            pickle.dump((order, reports, provenance, aloud), self.process.stdin)
-            self.process.stdin.flush()
+            pickle.dump((order, reports, provenance, aloud), self._orders)
+            self._orders.flush()
 
     def signal(self, number: int) -> None:
         """Send the process a signal, if it lives."""
@@ -77,18 +81,18 @@ class Worker:
     def close(self) -> None:
         """Let the process end, and end it if it does not."""
         with suppress(OSError):
-            self.process.stdin.close()
+            self._orders.close()
         try:
             self.process.wait(STOPPING_SECONDS)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        self.process.stdout.close()
+        self._answers.close()
 
     def _listen(self, inbox: queue.Queue) -> None:
         try:
             while True:
-                inbox.put((self, *pickle.load(self.process.stdout)))
+                inbox.put((self, *pickle.load(self._answers)))
         except Exception:
             # Cut off in the middle, a message can fail to be read in any way.
             inbox.put((self, "gone", None))
@@ -125,12 +129,13 @@ def serve() -> None:
     threading.Thread(target=_listen, args=[orders], daemon=True).start()
     # Compiling this grammar of web addresses takes more than half of all imports, and
     # the schema of notebooks, for which jsonschema is loaded, has no use for it.
-    sys.modules.setdefault("rfc3987_syntax", None)
+    # None forbids an import, of which typeshed does not know.
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     from recovery_research.reports import runner  # noqa: F401 - while waiting
 
-    while (order := orders.get()) is not None:
-        *order, mouth.aloud = order
-        mouth.tell("end", _run(*order, mouth))
+    while (taken := orders.get()) is not None:
+        order, reports, provenance, mouth.aloud = taken
+        mouth.tell("end", _run(order, reports, provenance, mouth))
 
 
 def _listen(orders: queue.Queue) -> None:

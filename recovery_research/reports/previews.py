@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from recovery_research.reports.provenance import trace_order
 from recovery_research.reports.repeats import find_stored
 from recovery_research.reports.run_finder import write_value
 from recovery_research.reports.run_request import Limits, Order
 from recovery_research.reports.staging import Shelf
+
+if TYPE_CHECKING:
+    from recovery_research.reports.runs import ReportRun
 
 DEFAULT = "default"
 
@@ -136,7 +140,8 @@ def preview_order(order: Order, reports: Path, *, force: bool = False) -> Previe
     shelf = Shelf(reports, order.report)
     _check_writable(shelf.folder)
     provenance = trace_order(order)
-    stored, told = None, []
+    stored: ReportRun | None = None
+    told: list[str] = []
     if not force:
         stored = find_stored(order, shelf, provenance, tell=told.append, note=False)
     places = order.values() | order.sources
@@ -145,7 +150,7 @@ def preview_order(order: Order, reports: Path, *, force: bool = False) -> Previe
         title=order.notebook.title,
         profile=order.profile,
         notebook=order.notebook.path,
-        unchanged_since=stored and stored.run_id,
+        unchanged_since=stored.run_id if stored else None,
         why="; ".join(told),
         parameters=tuple(
             ParameterPreview(name, choice.value, choice.origin)

@@ -6,7 +6,7 @@ import json
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
@@ -17,7 +17,7 @@ from recovery_research.whole_files import write_whole
 if TYPE_CHECKING:
     pass
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION: Final = 3
 
 
 def update_document(document: object) -> dict:
@@ -31,7 +31,8 @@ def update_document(document: object) -> dict:
     >>> update_document({"schema_version": 1, "report": "loyalty"})
     {'schema_version': 3, 'report': 'loyalty'}
     """
-    version = document.get("schema_version") if isinstance(document, dict) else None
+    known = document if isinstance(document, dict) else {}
+    version = known.get("schema_version")
     if type(version) is not int or version < 1:
         raise ValueError(
             f"no record: schema_version is 1 to {SCHEMA_VERSION}; got {version!r}."
@@ -41,7 +42,7 @@ def update_document(document: object) -> dict:
             f"written by a later version of this program (schema_version {version}; "
             f"this one reads up to {SCHEMA_VERSION}); update recovery-research."
         )
-    return document | {"schema_version": SCHEMA_VERSION}
+    return known | {"schema_version": SCHEMA_VERSION}
 
 
 RECORD_FILE = "run.json"

@@ -155,7 +155,9 @@ def list_reports(reports: Path) -> list[str]:
     of the same name counts, or else the first. A link back into the reports, or to a
     folder around them, is none.
     """
-    home, names, linked = os.path.realpath(reports), [], {}
+    home = os.path.realpath(reports)
+    names: list[str] = []
+    linked: dict[str, str] = {}
     for name, is_link in _list_entries(reports):
         if not os.path.isdir(reports / name):
             continue

@@ -29,8 +29,9 @@ def keep_log(folder: Path, secrets: list[str]) -> Iterator[logging.Logger]:
     log.parent = logging.getLogger("recovery_research.reports")
     log.addFilter(_Masking(secrets))
     handler = _QuietHandler(folder / LOG_FILE, encoding="utf-8")
-    handler.setFormatter(logging.Formatter(LOG_FORM, LOG_TIME))
-    handler.formatter.converter = time.gmtime  # as all times of a record
+    form = logging.Formatter(LOG_FORM, LOG_TIME)
+    form.converter = time.gmtime  # as all times of a record
+    handler.setFormatter(form)
     log.addHandler(handler)
     try:
         yield log

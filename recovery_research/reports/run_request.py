@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from recovery_research.paths import notebooks_folder
 from recovery_research.reports.declarations import ParameterError
@@ -271,7 +271,7 @@ class Order:
     plan: PlanRecord | None = None
     rerun_of: str | None = None
 
-    def values(self) -> dict[str, object]:
+    def values(self) -> dict[str, Any]:
         """Return the value of every parameter."""
         return {name: choice.value for name, choice in self.choices.items()}
 

@@ -39,6 +39,7 @@ from recovery_research.reports.pages import compose_page
 from recovery_research.reports.provenance import trace_order
 from recovery_research.reports.records import (
     AttemptRecord,
+    LeftOutRecord,
     Provenance,
     RunRecord,
     write_record,
@@ -141,8 +142,8 @@ def fulfil_order(
             record = begin_record(order, stage.name, started, provenance)
             write_record(record, stage)
             with keep_log(stage, order.secrets()) as log:
-                record, made = _make(order, record, stage, deadline, log, progress)
-                record = close_record(record, time.monotonic() - clock, **made)
+                made = _make(order, record, stage, deadline, log, progress)
+                record = close_record(*made, time.monotonic() - clock)
                 write_record(record, stage)
                 _log_end(record, log)
             good = record.verdict is Verdict.SUCCEEDED
@@ -161,7 +162,7 @@ def _make(
     deadline: Deadline,
     log: logging.Logger,
     progress: Progress | None,
-) -> tuple[RunRecord, dict[str, object]]:
+) -> tuple[RunRecord, list[LeftOutRecord], str]:
     log.info("%s: started, run %s", record.report, record.run_id)
     attempt = attempt_order(
         order, stage / REPORT_FILE, deadline=deadline, log=log, progress=progress
@@ -181,8 +182,7 @@ def _make(
         record = note_late_page(record, deadline)
         page = compose_page(nbformat.v4.new_notebook(), record, stage)
     (stage / PAGE_FILE).write_text(page.html, encoding="utf-8")
-    content = hash_notebook(notebook)
-    return record, {"left_out": page.left_out, "content_sha256": content}
+    return record, page.left_out, hash_notebook(notebook)
 
 
 def _read_executed(order: Order, attempt: Attempt) -> NotebookNode:
@@ -296,9 +296,10 @@ def _execute(
 def _judge_all(execution: Execution, exhibits: list[Found]) -> Outcome:
     outcome = judge(execution)
     repeat = find_repeat(exhibits)
-    if outcome.verdict is not Verdict.SUCCEEDED or repeat is None:
+    notebook = execution.notebook
+    if outcome.verdict is not Verdict.SUCCEEDED or repeat is None or notebook is None:
         return outcome
-    number = number_cell(execution.notebook.cells, repeat.cell)
+    number = number_cell(notebook.cells, repeat.cell)
     message = (
         f"the {repeat.kind} name {repeat.name!r} is used twice, again in cell "
         f"{number}; every {repeat.kind} needs a name of its own"

@@ -10,12 +10,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from recovery_research.reports.run_status import EXIT_INTERRUPTED, EXIT_TERMINATED
 
 if TYPE_CHECKING:
     from recovery_research.reports.processes import MemoryGauge
+
+    # What `signal.signal` takes and hands back.
+    Handler = Callable[[int, FrameType | None], Any] | int | signal.Handlers | None
 
 AGAIN_SECONDS = 0.5
 
@@ -182,7 +185,7 @@ class Watch:
         while not self._finished.wait(0.05):
             now = time.monotonic()
             if self._stopped_at is not None:
-                self._insist(now)
+                self._insist(now, self._stopped_at)
                 continue
             self._weigh(now)
             cell = now - (self._cell_started or now)
@@ -202,9 +205,9 @@ class Watch:
             detail = f"the kernel took more than {limit / 1e6:,.0f} MB of memory"
             self.stop(OVER_MEMORY, detail, at_once=True)
 
-    def _insist(self, now: float) -> None:
+    def _insist(self, now: float, stopped_at: float) -> None:
         """Ask again, for a kernel between two cells ignores interrupts; then kill."""
-        if now - self._stopped_at > GRACE_SECONDS:
+        if now - stopped_at > GRACE_SECONDS:
             self._kill()
         elif now - self._asked_at > REPEAT_SECONDS:
             self._asked_at = now
@@ -235,6 +238,8 @@ INSIST_SECONDS = 0.5
 
 class Terminated(SystemExit):
     """SIGTERM came; the program exits with 143 unless somebody answers."""
+
+    code: int
 
     def __init__(self) -> None:
         super().__init__(EXIT_TERMINATED)
@@ -297,7 +302,9 @@ class Stops:
         if self.number is None:
             self.number = number
             # Not a `Thread`, whose locks the main thread may be holding just now.
-            _thread.start_new_thread(self._insist, (threading.main_thread().ident,))
+            _thread.start_new_thread(
+                self._insist, (threading.main_thread().ident, number)
+            )
         if (again or self.patient) and _is_unwinding():
             return
         raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
@@ -306,13 +313,13 @@ class Stops:
         """Let it be."""
         self._over = True
 
-    def _insist(self, thread: int) -> None:
+    def _insist(self, thread: int | None, number: int) -> None:
         while hasattr(signal, "pthread_kill"):
             time.sleep(INSIST_SECONDS)
-            if self._over:
+            if self._over or thread is None:
                 return
             self._again = True
-            signal.pthread_kill(thread, self.number)
+            signal.pthread_kill(thread, number)
 
 
 @contextmanager
@@ -329,7 +336,7 @@ def hear_stops(*, patient: bool = False, instead_of: object = None) -> Iterator[
             if signal.getsignal(number) in (handler, instead_of or handler):
                 before[number] = signal.signal(number, stops.hear)
 
-    def tell_lost(lost: object) -> None:
+    def tell_lost(lost: sys.UnraisableHookArgs) -> None:
         # It comes again; that it was lost is nobody's business.
         if not issubclass(lost.exc_type, KeyboardInterrupt | Terminated):
             hook(lost)
@@ -370,7 +377,7 @@ class StopSign:
 
     def __init__(self, pass_on: Callable[[int], None]) -> None:
         self._pass_on = pass_on
-        self._before: dict[int, object] = {}
+        self._before: dict[int, Handler] = {}
         self.number: int | None = None
 
     @property

@@ -71,11 +71,11 @@ def read_timetable(text: str) -> Timetable:
             f"a timetable has five fields: minute, hour, day, month, weekday, such as "
             f"{EXAMPLE}; got {text!r}."
         )
-    allowed = [
+    minutes, hours, days, months, named = [
         _read_field(field, *about) for field, about in zip(fields, _FIELDS, strict=True)
     ]
-    weekdays = tuple(sorted({day % 7 for day in allowed[4]}))
-    return Timetable(" ".join(fields), *allowed[:4], weekdays)
+    weekdays = tuple(sorted({day % 7 for day in named}))
+    return Timetable(" ".join(fields), minutes, hours, days, months, weekdays)
 
 
 def _read_field(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import operator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 _NAMES = {"bool": bool, "int": int, "float": float, "str": str, "dict": dict,
@@ -103,10 +104,11 @@ def _read_choices(values: list) -> TypeHint | None:
 
 def _unite(hints: list[TypeHint | None]) -> TypeHint | None:
     """Return what holds for a value of any of some types."""
-    if None in hints:
+    known = [hint for hint in hints if hint is not None]
+    if len(known) < len(hints):
         return None
-    optional = any(hint.optional for hint in hints)
-    told = {replace(h, optional=False) for h in hints if h.type is not type(None)}
+    optional = any(hint.optional for hint in known)
+    told = {replace(h, optional=False) for h in known if h.type is not type(None)}
     if len(told) == 1:
         return replace(told.pop(), optional=optional)
     if told == {TypeHint(int), TypeHint(float)}:
@@ -114,7 +116,10 @@ def _unite(hints: list[TypeHint | None]) -> TypeHint | None:
     return TypeHint(object)
 
 
-_SIGNS = {ast.UAdd: operator.pos, ast.USub: operator.neg}
+_SIGNS: dict[type[ast.unaryop], Callable[[float], float]] = {
+    ast.UAdd: operator.pos,
+    ast.USub: operator.neg,
+}
 _ARITHMETIC = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -141,7 +146,7 @@ def read_literal(node: ast.expr) -> object:
         return tuple(read_literal(element) for element in node.elts)
     try:
         if isinstance(node, ast.Dict) and None not in node.keys:
-            keys = [read_literal(key) for key in node.keys]
+            keys = [read_literal(key) for key in node.keys if key is not None]
             return dict(zip(keys, map(read_literal, node.values), strict=True))
         if isinstance(node, ast.UnaryOp) and type(node.op) in _SIGNS:
             return _SIGNS[type(node.op)](_read_number(node.operand))
@@ -154,9 +159,9 @@ def read_literal(node: ast.expr) -> object:
 
 def _read_number(node: ast.expr) -> int | float:
     value = read_literal(node)
-    if type(value) not in (int, float):
-        raise ValueError("not a number")
-    return value
+    if type(value) is int or type(value) is float:
+        return value
+    raise ValueError("not a number")
 
 
 def _calculate(node: ast.BinOp) -> int | float:

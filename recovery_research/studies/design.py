@@ -249,7 +249,7 @@ def check_window(study: Study) -> None:
         )
 
 
-def check_covariates(covariates: object) -> tuple[str, ...] | None:
+def check_covariates(covariates: Any) -> tuple[str, ...] | None:
     """Return the covariates as a tuple, None if left to the study."""
     if covariates is None:
         return None

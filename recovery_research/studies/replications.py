@@ -18,6 +18,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from multiprocessing import active_children, get_context, parent_process
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -252,9 +253,9 @@ def describe_estimator(estimator: Estimator) -> str:
             "it as a function in a file."
         ) from None
     # It may call what stands beside it in its file; a notebook or script has none.
-    module = sys.modules.get(estimator.__module__)
-    if estimator.__module__ != "__main__" and getattr(module, "__file__", None):
-        source = Path(module.__file__).read_text("utf-8", errors="replace")
+    file = getattr(sys.modules.get(estimator.__module__), "__file__", None)
+    if estimator.__module__ != "__main__" and file:
+        source = Path(file).read_text("utf-8", errors="replace")
     return f"{estimator.__module__}.{name_estimator(estimator)}\n{source}"
 
 
@@ -286,8 +287,8 @@ def do_all(
 
     shelf = None if resume is None else Shelf(resume, job)
     done = {}
-    for task in tasks if shelf is not None else ():
-        rows = shelf.read(task)
+    for task in tasks:
+        rows = None if shelf is None else shelf.read(task)
         if rows is not None:
             done[task] = rows
     to_do = [task for task in tasks if task not in done]
@@ -359,12 +360,12 @@ def end_with_parent() -> None:
     # Ctrl-C on a terminal is sent to all; what it means, the first one decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
-    def wait() -> None:
+    def wait(parent: BaseProcess) -> None:
         parent.join()
         os._exit(1)
 
     if parent is not None:
-        threading.Thread(target=wait, daemon=True).start()
+        threading.Thread(target=wait, args=[parent], daemon=True).start()
 
 
 @contextmanager

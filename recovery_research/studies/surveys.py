@@ -366,7 +366,7 @@ def say_gaps(parts: pd.DataFrame, *, treated: str = "recovered") -> list[str]:
     return lines
 
 
-def say_part(row: object) -> str:
+def say_part(row: pd.Series) -> str:
     """Return an estimate with its interval, as in ``-4.20 (-6.10 to -2.30)``."""
     if pd.isna(row.ci_low):
         return f"{row.estimate:+.2f} (no interval)"
