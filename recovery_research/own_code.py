@@ -91,9 +91,8 @@ def hash_code(starts: tuple[str, ...]) -> str:
     """Hash the files that some modules run, and name the versions of what computes."""
     whole = hashlib.sha256()
     for module, path in sorted(trace_imports(starts).items()):
-        whole.update(
-            module.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest()
-        )
+        whole.update(module.encode() + b"\0")
+        whole.update(hashlib.sha256(path.read_bytes()).digest())
     for name in LIBRARIES:
         whole.update(f"{name} {version(name)}\n".encode())
     whole.update(platform.python_version().encode())
