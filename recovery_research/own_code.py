@@ -20,8 +20,10 @@ from recovery_research.paths import PACKAGE
 LIBRARIES = ("llvmlite", "numba", "numpy", "pandas", "scipy", "statsmodels")
 
 
-def trace_imports(starts: Iterable[str]) -> dict[str, Path]:
+def trace_imports(starts: Iterable[str], *, room: str = "") -> dict[str, Path]:
     """Return the modules that some import, however far, and their files.
+
+    If a room is named, no other rooms are entered.
 
     Examples
     --------
@@ -33,7 +35,7 @@ def trace_imports(starts: Iterable[str]) -> dict[str, Path]:
     while todo:
         module = todo.pop()
         path = find_module(module)
-        if module in found or path is None:
+        if module in found or path is None or (room and is_elsewhere(path, room)):
             continue
         found[module] = path
         # A module's package is imported before it.
@@ -49,6 +51,12 @@ def find_module(module: str) -> Path | None:
     place = PACKAGE.joinpath(*parts)
     files = (place / "__init__.py", place.with_name(f"{place.name}.py"))
     return next((path for path in files if path.is_file()), None)
+
+
+def is_elsewhere(path: Path, room: str) -> bool:
+    """Return whether a file lies in another room than the one named."""
+    parts = path.relative_to(PACKAGE).parts
+    return len(parts) > 1 and parts[0] != room
 
 
 def list_modules(*, apart_from: Iterable[str] = ()) -> Iterator[str]:
@@ -84,9 +92,8 @@ def hash_code(starts: tuple[str, ...]) -> str:
     """Hash the files that some modules run, and name the versions of what computes."""
     whole = hashlib.sha256()
     for module, path in sorted(trace_imports(starts).items()):
-        whole.update(
-            module.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest()
-        )
+        whole.update(module.encode() + b"\0")
+        whole.update(hashlib.sha256(path.read_bytes()).digest())
     for name in LIBRARIES:
         whole.update(f"{name} {version(name)}\n".encode())
     whole.update(platform.python_version().encode())

@@ -21,6 +21,7 @@ from recovery_research.reports.input_states import (
     LISTINGS,
     MODULES,
     OTHER,
+    PACKAGE_CODE,
     PRESENCE,
     TIMES,
     hash_text,
@@ -194,6 +195,7 @@ _IS_GONE = "{} is gone"
 _HAS_CHANGED = {
     FILES: "{} has changed",
     MODULES: "the module {} has changed",
+    PACKAGE_CODE: "this package's {} has changed",
     FOLDERS: "the folder {} holds other files",
     LISTINGS: "the folder {} holds other files",
     IMPORT_FOLDERS: "the folder {} holds other modules",
@@ -234,8 +236,11 @@ def describe_inputs(inputs: InputsRecord | None) -> list[str]:
     lines = [
         f"  {_SHOWN[kind]} {name}{' (not there)' if state == ABSENT else ''}"
         for kind in (*KINDS, ENVIRONMENT)
+        if kind != PACKAGE_CODE
         for name, state in getattr(inputs, kind).items()
     ]
+    if inputs.package:
+        lines.append(f"  {len(inputs.package)} modules of this package")
     if len(lines) > MOST_SHOWN:
         left = len(lines) - MOST_SHOWN
         lines = [*lines[:MOST_SHOWN], f"  and {left:,} more (--json shows all)"]
@@ -247,7 +252,7 @@ def describe_inputs(inputs: InputsRecord | None) -> list[str]:
 def measure(kind: str, path: str) -> str:
     """Return how a thing stands: a file's content, and of others what `sign` says."""
     state = sign(kind, path)
-    if kind not in (FILES, MODULES) or state in (ABSENT, FOLDER, OTHER):
+    if kind not in (FILES, MODULES, PACKAGE_CODE) or state in (ABSENT, FOLDER, OTHER):
         return state
     try:
         return hash_content(Path(path))

@@ -80,6 +80,12 @@ OPAQUE = "opaque"  # of Python itself, and works for its own ends
 _PASSING = "passing"  # of Python itself, and does what its caller wants
 
 PACKAGE = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+# By either way that leads here: files are opened by the one that imports have taken.
+_OWN = tuple({PACKAGE, os.path.dirname(os.path.dirname(os.path.abspath(__file__)))})
+# Known beforehand: the runner and its watchers, by their hash, and data, by theirs.
+_KNOWN = tuple(
+    os.path.join(own, room, "") for own in _OWN for room in ("reports", "_installed")
+)
 _PATHS = sysconfig.get_paths()
 _PYTHON = tuple({_PATHS["stdlib"] + os.sep, _PATHS["platstdlib"] + os.sep})
 # An archive beside Python's library may hold it, and a clock's zones are the system's.
@@ -188,10 +194,16 @@ def is_importing(frame: FrameType | None) -> bool:
     return False
 
 
+def is_own_code(path: str) -> bool:
+    """Return whether a file is code of this package that a notebook runs."""
+    inside = any(path.startswith(own + os.sep) for own in _OWN)
+    return inside and path.endswith((".py", ".pyc")) and not path.startswith(_KNOWN)
+
+
 def is_foreign(path: str) -> bool:
     """Return whether a file belongs to Python, to what is installed, or to us.
 
-    Those are known by their versions and by the hash of this package.
+    Those are known by their versions, and ours is looked at before (`is_own_code`).
     """
     return path.startswith(_FOREIGN) or any(name in path for name in _INSTALLED)
 

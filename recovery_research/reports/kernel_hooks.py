@@ -22,6 +22,8 @@ from recovery_research.reports.input_states import (
     IMPORT_FOLDERS,
     LISTINGS,
     MODULES,
+    PACKAGE_CODE,
+    sign,
 )
 from recovery_research.reports.kernel_callers import (
     AUTHOR,
@@ -33,6 +35,7 @@ from recovery_research.reports.kernel_callers import (
     find_caller,
     find_suspects,
     is_foreign,
+    is_own_code,
 )
 from recovery_research.reports.kernel_notes import (
     ADDED,
@@ -284,6 +287,10 @@ class Ears:
         """Hear that a file is opened, to be read, made, or added to."""
         path, _, flags = args
         place = None if isinstance(path, int) else find_place(path)
+        if place is not None and is_own_code(place):
+            if not flags & _WRITING:
+                self.notes.write(PACKAGE_CODE, *_sign_source(place))
+            return
         if place is None or self.notes.is_foreign(place):
             return
         if not flags & _WRITING:
@@ -301,11 +308,7 @@ class Ears:
         if self.notes.knows(MADE, place) and not _is_special(place):
             return
         if place.endswith(".pyc"):
-            try:
-                source = importlib.util.source_from_cache(place)
-            except ValueError:
-                source = place
-            place = source if os.path.exists(source) else place
+            place = _find_source(place)
             if is_foreign(place):
                 return
         elif os.path.isdir(place):
@@ -395,6 +398,20 @@ class Ears:
         if caller.kind in (LIBRARY, OPAQUE, OWN) and name in _HARMLESS:
             return
         self.notes.doubt(f"runs another program ({name})", caller)
+
+
+def _find_source(place: str) -> str:
+    """Return the source of what is compiled, itself if there is none."""
+    try:
+        source = importlib.util.source_from_cache(place)
+    except ValueError:
+        return place
+    return source if os.path.exists(source) else place
+
+
+def _sign_source(place: str) -> tuple[str, str]:
+    source = _find_source(place) if place.endswith(".pyc") else place
+    return source, sign(PACKAGE_CODE, source)
 
 
 def _find_importer() -> Caller:

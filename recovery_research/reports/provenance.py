@@ -14,6 +14,7 @@ from functools import lru_cache
 from importlib.metadata import distributions
 from pathlib import Path
 
+from recovery_research.own_code import trace_imports
 from recovery_research.paths import PACKAGE, project_root, source_root
 from recovery_research.reports.parameter_files import is_file_source
 from recovery_research.reports.records import GitRecord, InputsRecord, Provenance
@@ -112,6 +113,7 @@ def _run_git(folder: Path, *arguments: str) -> str | None:
 
 UNKNOWN = ""
 INPUTS = "inputs"
+RUNNER = ("recovery_research.reports.runner",)
 
 
 def trace_order(order: Order) -> Provenance:
@@ -135,7 +137,8 @@ def list_ingredients(order: Order, provenance: Provenance) -> dict[str, str]:
         "notebook": provenance.notebook_sha256,
         "modules": _hash_table(provenance.modules_sha256),
         "parameters": _hash_table(order.values()),
-        "package": provenance.package_sha256 or UNKNOWN,
+        # What the kernel imports of this package is among what it was seen to read.
+        "package": hash_runner(),
         "data": _hash_table(provenance.data_sha256),
         "sources": _hash_table(sources) if known else UNKNOWN,
         # What another interpreter holds is not known here.
@@ -178,6 +181,20 @@ def hash_package() -> str:
     )
     state = tuple((str(path), *_read_state(path)) for path in files)
     return _hash_files(state)
+
+
+def hash_runner() -> str:
+    """Hash what makes a report of what a kernel gives: the runner and its page."""
+    return _hash_files(
+        tuple((str(path), *_read_state(path)) for path in _list_runner())
+    )
+
+
+@lru_cache(maxsize=1)
+def _list_runner() -> tuple[Path, ...]:
+    code = trace_imports(RUNNER, room="reports").values()
+    page = (PACKAGE / "reports" / "templates" / "report").iterdir()
+    return tuple(sorted({*code, *page}))
 
 
 def hash_content(path: Path) -> str:
