@@ -52,4 +52,4 @@ def explaining_extras() -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        raise explain_missing(error) from None
+        raise explain_missing(error) or error from None
