@@ -1,5 +1,8 @@
 """What is public, for type checkers: the names of the table in __init__.py."""
 
+from recovery_research import customer_data as customer_data
+from recovery_research import plots as plots
+from recovery_research import studies as studies
 from recovery_research.analysis.adjustment import AdjustedEstimate as AdjustedEstimate
 from recovery_research.analysis.adjustment import adjust as adjust
 from recovery_research.analysis.averaged_draws import DrawAverage as DrawAverage

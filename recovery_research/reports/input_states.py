@@ -12,15 +12,12 @@ from collections.abc import Iterable
 
 FILES = "files"
 MODULES = "modules"
-PACKAGE_CODE = "package"
 FOLDERS = "folders"
 LISTINGS = "listings"
 IMPORT_FOLDERS = "import_folders"
 PRESENCE = "presence"
 TIMES = "times"
-KINDS = (
-    FILES, MODULES, PACKAGE_CODE, FOLDERS, LISTINGS, IMPORT_FOLDERS, PRESENCE, TIMES,
-)  # fmt: skip
+KINDS = (FILES, MODULES, FOLDERS, LISTINGS, IMPORT_FOLDERS, PRESENCE, TIMES)
 
 ABSENT = "absent"
 FOLDER = "folder"
@@ -112,7 +109,6 @@ def _hash_lines(lines: Iterable[str]) -> str:
 _SIGNS = {
     FILES: _sign_file,
     MODULES: _sign_file,
-    PACKAGE_CODE: _sign_file,
     FOLDERS: _sign_names,
     LISTINGS: _sign_listing,
     IMPORT_FOLDERS: _sign_importable,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-from recovery_research.paths import project_root
+from recovery_research.paths import PACKAGE, project_root
 from recovery_research.reports.input_states import (
     ABSENT,
     FILES,
@@ -21,7 +21,6 @@ from recovery_research.reports.input_states import (
     LISTINGS,
     MODULES,
     OTHER,
-    PACKAGE_CODE,
     PRESENCE,
     TIMES,
     hash_text,
@@ -195,7 +194,6 @@ _IS_GONE = "{} is gone"
 _HAS_CHANGED = {
     FILES: "{} has changed",
     MODULES: "the module {} has changed",
-    PACKAGE_CODE: "this package's {} has changed",
     FOLDERS: "the folder {} holds other files",
     LISTINGS: "the folder {} holds other files",
     IMPORT_FOLDERS: "the folder {} holds other modules",
@@ -229,6 +227,11 @@ def find_change(
     return None
 
 
+def is_ours(name: str) -> bool:
+    """Return whether a module that a run read belongs to this package."""
+    return PACKAGE.name in Path(name).parts
+
+
 def describe_inputs(inputs: InputsRecord | None) -> list[str]:
     """Describe what a run read and what of it cannot be known, in lines of text."""
     if inputs is None:
@@ -236,11 +239,11 @@ def describe_inputs(inputs: InputsRecord | None) -> list[str]:
     lines = [
         f"  {_SHOWN[kind]} {name}{' (not there)' if state == ABSENT else ''}"
         for kind in (*KINDS, ENVIRONMENT)
-        if kind != PACKAGE_CODE
         for name, state in getattr(inputs, kind).items()
+        if not (kind == MODULES and is_ours(name))
     ]
-    if inputs.package:
-        lines.append(f"  {len(inputs.package)} modules of this package")
+    if ours := sum(map(is_ours, inputs.modules)):
+        lines.append(f"  {ours} modules of this package")
     if len(lines) > MOST_SHOWN:
         left = len(lines) - MOST_SHOWN
         lines = [*lines[:MOST_SHOWN], f"  and {left:,} more (--json shows all)"]
@@ -252,7 +255,7 @@ def describe_inputs(inputs: InputsRecord | None) -> list[str]:
 def measure(kind: str, path: str) -> str:
     """Return how a thing stands: a file's content, and of others what `sign` says."""
     state = sign(kind, path)
-    if kind not in (FILES, MODULES, PACKAGE_CODE) or state in (ABSENT, FOLDER, OTHER):
+    if kind not in (FILES, MODULES) or state in (ABSENT, FOLDER, OTHER):
         return state
     try:
         return hash_content(Path(path))

@@ -22,7 +22,6 @@ from recovery_research.reports.input_states import (
     IMPORT_FOLDERS,
     LISTINGS,
     MODULES,
-    PACKAGE_CODE,
     sign,
 )
 from recovery_research.reports.kernel_callers import (
@@ -289,7 +288,7 @@ class Ears:
         place = None if isinstance(path, int) else find_place(path)
         if place is not None and is_own_code(place):
             if not flags & _WRITING:
-                self.notes.write(PACKAGE_CODE, *_sign_source(place))
+                self.notes.write(MODULES, *_sign_source(place))
             return
         if place is None or self.notes.is_foreign(place):
             return
@@ -411,7 +410,7 @@ def _find_source(place: str) -> str:
 
 def _sign_source(place: str) -> tuple[str, str]:
     source = _find_source(place) if place.endswith(".pyc") else place
-    return source, sign(PACKAGE_CODE, source)
+    return source, sign(MODULES, source)
 
 
 def _find_importer() -> Caller:

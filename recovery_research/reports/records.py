@@ -144,7 +144,6 @@ class InputsRecord(_Part):
 
     files: dict[str, str] = {}
     modules: dict[str, str] = {}
-    package: dict[str, str] = {}
     folders: dict[str, str] = {}
     listings: dict[str, str] = {}
     import_folders: dict[str, str] = {}

@@ -236,13 +236,13 @@ def list_imports(path):
 
 
 def test_every_import_is_of_the_core_or_of_an_extra():
-    """Of those required themselves, or what they are made of: numba's llvmlite."""
+    """Of those required themselves, or what they are made of, as numba is of llvmlite."""
     core = required()
     extras = {module for modules in EXTRAS.values() for module in modules}
     imported = {name for path in PACKAGE.rglob("*.py") for name in list_imports(path)}
     foreign = imported - set(sys.stdlib_module_names) - {PACKAGE.name}
     unlisted = {m for m in foreign - extras if not PROVIDERS[m] & core.keys()}
-    assert unlisted == {"llvmlite"}
+    assert unlisted == {"llvmlite", "pydantic_core"}
     # `IPython` is asked for when a kernel has it; drivers are another package's import.
     assert extras - foreign <= {"IPython", "psycopg", "s3fs"}
 

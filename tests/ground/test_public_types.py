@@ -16,7 +16,15 @@ def read_table():
         for node in ast.walk(tree)
         if isinstance(node, ast.keyword) and node.arg == "submod_attrs"
     )
-    return [(module, name) for module, names in table.items() for name in names]
+    rooms = next(
+        ast.literal_eval(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.keyword) and node.arg == "submodules"
+    )
+    return [
+        *(("recovery_research", room) for room in rooms),
+        *((module, name) for module, names in table.items() for name in names),
+    ]
 
 
 def read_stub():

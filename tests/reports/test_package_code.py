@@ -25,7 +25,7 @@ def run():
     assert made.succeeded, made
     return made
 first = run()
-said = {"": [not run().stored, sorted(first.record.inputs.package)]}
+said = {"": [not run().stored, sorted(first.record.inputs.modules)]}
 for name in json.loads(sys.argv[1]):
     path = package / name
     path.write_bytes(path.read_bytes() + b"\\n")
