@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any, cast
 
-from recovery_research.table_cells import write_csv
+from recovery_research.spreadsheet_cells import write_csv
 from recovery_research.texts import IDENTIFIER
 
 if TYPE_CHECKING:

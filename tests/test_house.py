@@ -127,7 +127,7 @@ IMPORTS = [
 def test_the_readings_of_the_imports_are_not_blind():
     seen = {(module, name) for module, name, _, _ in IMPORTS}
     for known in (
-        ("model._compile", "numba"), ("model._lifetimes", ".model._customer"),
+        ("model._compile", "numba"), ("model._lifetime_loop", ".model._customer"),
         ("model.forks", ".model.simulation"), ("reports.runner", ".reports.artifacts"),
         ("reports.run_request", ".customer_data.mapping"), ("calibration.fit", "scipy"),
         ("cli.main", ".paths"), ("cli.main", ".recovery_research"),

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from recovery_research.model import _records
+from recovery_research.model import _accounts
 from recovery_research.model.coefficients import LedgerError, LedgerRow, read_ledger
 from recovery_research.model.experiments import Experiment
 from recovery_research.model.justice import form_reply
@@ -198,7 +198,7 @@ def judge_moment(ci_low: float, ci_high: float, target: Target) -> str:
     return CANNOT_TELL
 
 
-FAILED = (_records.SILENT, _records.RECOVERED, _records.NOT_RECOVERED)
+FAILED = (_accounts.SILENT, _accounts.RECOVERED, _accounts.NOT_RECOVERED)
 
 
 def measure_claims(
@@ -296,12 +296,12 @@ def measure_spend(run: Runs) -> dict[str, Moment]:
     of those answered were recovered. They show on how many customers the rest stands.
     """
     well = run.under(MIDDLING, "no_failure")
-    control = group_mean(well, "followup_spend", [_records.NO_FAILURE])
+    control = group_mean(well, "followup_spend", [_accounts.NO_FAILURE])
     answered = Answered.of(run, MIDDLING, "followup_spend")
     return {
-        "spend_ratio_recovered": ratio_of(answered.mean(_records.RECOVERED), control),
+        "spend_ratio_recovered": ratio_of(answered.mean(_accounts.RECOVERED), control),
         "spend_ratio_not_recovered": ratio_of(
-            answered.mean(_records.NOT_RECOVERED), control
+            answered.mean(_accounts.NOT_RECOVERED), control
         ),
         "complained_of_failed": answered.chance_of_voice(),
         "recovered_of_answered": answered.chance_of_recovery(),
@@ -314,9 +314,9 @@ def measure_retention(run: Runs) -> dict[str, Moment]:
     answered = Answered.of(run, GREAT, "alive_52w")
     return {
         "retention_flawless": group_mean(
-            flawless, "alive_52w", [_records.NO_FAILURE, *FAILED]
+            flawless, "alive_52w", [_accounts.NO_FAILURE, *FAILED]
         ),
-        "retention_recovered": answered.mean(_records.RECOVERED),
+        "retention_recovered": answered.mean(_accounts.RECOVERED),
     }
 
 
@@ -381,9 +381,9 @@ class Answered:
 
     def chance_of_recovery(self) -> Moment:
         """Return the share of answered customers who are recovered."""
-        answered = np.isin(self.outcome, (_records.RECOVERED, _records.NOT_RECOVERED))
+        answered = np.isin(self.outcome, (_accounts.RECOVERED, _accounts.NOT_RECOVERED))
         weights = np.where(answered, self.weights, 0.0)
-        good = self.outcome == _records.RECOVERED
+        good = self.outcome == _accounts.RECOVERED
         if not weights.sum() > 0.0:
             return Moment(np.nan, np.nan, 0)
         value = float(weights @ good / weights.sum())

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from recovery_research._checks import did_you_mean
+from recovery_research.atomic_files import making_whole
 from recovery_research.calibration.claims import (
     Moment,
     Target,
@@ -21,9 +22,8 @@ from recovery_research.calibration.claims import (
 from recovery_research.model.populations import Population, load_population
 from recovery_research.model.worlds import World, load_world
 from recovery_research.results import Result
-from recovery_research.table_cells import write_csv
+from recovery_research.spreadsheet_cells import write_csv
 from recovery_research.texts import bare_stream
-from recovery_research.whole_files import making_whole
 
 # A fit in which hardly anyone complains or hardly anyone is recovered would meet the
 # figures on a handful of customers. These are floors, not targets.

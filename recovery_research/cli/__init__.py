@@ -13,7 +13,7 @@ def run(**options: object) -> None:
         with explaining_extras():
             from recovery_research.cli.main import main
     except MissingExtraError as error:
-        from recovery_research.reports.run_status import EXIT_BAD_INPUT
+        from recovery_research.reports.exit_codes import EXIT_BAD_INPUT
 
         sys.stderr.write(f"error: {error}\n")
         sys.exit(EXIT_BAD_INPUT)

@@ -19,7 +19,7 @@ from recovery_research import paths
 from recovery_research._extras import MissingExtraError, explain_missing
 from recovery_research.cli.options import VOICE, fail, flush_output, say_error
 from recovery_research.cli.start import close_ears, leave
-from recovery_research.reports.run_status import (
+from recovery_research.reports.exit_codes import (
     EXIT_BAD_INPUT,
     EXIT_ERROR,
     EXIT_INTERRUPTED,

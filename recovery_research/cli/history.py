@@ -21,7 +21,7 @@ from recovery_research.cli.options import (
     print_json,
     say,
 )
-from recovery_research.reports.run_status import (
+from recovery_research.reports.exit_codes import (
     EXIT_BAD_INPUT,
     EXIT_DIFFERENT,
     EXIT_DONE,
@@ -137,8 +137,8 @@ def show(project: Path | None, run: str, as_json: bool, reports: Path | None) ->
 
 def _describe_record(record: RunRecord, folder: Path) -> list[str]:
     from recovery_research.reports.formatting import show_local
-    from recovery_research.reports.inputs import describe_inputs
     from recovery_research.reports.run_finder import write_value
+    from recovery_research.reports.run_inputs import describe_inputs
 
     git = record.provenance.git
     dirty = ", files differ from it" if git and git.dirty else ""

@@ -10,6 +10,7 @@ import click
 
 from recovery_research import __version__
 from recovery_research import paths as places
+from recovery_research.atomic_files import make_folder, making_named, write_whole
 from recovery_research.cli import history, plans
 from recovery_research.cli.group import (
     COMPLETION,
@@ -26,7 +27,7 @@ from recovery_research.cli.options import (
     read_assignments,
     say,
 )
-from recovery_research.reports.run_status import (
+from recovery_research.reports.exit_codes import (
     EXIT_BAD_INPUT,
     EXIT_DONE,
     EXIT_MISSED,
@@ -36,7 +37,6 @@ from recovery_research.reports.run_status import (
     describe_codes,
 )
 from recovery_research.texts import calm_streams
-from recovery_research.whole_files import make_folder, making_named, write_whole
 
 if TYPE_CHECKING:
     from recovery_research.reports.run_request import Order
@@ -117,7 +117,7 @@ def check(source: str, mapping: str, excluded: Path | None, as_json: bool) -> No
     from recovery_research.customer_data.issues import CustomerFileError
     from recovery_research.customer_data.reading import check_customers
     from recovery_research.customer_data.sentences import say_main_question
-    from recovery_research.table_cells import write_csv
+    from recovery_research.spreadsheet_cells import write_csv
 
     try:
         found = check_customers(source, mapping=mapping)
@@ -435,7 +435,7 @@ def describe(project: Path | None, name: str, as_json: bool) -> None:
 @JSON_OPTION
 def formats(kind: str, as_json: bool) -> None:
     """Describe every key of a plan, a mapping or profiles.toml, and what it may be."""
-    from recovery_research.reports.formats import describe_format, list_keys
+    from recovery_research.reports.format_reference import describe_format, list_keys
 
     if as_json:
         print_json({"format": kind, "keys": list_keys(kind)})

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from recovery_research import paths
-from recovery_research.reports.run_status import (
+from recovery_research.reports.exit_codes import (
     EXIT_BAD_INPUT,
     EXIT_NOT_WRITTEN,
     EXIT_TIMED_OUT,
@@ -239,8 +239,8 @@ def deliver(
     as_json: bool = False,
 ) -> None:
     """Give the report that was ordered, say where it is, and end the program."""
-    from recovery_research.reports.repeats import deliver_order
     from recovery_research.reports.stopping import Deadline
+    from recovery_research.reports.stored_runs import deliver_order
 
     try:
         with show_progress(order.report, aloud=aloud) as progress:

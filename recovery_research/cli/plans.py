@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from recovery_research.atomic_files import make_folder, making_named
 from recovery_research.cli.group import complete_report, complete_run
 from recovery_research.cli.options import (
     JSON_OPTION,
@@ -24,7 +25,7 @@ from recovery_research.cli.options import (
     show_progress,
     tell_run,
 )
-from recovery_research.reports.run_status import (
+from recovery_research.reports.exit_codes import (
     EXIT_BAD_INPUT,
     EXIT_DIFFERENT,
     EXIT_DONE,
@@ -33,13 +34,12 @@ from recovery_research.reports.run_status import (
     MEANINGS,
     describe_codes,
 )
-from recovery_research.whole_files import make_folder, making_named
 
 if TYPE_CHECKING:
     from recovery_research.reports.notifications import Teller
     from recovery_research.reports.plan_progress import Listener, Several
     from recovery_research.reports.plans import Plan
-    from recovery_research.reports.repeats import Reproduction
+    from recovery_research.reports.stored_runs import Reproduction
 
 REPORT_CODES = describe_codes(MEANINGS)
 PLAN_CODES = """\b
@@ -197,8 +197,8 @@ def rerun(
 
     RUN is the id of a run or its beginning, or a report's name for its last good run.
     """
-    from recovery_research.reports.repeats import reorder
     from recovery_research.reports.run_finder import find_run
+    from recovery_research.reports.stored_runs import reorder
 
     folder = open_reports(reports, project)
     try:
@@ -228,8 +228,8 @@ def reproduce(
     reports: Path | None,
 ) -> None:
     """Run RUN again and say whether every table is identical."""
-    from recovery_research.reports.repeats import reproduce_run
     from recovery_research.reports.run_finder import find_run
+    from recovery_research.reports.stored_runs import reproduce_run
 
     folder = open_reports(reports, project)
     try:
@@ -389,7 +389,7 @@ def publish(project: Path | None, destination: str, **options) -> None:
     lists all that lies there, also what other hosts have put there. What lies there is
     never deleted but by --delete --yes, and then only what this host has published.
     """
-    from recovery_research.reports.publish import PublicationError, publish_reports
+    from recovery_research.reports.publishing import PublicationError, publish_reports
 
     if options["yes"] and not options["delete"]:
         fail("--yes goes with --delete.", EXIT_BAD_INPUT)

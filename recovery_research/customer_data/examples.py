@@ -15,13 +15,13 @@ from recovery_research.analysis.index_orders import (
     take_orders,
 )
 from recovery_research.analysis.order_logs import sort_log
+from recovery_research.atomic_files import making_whole
 from recovery_research.model.experiments import Experiment
 from recovery_research.model.policies import choose_policies
 from recovery_research.model.populations import load_population
 from recovery_research.model.tables import tabulate_orders
 from recovery_research.model.worlds import load_world
-from recovery_research.table_cells import write_csv
-from recovery_research.whole_files import making_whole
+from recovery_research.spreadsheet_cells import write_csv
 
 START = pd.Timestamp("2023-01-01")
 REGIONS = ("north", "south", "islands")

@@ -18,10 +18,10 @@ from recovery_research.customer_data.databases import (
     find_database_file,
     read_database,
 )
+from recovery_research.customer_data.file_readers import read_path
 from recovery_research.customer_data.issues import CustomerFileError, Finding
 from recovery_research.customer_data.mapping_rules import SourceRule
 from recovery_research.customer_data.raw_tables import RawTable
-from recovery_research.customer_data.readers import read_path
 
 
 def join_files(

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recovery_research.customer_data.issues import CustomerFileError
-from recovery_research.free_memory import available_memory
+from recovery_research.host_memory import available_memory
 
 # Of the memory that is free; a table is copied while it is read.
 SHARE_OF_MEMORY = 0.5

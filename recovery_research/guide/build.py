@@ -19,10 +19,10 @@ from recovery_research._extras import explaining_extras
 from recovery_research.customer_data.mapping_rules import KINDS, SHAPES
 from recovery_research.paths import notebooks_folder
 from recovery_research.reference import GROUPS, look_up, summarise
-from recovery_research.reports.formats import STARTS, list_keys, say_rules
+from recovery_research.reports.exit_codes import EXIT_CODES, EXIT_TERMINATED
+from recovery_research.reports.format_reference import STARTS, list_keys, say_rules
 from recovery_research.reports.notebook_html import write_mathml
 from recovery_research.reports.notebooks import list_notebooks
-from recovery_research.reports.run_status import EXIT_CODES, EXIT_TERMINATED
 
 
 class _Page(HTMLParser):

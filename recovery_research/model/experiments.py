@@ -8,19 +8,19 @@ from typing import Any
 import numpy as np
 
 from recovery_research._checks import did_you_mean
-from recovery_research.model import _lifetimes
+from recovery_research.model import _lifetime_loop
 from recovery_research.model.policies import RecoveryPolicy, require_recovery
 from recovery_research.model.populations import Population
 from recovery_research.model.worlds import World
 
 FORKS = {
-    "as_it_comes": _lifetimes.AS_IT_COMES,
-    "no_failure": _lifetimes.FORCE_NO_FAILURE,
-    "failed": _lifetimes.FORCE_FAILURE,
-    "silent": _lifetimes.FORCE_SILENCE,
-    "complained": _lifetimes.FORCE_COMPLAINT,
-    "recovered": _lifetimes.FORCE_RECOVERY,
-    "not_recovered": _lifetimes.FORCE_NO_RECOVERY,
+    "as_it_comes": _lifetime_loop.AS_IT_COMES,
+    "no_failure": _lifetime_loop.FORCE_NO_FAILURE,
+    "failed": _lifetime_loop.FORCE_FAILURE,
+    "silent": _lifetime_loop.FORCE_SILENCE,
+    "complained": _lifetime_loop.FORCE_COMPLAINT,
+    "recovered": _lifetime_loop.FORCE_RECOVERY,
+    "not_recovered": _lifetime_loop.FORCE_NO_RECOVERY,
 }
 LUCKS = ("shared", "separate")
 MOST_CUSTOMERS = 2**32

@@ -12,8 +12,8 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from recovery_research.model import _customer, _lifetimes, _random, _records
-from recovery_research.model._records import add_by_group
+from recovery_research.model import _accounts, _customer, _lifetime_loop, _random
+from recovery_research.model._accounts import add_by_group
 from recovery_research.model.experiments import Experiment, check_whole
 from recovery_research.model.justice import Reply, form_reply
 from recovery_research.model.populations import TRAIT_BLOCK, draw_traits
@@ -28,10 +28,10 @@ YEAR_WEEKS = 52.0
 # loop of trust and orders, and the coefficients are named.
 ORDER_LIMIT = 20_000
 CHUNKS_PER_BLOCK = 8
-N_GROUPS = _records.NO_ORDER + 1
+N_GROUPS = _accounts.NO_ORDER + 1
 
 # What is summed by policy and index outcome, beyond the columns of a record.
-MEASURES = (*_records.RECORD, "alive_13w", "alive_52w", "net_value")
+MEASURES = (*_accounts.RECORD, "alive_13w", "alive_52w", "net_value")
 
 STORED = {
     "n_orders": np.int32, "spend": np.float64, "index_week": np.float64,
@@ -61,7 +61,7 @@ class History:
     customers : dict of str to array, shape (n_policies, n_customers), or None
         The record of each customer, by column; None if only sums were kept.
     weekly : float64 array, shape (n_policies, n_weeks, n_columns)
-        Sums over customers by week, in the columns of ``_records.WEEK``.
+        Sums over customers by week, in the columns of ``_accounts.WEEK``.
     sums : float64 array, shape (n_policies, 5, n_measures, 3)
         Count, sum and sum of squares of each measure by index outcome.
     """
@@ -130,7 +130,7 @@ def simulate(
         raise ValueError(f"keep is 'customers' or 'sums'; got {keep!r}.")
     columns = allot_columns(experiment) if keep == "customers" else None
     n_policies = len(experiment.policies)
-    weekly = np.zeros((n_policies, math.ceil(experiment.weeks), len(_records.WEEK)))
+    weekly = np.zeros((n_policies, math.ceil(experiment.weeks), len(_accounts.WEEK)))
     sums = np.zeros((n_policies, N_GROUPS, len(MEASURES), 3))
     replies = [form_reply(policy, experiment.world) for policy in experiment.policies]
     chunks = work_through(
@@ -174,7 +174,7 @@ def allot_columns(experiment: Experiment) -> dict[str, NDArray]:
 
 def require_memory(size: int, what: str, remedy: str) -> None:
     """Refuse work that needs more memory than there is, before it starts."""
-    from recovery_research.free_memory import available_memory
+    from recovery_research.host_memory import available_memory
 
     there = available_memory()
     if size > 0.9 * there:
@@ -230,13 +230,13 @@ def live_chunk(experiment: Experiment, replies: list[Reply], number: int) -> Chu
     """Let one chunk of customers live, under every policy."""
     traits = traits_of_chunk(experiment, number)
     n_policies = len(replies)
-    records = np.empty((n_policies, len(traits), len(_records.RECORD)))
-    weekly = np.zeros((n_policies, math.ceil(experiment.weeks), len(_records.WEEK)))
+    records = np.empty((n_policies, len(traits), len(_accounts.RECORD)))
+    weekly = np.zeros((n_policies, math.ceil(experiment.weeks), len(_accounts.WEEK)))
     sums = np.zeros((n_policies, N_GROUPS, len(MEASURES), 3))
     for p, reply in enumerate(replies):
         live_policy(experiment, reply, number, traits, records[p], weekly[p], policy=p)
         measures = measure(records[p], experiment.weeks)
-        groups = records[p][:, _records.INDEX_OUTCOME].astype(np.int64)
+        groups = records[p][:, _accounts.INDEX_OUTCOME].astype(np.int64)
         add_by_group(measures, groups, sums[p])
     return Chunk(records, weekly, sums)
 
@@ -248,7 +248,7 @@ def traits_of_chunk(experiment: Experiment, number: int) -> NDArray[np.float64]:
     return traits[:size]
 
 
-NO_LOG = np.zeros((0, len(_records.LOG)))
+NO_LOG = np.zeros((0, len(_accounts.LOG)))
 
 
 def live_policy(
@@ -260,14 +260,14 @@ def live_policy(
     weekly: NDArray[np.float64],
     *,
     policy: int,
-    replay: int = _lifetimes.AS_IT_WAS,
+    replay: int = _lifetime_loop.AS_IT_WAS,
     logs: NDArray[np.float64] = NO_LOG,
     log_starts: NDArray[np.int64] | None = None,
     skip: int = 0,
 ) -> None:
     """Let a chunk's customers live under one policy, from its `skip`-th on."""
     attempt = 0 if experiment.luck == "shared" else policy
-    run = _lifetimes.Run(
+    run = _lifetime_loop.Run(
         source=_random.source_of(experiment.seed, attempt),
         weeks=experiment.weeks,
         amount_sd=experiment.population["amount_sd_within"],
@@ -278,7 +278,7 @@ def live_policy(
     )
     if log_starts is None:
         log_starts = np.zeros(len(traits) + 1, dtype=np.int64)
-    runaway = _lifetimes.live(
+    runaway = _lifetime_loop.live(
         number * TRAIT_BLOCK + skip, traits, run, form_coefficients(experiment.world),
         reply, experiment.list_forks(), records, weekly, logs, log_starts,
     )  # fmt: skip
@@ -312,19 +312,19 @@ def measure(records: NDArray[np.float64], weeks: float) -> NDArray[np.float64]:
 
     Follow-up measures are not a number where the follow-up runs past the end.
     """
-    index = records[:, _records.INDEX_WEEK]
-    left = records[:, _records.LEFT_WEEK]
+    index = records[:, _accounts.INDEX_WEEK]
+    left = records[:, _accounts.LEFT_WEEK]
     alive_13w = alive_after(index, left, FOLLOWUP_WEEKS, weeks)
     alive_52w = alive_after(index, left, YEAR_WEEKS, weeks)
     net = (
-        records[:, _records.MARGIN]
-        + records[:, _records.REFERRAL_VALUE]
-        - records[:, _records.RECOVERY_COST]
+        records[:, _accounts.MARGIN]
+        + records[:, _accounts.REFERRAL_VALUE]
+        - records[:, _accounts.RECOVERY_COST]
     )
     measures = np.column_stack([records, alive_13w, alive_52w, net])
-    measures[np.isnan(alive_13w), _records.FOLLOWUP_SPEND] = np.nan
-    measures[np.isnan(index), _records.INDEX_COMPLAINED] = np.nan
-    measures[records[:, _records.N_ORDERS] == 0.0, _records.LAST_COMPLAINED] = np.nan
+    measures[np.isnan(alive_13w), _accounts.FOLLOWUP_SPEND] = np.nan
+    measures[np.isnan(index), _accounts.INDEX_COMPLAINED] = np.nan
+    measures[records[:, _accounts.N_ORDERS] == 0.0, _accounts.LAST_COMPLAINED] = np.nan
     return measures
 
 
@@ -345,5 +345,5 @@ def store_chunk(
     """Copy a chunk's records into the columns."""
     first = number * TRAIT_BLOCK
     span = slice(first, first + records.shape[1])
-    for j, name in enumerate(_records.RECORD):
+    for j, name in enumerate(_accounts.RECORD):
         columns[name][:, span] = records[:, :, j]

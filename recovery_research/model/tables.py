@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from recovery_research.model import _lifetimes, _records
+from recovery_research.model import _accounts, _lifetime_loop
 from recovery_research.model.experiments import Experiment, check_whole
 from recovery_research.model.justice import KINDS, Reply, form_perfect_reply, form_reply
 from recovery_research.model.populations import TRAIT_BLOCK, expect_orders
@@ -104,7 +104,7 @@ def tabulate_customers(history: History) -> pd.DataFrame:
         else np.repeat(np.arange(n_policies, dtype=np.int16), n_customers),
         categories=[each.name for each in experiment.policies],
     )
-    ordered = flat["index_outcome"] != _records.NO_ORDER
+    ordered = flat["index_outcome"] != _accounts.NO_ORDER
     followed = flat["index_week"] + FOLLOWUP_WEEKS <= experiment.weeks
     columns = {
         "policy": policy,
@@ -183,7 +183,7 @@ def tabulate_weeks(history: History) -> pd.DataFrame:
     experiment = history.experiment
     tables = []
     for policy, sums in zip(experiment.policies, history.weekly, strict=True):
-        table = pd.DataFrame(sums, columns=list(_records.WEEK))
+        table = pd.DataFrame(sums, columns=list(_accounts.WEEK))
         counts = [name for name in table if name.startswith(("n_", "mentions_"))]
         table[counts] = table[counts].astype(np.int64)
         table.insert(0, "week", np.arange(len(table)))
@@ -317,7 +317,7 @@ def choose_customers(
     return np.unique(np.array(chosen, dtype=np.int64))
 
 
-BYTES_A_LOGGED_ORDER = 8 * (len(_records.LOG) + 6)
+BYTES_A_LOGGED_ORDER = 8 * (len(_accounts.LOG) + 6)
 
 
 def check_log_size(experiment: Experiment, n_customers: int) -> None:
@@ -338,19 +338,19 @@ def log_chunk(
 ) -> list[pd.DataFrame]:
     """Return the orders of some customers of one chunk, one table a policy."""
     traits = traits_of_chunk(experiment, number)
-    weekly = np.zeros((math.ceil(experiment.weeks), len(_records.WEEK)))
+    weekly = np.zeros((math.ceil(experiment.weeks), len(_accounts.WEEK)))
     skips = customers - number * TRAIT_BLOCK
     tables = []
     for p, policy in enumerate(experiment.policies):
         reply = form_reply(policy, experiment.world)
         # First to count the orders, then to write them down.
-        records = np.empty((len(traits), len(_records.RECORD)))
+        records = np.empty((len(traits), len(_accounts.RECORD)))
         live_policy(experiment, reply, number, traits, records, weekly, policy=p)
-        sizes = records[:, _records.N_ORDERS].astype(np.int64)
+        sizes = records[:, _accounts.N_ORDERS].astype(np.int64)
         unwanted = np.setdiff1d(np.arange(len(traits)), skips)
         sizes[unwanted] = 0
         starts = np.concatenate([[0], np.cumsum(sizes)])
-        logs = np.zeros((starts[-1], len(_records.LOG)))
+        logs = np.zeros((starts[-1], len(_accounts.LOG)))
         live_policy(
             experiment, reply, number, traits, records, weekly, policy=p, logs=logs,
             log_starts=starts,
@@ -361,9 +361,9 @@ def log_chunk(
 
 def name_log(logs: NDArray[np.float64], customers: NDArray[np.int64]) -> pd.DataFrame:
     """Turn the loop's log into a table with names in place of codes."""
-    log = dict(zip(_records.LOG, logs.T, strict=True))
+    log = dict(zip(_accounts.LOG, logs.T, strict=True))
     outcome = log["outcome"].astype(np.int8)
-    answered = (outcome == _records.RECOVERED) | (outcome == _records.NOT_RECOVERED)
+    answered = (outcome == _accounts.RECOVERED) | (outcome == _accounts.NOT_RECOVERED)
     return pd.DataFrame(
         {
             "customer": customers,
@@ -376,7 +376,7 @@ def name_log(logs: NDArray[np.float64], customers: NDArray[np.int64]) -> pd.Data
             "severity": log["severity"],
             "kind": name_kinds(log["process"]),
             "complained": log["complained"] == 1.0,
-            "resolved": outcome == _records.RECOVERED,
+            "resolved": outcome == _accounts.RECOVERED,
             "days": np.nan,
             "recovery_satisfaction": log["recovery"],
             "loyalty_before": log["loyalty_before"],
@@ -476,9 +476,9 @@ def count_in_chunk(
         left = [
             replay_chunk(experiment, answer, number, policy=p, replay=replay)
             for answer, replay in (
-                (reply, _lifetimes.AS_IT_WAS),
-                (reply, _lifetimes.WITHOUT_FAILURES),
-                (perfect, _lifetimes.PERFECTLY_TREATED),
+                (reply, _lifetime_loop.AS_IT_WAS),
+                (reply, _lifetime_loop.WITHOUT_FAILURES),
+                (perfect, _lifetime_loop.PERFECTLY_TREATED),
             )
         ]
         as_it_was, without_failures, well_treated = left
@@ -495,12 +495,12 @@ def replay_chunk(
 ) -> NDArray[np.bool_]:
     """Return who leaves in one replay of a chunk's luck."""
     traits = traits_of_chunk(experiment, number)
-    records = np.empty((len(traits), len(_records.RECORD)))
-    weekly = np.zeros((math.ceil(experiment.weeks), len(_records.WEEK)))
+    records = np.empty((len(traits), len(_accounts.RECORD)))
+    weekly = np.zeros((math.ceil(experiment.weeks), len(_accounts.WEEK)))
     live_policy(
         experiment, reply, number, traits, records, weekly, policy=policy, replay=replay
     )
-    return ~np.isnan(records[:, _records.LEFT_WEEK])
+    return ~np.isnan(records[:, _accounts.LEFT_WEEK])
 
 
 def share_of_cause(

@@ -16,7 +16,7 @@ from recovery_research.reports.drawings import UNREADABLE, DrawingError, clean_s
 from recovery_research.reports.notebooks import INJECTED_TAG
 from recovery_research.reports.provenance import hash_bytes
 from recovery_research.reports.records import ExhibitRecord
-from recovery_research.table_cells import guard_csv
+from recovery_research.spreadsheet_cells import guard_csv
 
 _PLACES = {"table": ("tables", "csv"), "figure": ("figures", "svg")}
 _MIME_TYPES = {"table": "text/csv", "figure": "image/svg+xml"}

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Literal
 
 from recovery_research.paths import project_root
+from recovery_research.reports.executed_cells import is_added, number_cell
 from recovery_research.reports.execution import Execution
-from recovery_research.reports.inputs import gather_inputs
+from recovery_research.reports.exit_codes import Outcome, Verdict
 from recovery_research.reports.masking import mask_text
-from recovery_research.reports.observations import is_added, number_cell
 from recovery_research.reports.output_limits import LONGEST_TEXT
 from recovery_research.reports.pages import write_record_page
 from recovery_research.reports.provenance import (
@@ -35,8 +35,8 @@ from recovery_research.reports.records import (
     read_record,
     write_record,
 )
+from recovery_research.reports.run_inputs import gather_inputs
 from recovery_research.reports.run_request import Order
-from recovery_research.reports.run_status import Outcome, Verdict
 from recovery_research.reports.stopping import Deadline
 
 

@@ -15,7 +15,6 @@ from importlib.util import find_spec
 from nbformat import NotebookNode
 
 from recovery_research.exhibits import METADATA_KEY
-from recovery_research.reports.cleaning import strip_tags
 from recovery_research.reports.drawings import (
     NO_DESCRIPTION,
     NO_DRAWING,
@@ -23,6 +22,7 @@ from recovery_research.reports.drawings import (
     clean_svg,
     write_address,
 )
+from recovery_research.reports.html_cleaning import strip_tags
 from recovery_research.reports.notebook_html import Prose, write_mathml
 from recovery_research.texts import strip_sequences
 

@@ -16,7 +16,7 @@ from recovery_research.reports.comparisons import (
     TableDifference,
 )
 from recovery_research.reports.formatting import format_moment
-from recovery_research.table_cells import write_csv
+from recovery_research.spreadsheet_cells import write_csv
 
 MOST_CELLS = 100
 FEWEST_CELLS = 8

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from recovery_research.reports.records import InputsRecord, RunRecord, read_record
 from recovery_research.reports.report_folders import open_within
 from recovery_research.reports.run_finder import write_value
-from recovery_research.table_cells import bare_cell
+from recovery_research.spreadsheet_cells import bare_cell
 
 if TYPE_CHECKING:
     import pandas as pd

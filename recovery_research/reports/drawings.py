@@ -14,7 +14,7 @@ from html import escape
 from urllib.parse import unquote_to_bytes
 from xml.parsers.expat import ExpatError, ParserCreate
 
-from recovery_research.reports.allow_lists import (
+from recovery_research.reports.allowed_html import (
     ATTRIBUTES,
     HTML_TAGS,
     SVG_TAGS,

@@ -19,8 +19,8 @@ from papermill.exceptions import PapermillExecutionError
 from papermill.execute import remove_error_markers
 from papermill.translators import PythonTranslator, papermill_translators
 
-from recovery_research.reports.inputs import NoteReader
-from recovery_research.reports.kernel_notes import NOTES_FILE
+from recovery_research.reports.executed_cells import Execution, number_cell
+from recovery_research.reports.kernel_watch_notes import NOTES_FILE
 from recovery_research.reports.kernels import (
     LastWords,
     create_manager,
@@ -31,9 +31,9 @@ from recovery_research.reports.kernels import (
     kill_kernel,
     list_transports,
 )
-from recovery_research.reports.observations import Execution, number_cell
 from recovery_research.reports.output_limits import OutputGuard, join_streams
 from recovery_research.reports.processes import MemoryGauge, private_folder
+from recovery_research.reports.run_inputs import NoteReader
 from recovery_research.reports.run_logs import OUTPUT_MARK, STEP_MARK
 from recovery_research.reports.run_request import Limits
 from recovery_research.reports.stopping import OVER_OUTPUT, Deadline, Watch

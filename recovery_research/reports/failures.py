@@ -13,16 +13,16 @@ from nbformat.v4 import new_markdown_cell
 from papermill.exceptions import PapermillExecutionError
 
 from recovery_research.paths import project_root
+from recovery_research.reports.executed_cells import BANNER_TAG, is_added, number_cell
 from recovery_research.reports.execution import Execution, KernelStartError
-from recovery_research.reports.observations import BANNER_TAG, is_added, number_cell
-from recovery_research.reports.records import ParameterRecord, RunRecord
-from recovery_research.reports.run_request import DEFAULT_RUN_SECONDS
-from recovery_research.reports.run_status import (
+from recovery_research.reports.exit_codes import (
     EXIT_CODES,
     EXIT_TERMINATED,
     Outcome,
     Verdict,
 )
+from recovery_research.reports.records import ParameterRecord, RunRecord
+from recovery_research.reports.run_request import DEFAULT_RUN_SECONDS
 from recovery_research.texts import strip_sequences
 
 __all__ = ["EXIT_CODES", "EXIT_TERMINATED", "Outcome", "Verdict", "judge"]

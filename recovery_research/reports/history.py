@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from recovery_research.reports.exit_codes import Verdict
 from recovery_research.reports.locks import is_held
 from recovery_research.reports.report_folders import (
     FAILED,
@@ -26,7 +27,6 @@ from recovery_research.reports.report_folders import (
     share,
     write_shared,
 )
-from recovery_research.reports.run_status import Verdict
 from recovery_research.reports.staging import alive_lock
 
 if TYPE_CHECKING:

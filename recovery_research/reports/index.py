@@ -13,7 +13,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-from recovery_research.reports.board import MOST_TREND, Group, make_board, make_line
+from recovery_research.reports.exit_codes import Verdict
 from recovery_research.reports.formatting import format_moment, format_seconds
 from recovery_research.reports.history import (
     DamagedRun,
@@ -21,10 +21,15 @@ from recovery_research.reports.history import (
     RunHistory,
     read_history,
 )
+from recovery_research.reports.index_board import (
+    MOST_TREND,
+    Group,
+    make_board,
+    make_line,
+)
 from recovery_research.reports.locks import Lock
 from recovery_research.reports.report_folders import make_shared, write_shared
 from recovery_research.reports.run_details import DetailReader, sort_by_parameters
-from recovery_research.reports.run_status import Verdict
 from recovery_research.reports.staging import mend_pointers
 
 _log = logging.getLogger("recovery_research.reports.index")

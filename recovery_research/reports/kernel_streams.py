@@ -9,7 +9,7 @@ from collections import Counter
 
 from ipykernel.iostream import OutStream
 
-from recovery_research.reports.kernel_hooks import listen
+from recovery_research.reports.kernel_watch import listen
 from recovery_research.reports.output_limits import LONGEST_TEXT
 
 STREAM_CLASS = f"{__name__}.CutStream"

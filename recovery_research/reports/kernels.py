@@ -15,8 +15,8 @@ from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 
 from recovery_research._checks import did_you_mean
-from recovery_research.reports.kernel_notes import NOTES_FILE, NOTES_VARIABLE
 from recovery_research.reports.kernel_streams import STREAM_CLASS
+from recovery_research.reports.kernel_watch_notes import NOTES_FILE, NOTES_VARIABLE
 from recovery_research.reports.processes import (
     LONGEST_FOLDER,
     MARK,

@@ -18,13 +18,13 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
+from recovery_research.atomic_files import put_in_place, rename_synced
 from recovery_research.reports.report_folders import (
     LATEST,
     is_run_id,
     read_within,
     write_shared,
 )
-from recovery_research.whole_files import put_in_place, rename_synced
 
 _log = logging.getLogger("recovery_research.reports.latest")
 TRASH = ".trash-"

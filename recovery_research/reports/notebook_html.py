@@ -18,7 +18,7 @@ from nbconvert.filters.markdown_mistune import (
     MathInlineParser,
 )
 
-from recovery_research.reports.cleaning import Cleaner, strip_tags
+from recovery_research.reports.html_cleaning import Cleaner, strip_tags
 
 MOST_MARKDOWN = 300_000
 LONGEST_PIECE = 10_000

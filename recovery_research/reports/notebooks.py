@@ -13,9 +13,9 @@ from pathlib import Path
 
 from recovery_research import __version__
 from recovery_research._checks import did_you_mean
+from recovery_research.atomic_files import make_folder, sync_tree, write_whole
 from recovery_research.paths import PROJECT_FILE, source_root
-from recovery_research.reports.declarations import Parameter, read_declarations
-from recovery_research.whole_files import make_folder, sync_tree, write_whole
+from recovery_research.reports.declared_parameters import Parameter, read_declarations
 
 INJECTED_TAG = "injected-parameters"
 # What Python's own kernel is called wherever it is installed.

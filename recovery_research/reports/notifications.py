@@ -18,6 +18,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from recovery_research._extras import MissingExtraError, explaining_extras
+from recovery_research.reports.after_run import Notice, keep_notices
+from recovery_research.reports.exit_codes import Verdict
 from recovery_research.reports.formatting import (
     format_moment,
     format_seconds,
@@ -25,14 +27,12 @@ from recovery_research.reports.formatting import (
 )
 from recovery_research.reports.history import read_history
 from recovery_research.reports.index import refresh_index
-from recovery_research.reports.later_notes import Notice, keep_notices
 from recovery_research.reports.masking import (
     PIECE_OF_CHANNEL,
     find_secrets,
     find_tokens,
     mask_text,
 )
-from recovery_research.reports.plan_file import NotifySettings, seclude
 from recovery_research.reports.plan_progress import (
     NOT_RUN,
     Hearer,
@@ -40,9 +40,9 @@ from recovery_research.reports.plan_progress import (
     PlanEnd,
     ReportEnd,
 )
+from recovery_research.reports.plan_schema import NotifySettings, seclude
 from recovery_research.reports.plans import Plan, PlanError, PlannedReport
 from recovery_research.reports.records import RunRecord, read_record
-from recovery_research.reports.run_status import Verdict
 
 LONGEST_GIVEN = 240
 _log = logging.getLogger("recovery_research.reports.notifications")

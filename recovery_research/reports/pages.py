@@ -22,19 +22,19 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 from traitlets import Unicode
 
+from recovery_research.atomic_files import making_whole, write_whole
 from recovery_research.reports.cell_displays import Displays, write_plain
-from recovery_research.reports.cleaning import say_left_out
+from recovery_research.reports.executed_cells import BANNER_TAG, number_cell
+from recovery_research.reports.exit_codes import Verdict
 from recovery_research.reports.failures import tell_failure
 from recovery_research.reports.formatting import (
     format_moment,
     format_seconds,
     show_value,
 )
+from recovery_research.reports.html_cleaning import say_left_out
 from recovery_research.reports.notebook_html import Prose
-from recovery_research.reports.observations import BANNER_TAG, number_cell
 from recovery_research.reports.records import LeftOutRecord, ParameterRecord, RunRecord
-from recovery_research.reports.run_status import Verdict
-from recovery_research.whole_files import making_whole, write_whole
 
 _TEMPLATES = files("recovery_research.reports") / "templates"
 

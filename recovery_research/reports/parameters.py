@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from recovery_research._checks import did_you_mean
-from recovery_research.reports.declarations import (
+from recovery_research.reports.declared_parameters import (
     Parameter,
     ParameterError,
     ParameterTypeError,
@@ -243,7 +243,7 @@ def read_text(parameter: Parameter, text: str) -> object:
 
     Examples
     --------
-    >>> from recovery_research.reports.declarations import read_declarations
+    >>> from recovery_research.reports.declared_parameters import read_declarations
     >>> declared = read_declarations("shares = [0.1]  # to try [0 to 1]")
     >>> read_text(declared["shares"], "0.2, 1")
     [0.2, 1.0]

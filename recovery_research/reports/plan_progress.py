@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from recovery_research.reports.exit_codes import EXIT_ERROR, Verdict, find_exit_code
 from recovery_research.reports.formatting import show_local
 from recovery_research.reports.locks import read_holder
-from recovery_research.reports.run_status import EXIT_ERROR, Verdict, find_exit_code
 from recovery_research.texts import bare_stream, calm
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from recovery_research.free_memory import available_memory
+from recovery_research.host_memory import available_memory
 from recovery_research.reports.index import refresh_index
 from recovery_research.reports.locks import Lock
 from recovery_research.reports.plan_progress import (
@@ -25,10 +25,10 @@ from recovery_research.reports.plans import Plan, PlannedReport
 from recovery_research.reports.processes import sweep_all_orphans
 from recovery_research.reports.provenance import trace_order
 from recovery_research.reports.records import Provenance, read_record
-from recovery_research.reports.repeats import find_stored
 from recovery_research.reports.runs import ReportRun
 from recovery_research.reports.staging import Shelf
 from recovery_research.reports.stopping import StopSign
+from recovery_research.reports.stored_runs import find_stored
 
 USUAL_BYTES = 600_000_000
 WORKER_BYTES = 150_000_000

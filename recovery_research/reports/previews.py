@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recovery_research.reports.provenance import trace_order
-from recovery_research.reports.repeats import find_stored
 from recovery_research.reports.run_finder import write_value
 from recovery_research.reports.run_request import Limits, Order
 from recovery_research.reports.staging import Shelf
+from recovery_research.reports.stored_runs import find_stored
 
 if TYPE_CHECKING:
     from recovery_research.reports.runs import ReportRun

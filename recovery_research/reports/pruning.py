@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from recovery_research._checks import did_you_mean
+from recovery_research.atomic_files import rename_synced
 from recovery_research.reports.history import PastRun, read_history
 from recovery_research.reports.index import refresh_index
 from recovery_research.reports.latest import TRASH
@@ -23,7 +24,6 @@ from recovery_research.reports.report_folders import (
 )
 from recovery_research.reports.run_details import sort_by_parameters
 from recovery_research.reports.staging import Shelf
-from recovery_research.whole_files import rename_synced
 
 
 @dataclass(frozen=True, slots=True)

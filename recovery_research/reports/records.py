@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
+from recovery_research.atomic_files import write_whole
+from recovery_research.reports.exit_codes import Verdict
 from recovery_research.reports.report_folders import read_within
-from recovery_research.reports.run_status import Verdict
-from recovery_research.whole_files import write_whole
 
 if TYPE_CHECKING:
     pass

@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
-from recovery_research.whole_files import make_folder, write_whole
+from recovery_research.atomic_files import make_folder, write_whole
 
 
 def share(path: Path) -> None:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from recovery_research.reports.after_run import Notice, read_check, read_notices
 from recovery_research.reports.history import RECORD_FILE, PastRun
-from recovery_research.reports.later_notes import Notice, read_check, read_notices
 from recovery_research.reports.report_folders import open_within
 
 MOST_BYTES = 100_000_000

@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from recovery_research._checks import did_you_mean
+from recovery_research.reports.exit_codes import Verdict
 from recovery_research.reports.history import RECORD_FILE, PastRun
 from recovery_research.reports.report_folders import (
     FAILED,
@@ -19,7 +20,6 @@ from recovery_research.reports.report_folders import (
     list_ids,
     list_reports,
 )
-from recovery_research.reports.run_status import Verdict
 from recovery_research.reports.staging import Shelf
 
 _AGO = re.compile(r"(\d+)([mhdw])")

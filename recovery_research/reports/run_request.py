@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recovery_research.paths import notebooks_folder
-from recovery_research.reports.declarations import ParameterError
+from recovery_research.reports.declared_parameters import ParameterError
+from recovery_research.reports.exit_codes import Outcome, Verdict
 from recovery_research.reports.masking import find_references, holds_password
 from recovery_research.reports.notebooks import (
     Notebook,
@@ -37,7 +38,6 @@ from recovery_research.reports.parameters import (
 )
 from recovery_research.reports.records import PlanRecord
 from recovery_research.reports.report_folders import RESERVED_NAMES
-from recovery_research.reports.run_status import Outcome, Verdict
 
 if TYPE_CHECKING:
     from recovery_research.customer_data.mapping_rules import FileMapping

@@ -29,12 +29,13 @@ from recovery_research.reports.bookkeeping import (
     end_record,
     note_late_page,
 )
+from recovery_research.reports.executed_cells import number_cell
 from recovery_research.reports.execution import Execution, execute_notebook
+from recovery_research.reports.exit_codes import Outcome, Verdict
 from recovery_research.reports.failures import judge, mark_notebook
 from recovery_research.reports.index import refresh_index
 from recovery_research.reports.masking import mask_secrets, mask_text
 from recovery_research.reports.notebooks import write_runnable
-from recovery_research.reports.observations import number_cell
 from recovery_research.reports.pages import compose_page
 from recovery_research.reports.provenance import trace_order
 from recovery_research.reports.records import (
@@ -51,7 +52,6 @@ from recovery_research.reports.run_request import (
     layer_given,
     prepare_order,
 )
-from recovery_research.reports.run_status import Outcome, Verdict
 from recovery_research.reports.runs import ReportInterrupted, ReportRun, hand_back
 from recovery_research.reports.staging import Shelf, drop_ballast
 from recovery_research.reports.stopping import (

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from recovery_research.reports.exit_codes import Verdict, find_exit_code
 from recovery_research.reports.records import RunRecord
 from recovery_research.reports.report_folders import open_within
-from recovery_research.reports.run_status import Verdict, find_exit_code
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,7 +80,7 @@ class ReportRun:
         ValueError
             If the report has no such table.
         """
-        from recovery_research.table_cells import read_csv
+        from recovery_research.spreadsheet_cells import read_csv
 
         names = [e.name for e in self.record.exhibits if e.kind == "table"]
         if name not in names:

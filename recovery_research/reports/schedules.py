@@ -19,10 +19,10 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from recovery_research import __version__
 from recovery_research.paths import PACKAGE, source_root
+from recovery_research.reports.cron_times import Timetable, read_timetable
 from recovery_research.reports.notifications import read_notify
-from recovery_research.reports.plan_file import ScheduleTable
+from recovery_research.reports.plan_schema import ScheduleTable
 from recovery_research.reports.plans import PlanError, read_plan
-from recovery_research.reports.timetables import Timetable, read_timetable
 
 _UNFIT = {"Cc", "Cs", "Zl", "Zp"}
 _BESIDE_WORDS = re.compile(r"[^A-Za-z0-9]+")

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from recovery_research.atomic_files import clear_parts, put_in_place, write_whole
 from recovery_research.reports.latest import Pointer
 from recovery_research.reports.locks import Lock
 from recovery_research.reports.report_folders import (
@@ -24,7 +25,6 @@ from recovery_research.reports.report_folders import (
     share,
     share_all,
 )
-from recovery_research.whole_files import clear_parts, put_in_place, write_whole
 
 _log = logging.getLogger("recovery_research.reports.staging")
 RECORD_FILE = "run.json"

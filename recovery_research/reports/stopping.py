@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Self
 
-from recovery_research.reports.run_status import EXIT_INTERRUPTED, EXIT_TERMINATED
+from recovery_research.reports.exit_codes import EXIT_INTERRUPTED, EXIT_TERMINATED
 
 if TYPE_CHECKING:
     from recovery_research.reports.processes import MemoryGauge

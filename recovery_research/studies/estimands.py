@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from recovery_research.model import _lifetimes, _random, _records
+from recovery_research.model import _accounts, _lifetime_loop, _random
 from recovery_research.model.experiments import Experiment
 from recovery_research.model.justice import Reply, form_reply
 from recovery_research.model.populations import TRAIT_BLOCK
@@ -26,7 +26,7 @@ from recovery_research.studies.design import Study
 from recovery_research.studies.performance import Truth
 from recovery_research.studies.samples import SLICE, ask_slice, derive_seed
 
-WEEK, AMOUNT, LEFT = (_records.LOG.index(name) for name in ("week", "amount", "left"))
+WEEK, AMOUNT, LEFT = (_accounts.LOG.index(name) for name in ("week", "amount", "left"))
 
 
 class Sums(NamedTuple):
@@ -164,12 +164,12 @@ def live_without_this(
 ) -> NDArray[np.float64]:
     """Return a customer's orders, had the order in question gone otherwise."""
     if sampled == "ever_failed":
-        return live_again(life, customer, replay=_lifetimes.WITHOUT_FAILURES)
+        return live_again(life, customer, replay=_lifetime_loop.WITHOUT_FAILURES)
     forks = np.zeros(place + 1, dtype=np.int8)
     forks[place] = (
-        _lifetimes.FORCE_NO_RECOVERY
+        _lifetime_loop.FORCE_NO_RECOVERY
         if sampled == "complainers"
-        else _lifetimes.FORCE_NO_FAILURE
+        else _lifetime_loop.FORCE_NO_FAILURE
     )
     return live_again(life, customer, forks=forks)
 
@@ -177,10 +177,10 @@ def live_without_this(
 def live_without_problems(life: Life, customer: int, day: float) -> NDArray[np.float64]:
     """Return a customer's orders, had none failed before the day."""
     # How many orders that are is known only once they have lived without failures.
-    spotless = live_again(life, customer, replay=_lifetimes.WITHOUT_FAILURES)
+    spotless = live_again(life, customer, replay=_lifetime_loop.WITHOUT_FAILURES)
     n_before = int((spotless[:, WEEK] < day).sum())
-    forks = np.full(n_before + 1, _lifetimes.FORCE_NO_FAILURE, dtype=np.int8)
-    forks[n_before] = _lifetimes.AS_IT_COMES
+    forks = np.full(n_before + 1, _lifetime_loop.FORCE_NO_FAILURE, dtype=np.int8)
+    forks[n_before] = _lifetime_loop.AS_IT_COMES
     return live_again(life, customer, forks=forks)
 
 
@@ -192,11 +192,11 @@ def live_again(
     customer: int,
     *,
     forks: NDArray[np.int8] = AS_IT_COMES,
-    replay: int = _lifetimes.AS_IT_WAS,
+    replay: int = _lifetime_loop.AS_IT_WAS,
 ) -> NDArray[np.float64]:
     """Return the log of one customer's orders, lived again with the same luck."""
     experiment = life.experiment
-    run = _lifetimes.Run(
+    run = _lifetime_loop.Run(
         source=_random.source_of(experiment.seed),
         weeks=experiment.weeks,
         amount_sd=experiment.population["amount_sd_within"],
@@ -205,17 +205,17 @@ def live_again(
         replay=replay,
         order_limit=ORDER_LIMIT,
     )
-    record = np.empty((1, len(_records.RECORD)))
-    weekly = np.zeros((math.ceil(experiment.weeks), len(_records.WEEK)))
+    record = np.empty((1, len(_accounts.RECORD)))
+    weekly = np.zeros((math.ceil(experiment.weeks), len(_accounts.WEEK)))
     trait = life.traits[customer : customer + 1]
     n_rows = 64
     while True:
-        log = np.zeros((n_rows, len(_records.LOG)))
-        _lifetimes.live(
+        log = np.zeros((n_rows, len(_accounts.LOG)))
+        _lifetime_loop.live(
             customer, trait, run, life.coefficients, life.reply, forks, record, weekly,
             log, np.array([0, n_rows], dtype=np.int64),
         )  # fmt: skip
-        n_orders = int(record[0, _records.N_ORDERS])
+        n_orders = int(record[0, _accounts.N_ORDERS])
         if n_orders <= n_rows:
             return log[:n_orders]
         n_rows = n_orders

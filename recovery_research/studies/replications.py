@@ -28,13 +28,13 @@ import pandas as pd
 from recovery_research.analysis.adjustment import METHODS as ADJUSTMENTS
 from recovery_research.analysis.adjustment import adjust
 from recovery_research.analysis.contrasts import METHODS, contrast_known
+from recovery_research.atomic_files import make_folder, write_whole
 from recovery_research.model.experiments import check_choice
 from recovery_research.own_code import hash_code, list_modules
 from recovery_research.studies.design import Study
 from recovery_research.studies.estimands import Sums, sum_effects
 from recovery_research.studies.samples import draw_samples
 from recovery_research.texts import bare_stream
-from recovery_research.whole_files import make_folder, write_whole
 
 # Comparisons of groups as they come; ``naive`` is what `paradox` does of itself.
 COMPARISONS = {"naive": "auto"} | {name: name for name in METHODS if name != "auto"}

@@ -5,7 +5,7 @@ import importlib.util
 import numpy as np
 
 import recovery_research as rr
-from recovery_research.model._records import WEEK
+from recovery_research.model._accounts import WEEK
 
 from .numpy_shop import run_shop
 from .subjects import WEEKS, form_experiment, form_rules

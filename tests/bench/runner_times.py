@@ -174,7 +174,7 @@ def measure_watch(*, small: bool) -> list[Finding]:
 def time_watch(notebook: Path, profile: str, *, rounds: int) -> tuple[list, list]:
     """Return the processor seconds of runs without and with a watch, in turn."""
     from recovery_research.reports import execution, run_report
-    from recovery_research.reports.kernel_notes import NOTES_VARIABLE
+    from recovery_research.reports.kernel_watch_notes import NOTES_VARIABLE
 
     make, taken = execution.kernel_environment, {False: [], True: []}
 

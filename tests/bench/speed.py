@@ -9,8 +9,14 @@ import numba
 import numpy as np
 
 import recovery_research as rr
-from recovery_research.model import _customer, _lifetimes, _random, _records, simulation
-from recovery_research.model._records import add_by_group
+from recovery_research.model import (
+    _accounts,
+    _customer,
+    _lifetime_loop,
+    _random,
+    simulation,
+)
+from recovery_research.model._accounts import add_by_group
 from recovery_research.model.populations import TRAIT_BLOCK
 
 from .stubs import build_stub
@@ -44,7 +50,7 @@ def count_draws(history) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     columns = {name: values[0] for name, values in history.customers.items()}
     orders = columns["n_orders"].astype(np.int64)
     stayed = np.isnan(columns["left_week"])
-    index_fine = columns["index_outcome"] == _records.NO_FAILURE
+    index_fine = columns["index_outcome"] == _accounts.NO_FAILURE
     return orders + stayed, orders, columns["n_failures"] + index_fine
 
 
@@ -134,8 +140,8 @@ def make_task(kernel, mind, luck, experiment, rules):
         order_limit=simulation.ORDER_LIMIT,
     )  # fmt: skip
     c, traits = mind.Coefficients(*rules.c), rules.traits
-    records = np.empty((len(traits), len(_records.RECORD)))
-    weekly = np.zeros((int(np.ceil(rules.weeks)), len(_records.WEEK)))
+    records = np.empty((len(traits), len(_accounts.RECORD)))
+    weekly = np.zeros((int(np.ceil(rules.weeks)), len(_accounts.WEEK)))
     starts = np.zeros(len(traits) + 1, dtype=np.int64)
 
     def task() -> float:
@@ -143,7 +149,7 @@ def make_task(kernel, mind, luck, experiment, rules):
             0, traits, run, c, rules.reply, experiment.list_forks(), records, weekly,
             simulation.NO_LOG, starts,
         )  # fmt: skip
-        return records[:, _records.N_ORDERS].sum()
+        return records[:, _accounts.N_ORDERS].sum()
 
     return task
 
@@ -155,7 +161,7 @@ def measure_parts(*, small: bool) -> list[Finding]:
     experiment = form_experiment(TRAIT_BLOCK)
     rules = form_rules(experiment)
     parts = dict(list(PARTS.items())[:1]) if small else PARTS
-    tasks = {"": make_task(_lifetimes, _customer, _random, experiment, rules)}
+    tasks = {"": make_task(_lifetime_loop, _customer, _random, experiment, rules)}
     with tempfile.TemporaryDirectory() as folder:
         for number, (name, replacements) in enumerate(parts.items()):
             kernel = build_stub(f"{number}", replacements, Path(folder))
@@ -201,8 +207,8 @@ def measure_steps(*, small: bool) -> list[Finding]:
 
 def time_steps(experiment, replies, columns, draws):
     """Yield each step's name and its seconds."""
-    records = np.empty((1, TRAIT_BLOCK, len(_records.RECORD)))
-    weekly = np.zeros((int(WEEKS), len(_records.WEEK)))
+    records = np.empty((1, TRAIT_BLOCK, len(_accounts.RECORD)))
+    weekly = np.zeros((int(WEEKS), len(_accounts.WEEK)))
     sums = np.zeros((simulation.N_GROUPS, len(simulation.MEASURES), 3))
     clock = time.thread_time()
     traits = simulation.traits_of_chunk(experiment, 0)
@@ -213,7 +219,7 @@ def time_steps(experiment, replies, columns, draws):
     clock = yield from lap("loop", clock)
     measures = simulation.measure(records[0], WEEKS)
     clock = yield from lap("measures", clock)
-    groups = records[0][:, _records.INDEX_OUTCOME].astype(np.int64)
+    groups = records[0][:, _accounts.INDEX_OUTCOME].astype(np.int64)
     add_by_group(measures, groups, sums)
     clock = yield from lap("sums", clock)
     simulation.store_chunk(columns, 0, records)

@@ -47,7 +47,7 @@ def build_stub(
     Returns
     -------
     module
-        The copy's ``_lifetimes``.
+        The copy's ``_lifetime_loop``.
     """
     package = folder / f"stub_{name}"
     package.mkdir(parents=True)

@@ -22,7 +22,7 @@ from recovery_research import paths
 from recovery_research.calibration import fit, stylized_facts
 from recovery_research.cli.main import main
 from recovery_research.cli.options import make_plain, write_json
-from recovery_research.reports.run_status import Verdict
+from recovery_research.reports.exit_codes import Verdict
 
 ROOT = Path(__file__).resolve().parents[2]
 # A draft is TOML, a log is a stream, and the others print the path of one thing.

@@ -21,7 +21,7 @@ from packaging.utils import canonicalize_name
 
 from recovery_research._extras import EXTRAS
 from recovery_research.paths import PACKAGE
-from recovery_research.reports.run_status import EXIT_BAD_INPUT
+from recovery_research.reports.exit_codes import EXIT_BAD_INPUT
 
 ROOT = PACKAGE.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -216,7 +216,7 @@ def test_the_command_says_in_a_line_what_to_install(extras, tmp_path):
 
 def test_publishing_to_s3_says_its_extra():
     script = """
-from recovery_research.reports.stores import open_store
+from recovery_research.reports.destinations import open_store
 open_store("s3://bucket/reports")
 """
     done = run_in(world_with("reports"), script)

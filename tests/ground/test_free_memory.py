@@ -3,7 +3,7 @@
 import psutil
 import pytest
 
-from recovery_research.free_memory import available_memory
+from recovery_research.host_memory import available_memory
 
 GB = 2**30
 V2 = "30 23 0:26 {shown} /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw"

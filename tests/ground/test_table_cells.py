@@ -20,7 +20,7 @@ from recovery_research.cli import main
 from recovery_research.exhibits import METADATA_KEY, show_table
 from recovery_research.reports.artifacts import find_exhibits
 from recovery_research.reports.comparisons import compare_runs
-from recovery_research.table_cells import (
+from recovery_research.spreadsheet_cells import (
     bare_cell,
     guard_cell,
     guard_csv,

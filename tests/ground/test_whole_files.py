@@ -7,7 +7,7 @@ import shutil
 import pytest
 from failing_disks import PowerCuts, fail_everywhere
 
-from recovery_research.whole_files import (
+from recovery_research.atomic_files import (
     PART,
     clear_parts,
     make_folder,

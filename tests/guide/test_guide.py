@@ -8,7 +8,7 @@ import pytest
 
 from recovery_research.guide.build import GROUPS_PAGES, find_broken_links, write_formats
 from recovery_research.reference import GROUPS
-from recovery_research.reports.formats import list_keys
+from recovery_research.reports.format_reference import list_keys
 
 
 @pytest.mark.slow

@@ -249,7 +249,7 @@ class TestMemory:
         little = SimpleNamespace(available=10**8)
         monkeypatch.setattr(psutil, "virtual_memory", lambda: little)
         # Whatever is lived after all fails at once.
-        monkeypatch.setattr(simulation._lifetimes, "live", None)
+        monkeypatch.setattr(simulation._lifetime_loop, "live", None)
 
     def test_records(self, build):
         # 134 bytes a record: 8 of float64 11 times, 4 of 8 counts and kinds, 1 of 4.

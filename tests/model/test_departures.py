@@ -9,7 +9,7 @@ from one_life import Life
 from statsmodels.stats.proportion import proportion_confint
 
 import recovery_research as rr
-from recovery_research.model import _lifetimes, _records
+from recovery_research.model import _accounts, _lifetime_loop
 from recovery_research.model.justice import form_perfect_reply
 from recovery_research.model.populations import draw_traits
 from recovery_research.model.simulation import live_policy
@@ -73,25 +73,25 @@ def test_the_perfectly_treated_live_as_by_hand(experiment):
     policy = experiment.policies[0]
     asked = experiment.but(world=world, policies=[policy])
     traits = draw_traits(asked.population, seed=asked.seed, block=0)[:N]
-    records = np.empty((N, len(_records.RECORD)))
+    records = np.empty((N, len(_accounts.RECORD)))
     live_policy(
         asked, form_perfect_reply(policy, world), 0, traits, records,
-        np.zeros((60, len(_records.WEEK))), policy=0,
-        replay=_lifetimes.PERFECTLY_TREATED,
+        np.zeros((60, len(_accounts.WEEK))), policy=0,
+        replay=_lifetime_loop.PERFECTLY_TREATED,
     )  # fmt: skip
     best = perfected(policy, world)
     lives = [Life(asked, best, i, traits[i], perfect=True).live() for i in range(N)]
     spend = [sum(row["amount"] for row in life.orders) for life in lives]
-    np.testing.assert_allclose(records[:, _records.SPEND], spend, rtol=1e-11)
+    np.testing.assert_allclose(records[:, _accounts.SPEND], spend, rtol=1e-11)
     rows = [row for life in lives for row in life.orders]
     failed = [row for row in rows if row["outcome"] != "no_failure"]
     assert {row["outcome"] for row in failed} == {"recovered"}
-    assert records[:, _records.N_RECOVERED].sum() == len(failed)
+    assert records[:, _accounts.N_RECOVERED].sum() == len(failed)
     # Both where justice is above expectation and where it is lifted up to it.
     assert {row["satisfaction"] > 0 for row in failed} == {True, False}
     first = [life.orders[0]["surveys"][1] if life.orders else np.nan for life in lives]
     np.testing.assert_allclose(
-        records[:, _records.SATISFACTION_AFTER], first, rtol=1e-11
+        records[:, _accounts.SATISFACTION_AFTER], first, rtol=1e-11
     )
 
 

@@ -14,7 +14,7 @@ import pytest
 
 import recovery_research as rr
 from recovery_research.model import experiments, tables
-from recovery_research.model._lifetimes import (
+from recovery_research.model._lifetime_loop import (
     AS_IT_WAS,
     PERFECTLY_TREATED,
     WITHOUT_FAILURES,
@@ -98,15 +98,15 @@ def test_this_process_runs_the_loop_compiled():
     # Or the comparison above would be of a thing with itself.
     if os.environ.get("NUMBA_DISABLE_JIT", "0") == "1":
         pytest.skip("compiling is switched off from outside")
-    from recovery_research.model import _lifetimes
+    from recovery_research.model import _lifetime_loop
 
     run_all()
-    assert _lifetimes.live.signatures
+    assert _lifetime_loop.live.signatures
 
 
 if __name__ == "__main__":
-    from recovery_research.model import _lifetimes
+    from recovery_research.model import _lifetime_loop
 
-    if hasattr(_lifetimes.live, "signatures"):
+    if hasattr(_lifetime_loop.live, "signatures"):
         raise SystemExit("this was to run without compiling")
     np.savez(sys.argv[1], **run_all())

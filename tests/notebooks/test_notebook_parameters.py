@@ -10,7 +10,10 @@ from notebook_cells import list_corners, list_ends, name_corner, order_report, r
 from parameter_cells import CELL, one
 
 from recovery_research.paths import notebooks_folder
-from recovery_research.reports.declarations import ParameterError, read_declarations
+from recovery_research.reports.declared_parameters import (
+    ParameterError,
+    read_declarations,
+)
 from recovery_research.reports.notebooks import list_notebooks, read_notebook
 from recovery_research.reports.parameter_files import read_profiles
 

@@ -12,7 +12,7 @@ from traitlets.config import Config
 
 from recovery_research.cli import main
 from recovery_research.paths import notebooks_folder
-from recovery_research.reports.declarations import ParameterError
+from recovery_research.reports.declared_parameters import ParameterError
 from recovery_research.reports.notebooks import list_notebooks, read_notebook
 from recovery_research.reports.parameters import check_cells
 

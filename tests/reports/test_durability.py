@@ -10,17 +10,17 @@ from fault_runs import SHORT, TABLE
 from run_records import make_record
 from sample_notebooks import write_notebook
 
+from recovery_research.atomic_files import PART
 from recovery_research.reports import runner
 from recovery_research.reports.execution import Execution
 from recovery_research.reports.history import read_history
 from recovery_research.reports.pruning import choose_doomed, delete_runs
-from recovery_research.reports.publish import PublicationError, publish_reports
+from recovery_research.reports.publishing import PublicationError, publish_reports
 from recovery_research.reports.records import read_record
-from recovery_research.reports.repeats import _is_whole
 from recovery_research.reports.run_request import prepare_order
 from recovery_research.reports.runner import fulfil_order
 from recovery_research.reports.staging import Shelf
-from recovery_research.whole_files import PART
+from recovery_research.reports.stored_runs import _is_whole
 
 
 def execute(source, output, values, **_):

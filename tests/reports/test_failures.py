@@ -20,10 +20,10 @@ from sample_notebooks import write_notebook
 from recovery_research import paths
 from recovery_research.cli import main
 from recovery_research.reports import pages
+from recovery_research.reports.after_run import read_notices
 from recovery_research.reports.bookkeeping import bury_run
 from recovery_research.reports.failures import write_command
 from recovery_research.reports.history import read_history
-from recovery_research.reports.later_notes import read_notices
 from recovery_research.reports.notifications import Teller, find_previous
 from recovery_research.reports.pages import (
     NoBrowserError,

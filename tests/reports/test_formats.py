@@ -19,9 +19,9 @@ from recovery_research.customer_data.mapping_rules import (
     SHAPES,
     MappingError,
 )
-from recovery_research.reports.formats import PLAN, list_keys, say_rules
+from recovery_research.reports.format_reference import PLAN, list_keys, say_rules
 from recovery_research.reports.parameter_files import PROFILES_FILE, read_profiles
-from recovery_research.reports.plan_file import NotifySettings, PlanFile, read_tables
+from recovery_research.reports.plan_schema import NotifySettings, PlanFile, read_tables
 from recovery_research.reports.plans import read_plan
 
 KINDS = ("plan", "mapping", "profile")

@@ -15,12 +15,12 @@ from recovery_research.reports.comparisons import compare_runs
 from recovery_research.reports.history import read_history
 from recovery_research.reports.index import write_index
 from recovery_research.reports.pruning import choose_doomed
-from recovery_research.reports.publish import PublicationError, publish_reports
-from recovery_research.reports.published import name_file, name_host
+from recovery_research.reports.published_runs import name_file, name_host
+from recovery_research.reports.publishing import PublicationError, publish_reports
 from recovery_research.reports.records import read_record
-from recovery_research.reports.repeats import _is_whole
 from recovery_research.reports.runs import hand_back
 from recovery_research.reports.staging import Shelf
+from recovery_research.reports.stored_runs import _is_whole
 
 TABLE = "name,estimate\nhonest,1\n"
 SECRET = "name,estimate\nstolen,1\n"

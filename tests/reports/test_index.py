@@ -12,14 +12,14 @@ from bs4 import BeautifulSoup
 from hostile_texts import HOSTILE
 from run_records import keep_run, make_failure, make_record, parameter
 
-from recovery_research.reports.board import (
+from recovery_research.reports.history import read_history
+from recovery_research.reports.index import refresh_index, render_index, write_index
+from recovery_research.reports.index_board import (
     FigureReader,
     draw_trend,
     make_board,
     write_number,
 )
-from recovery_research.reports.history import read_history
-from recovery_research.reports.index import refresh_index, render_index, write_index
 from recovery_research.reports.run_details import (
     DetailReader,
     RunDetails,

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from run_records import keep_run, make_failure, parameter
 
-from recovery_research.reports import board
-from recovery_research.reports.board import MOST_WORLDS, FigureReader
+from recovery_research.reports import index_board
 from recovery_research.reports.history import read_history
 from recovery_research.reports.index import write_index
+from recovery_research.reports.index_board import MOST_WORLDS, FigureReader
 from recovery_research.reports.run_details import DetailReader
 
 
@@ -68,7 +68,7 @@ def test_the_numbers_are_those_of_what_is_listed(tmp_path_factory, ends, full):
         else:
             newest[report, n] = end == "good"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(board, "MOST_VARIANTS", full)
+        patch.setattr(index_board, "MOST_VARIANTS", full)
         soup = read_page(reports)
     assert sorted(list_sets(soup)) == sorted((n, g) for (_, n), g in newest.items())
     tally = read_tally(soup)
@@ -99,7 +99,7 @@ def test_a_hundred_sets_are_all_there_and_can_be_opened(tmp_path):
     sets = list_sets(soup)
     assert sorted(n for n, _ in sets) == list(range(1, 101))
     assert read_tally(soup) == {"failing": 10, "good": 90, "runs": 101}
-    assert len(soup.select("details.rest tbody tr")) == 100 - board.MOST_VARIANTS
+    assert len(soup.select("details.rest tbody tr")) == 100 - index_board.MOST_VARIANTS
     for row in soup.select("details.rest tbody tr"):
         link = row.select_one(".links a")["href"]
         assert (tmp_path / link).is_file()
@@ -112,7 +112,7 @@ def test_a_hundred_sets_are_all_there_and_can_be_opened(tmp_path):
 def test_many_sets_and_dismissed_failures_are_readable_by_everybody(
     tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(board, "MOST_VARIANTS", 2)
+    monkeypatch.setattr(index_board, "MOST_VARIANTS", 2)
     for n in range(5):
         keep(tmp_path, n, n + 1, good=n % 4 != 3)
     slip = keep(tmp_path, 200, 2, good=False)

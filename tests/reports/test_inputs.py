@@ -20,8 +20,8 @@ from watched_code import (
     write_zip,
 )
 
-from recovery_research.reports.inputs import NoteReader, find_change, gather_inputs
-from recovery_research.reports.kernel_notes import NOTES_FILE
+from recovery_research.reports.kernel_watch_notes import NOTES_FILE
+from recovery_research.reports.run_inputs import NoteReader, find_change, gather_inputs
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="runs forks")
 

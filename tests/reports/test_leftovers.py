@@ -20,9 +20,9 @@ from recovery_research.reports.index import write_index
 from recovery_research.reports.locks import BELIEVED_SECONDS, Holder
 from recovery_research.reports.processes import private_folder
 from recovery_research.reports.records import read_record
-from recovery_research.reports.repeats import deliver_order
 from recovery_research.reports.run_request import prepare_order
 from recovery_research.reports.staging import Shelf, alive_lock
+from recovery_research.reports.stored_runs import deliver_order
 
 DEAD = {"host": platform.node(), "pid": 2**22 + 7}
 AWAY = {"host": "another-machine", "pid": 17}

@@ -13,7 +13,7 @@ import pytest
 from recovery_research.reports import locks
 from recovery_research.reports.index import write_index
 from recovery_research.reports.locks import Holder, Lock, read_holder
-from recovery_research.reports.publish import publish_reports
+from recovery_research.reports.publishing import publish_reports
 
 
 def test_a_lock_of_another_host_is_believed_while_it_shows_itself(tmp_path):

@@ -9,7 +9,7 @@ from sample_notebooks import write_notebook
 from recovery_research.cli import main
 from recovery_research.customer_data.reading import read_customers
 from recovery_research.reports import run_report
-from recovery_research.reports.declarations import ParameterError
+from recovery_research.reports.declared_parameters import ParameterError
 from recovery_research.reports.masking import find_references, holds_password
 from recovery_research.reports.plans import read_plan
 from recovery_research.reports.run_request import layer_given, prepare_order

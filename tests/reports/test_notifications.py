@@ -22,7 +22,7 @@ from recovery_research.reports.notifications import (
     describe_record,
     tell,
 )
-from recovery_research.reports.plan_file import NotifySettings, seclude
+from recovery_research.reports.plan_schema import NotifySettings, seclude
 
 apprise = pytest.importorskip("apprise")
 aiosmtpd = pytest.importorskip("aiosmtpd")

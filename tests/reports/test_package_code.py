@@ -16,7 +16,7 @@ RUNS = """
 import json, sys
 from pathlib import Path
 from recovery_research.paths import PACKAGE as package
-from recovery_research.reports.repeats import deliver_order
+from recovery_research.reports.stored_runs import deliver_order
 from recovery_research.reports.run_request import prepare_order
 
 def run():

@@ -22,15 +22,15 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from report_pages import html_output, page_of
 from report_pages import record as record_of
 
-from recovery_research.reports.allow_lists import SheetCleaner
+from recovery_research.reports.allowed_html import SheetCleaner
 from recovery_research.reports.artifacts import find_exhibits, write_exhibits
-from recovery_research.reports.cleaning import (
+from recovery_research.reports.drawings import DrawingError, clean_svg
+from recovery_research.reports.html_cleaning import (
     Cleaner,
     clean_html,
     read_markup,
     strip_tags,
 )
-from recovery_research.reports.drawings import DrawingError, clean_svg
 from recovery_research.reports.notebook_html import write_mathml
 from recovery_research.reports.pages import compose_page
 

@@ -12,8 +12,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 from report_pages import html_output, page_of, soup_of
 
 from recovery_research.reports.cell_displays import NO_DESCRIPTION
-from recovery_research.reports.cleaning import Cleaner, clean_html
 from recovery_research.reports.formatting import format_moment, format_seconds
+from recovery_research.reports.html_cleaning import Cleaner, clean_html
 from recovery_research.reports.records import FailureRecord
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")

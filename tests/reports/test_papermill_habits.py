@@ -11,7 +11,7 @@ from parameter_cells import one
 from sample_notebooks import write_notebook
 
 from recovery_research.reports import run_report
-from recovery_research.reports.declarations import ParameterError
+from recovery_research.reports.declared_parameters import ParameterError
 from recovery_research.reports.execution import TupleTranslator
 from recovery_research.reports.failures import write_command
 from recovery_research.reports.notebooks import read_notebook

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from papermill.translators import PythonTranslator
 from parameter_cells import CELL, one
 
-from recovery_research.reports.declarations import (
+from recovery_research.reports.declared_parameters import (
     ParameterError,
     is_secret,
     read_declarations,

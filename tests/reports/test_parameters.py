@@ -3,7 +3,7 @@
 import pytest
 from parameter_cells import CELL, one
 
-from recovery_research.reports.declarations import (
+from recovery_research.reports.declared_parameters import (
     ParameterError,
     Range,
     read_declarations,

@@ -17,8 +17,8 @@ from sample_notebooks import write_notebook
 
 from recovery_research.cli import main
 from recovery_research.reports import plan_runs
+from recovery_research.reports.after_run import CHECK_FILE, read_check
 from recovery_research.reports.history import read_history
-from recovery_research.reports.later_notes import CHECK_FILE, read_check
 from recovery_research.reports.plan_runs import run_plan
 from recovery_research.reports.plans import read_plan
 from recovery_research.reports.provenance import trace_order

@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from run_records import keep_run, make_failure
 
-from recovery_research.reports import stores
+from recovery_research.reports import destinations
 from recovery_research.reports.history import dismiss_run
 from recovery_research.reports.locks import Lock
-from recovery_research.reports.publish import PublicationError, publish_reports
-from recovery_research.reports.published import is_place, name_file, name_host
+from recovery_research.reports.published_runs import is_place, name_file, name_host
+from recovery_research.reports.publishing import PublicationError, publish_reports
 from recovery_research.reports.staging import Shelf
 
 pytest.importorskip("fsspec", reason="NOT TESTED: fsspec is not installed")
@@ -209,7 +209,7 @@ def test_odd_but_lawful_names_and_folders_that_can_only_be_read(tmp_path, monkey
 
 
 def break_off_at(monkeypatch, number):
-    put, names = stores.Store.put, []
+    put, names = destinations.Store.put, []
 
     def break_off(self, file, name):
         names.append(name)
@@ -217,7 +217,7 @@ def break_off_at(monkeypatch, number):
             raise ConnectionError("the line went dead")
         put(self, file, name)
 
-    monkeypatch.setattr(stores.Store, "put", break_off)
+    monkeypatch.setattr(destinations.Store, "put", break_off)
     return names
 
 
@@ -249,7 +249,7 @@ def test_an_interrupted_copy_goes_on_where_it_was(tmp_path, monkeypatch):
 def test_two_hosts_at_once_have_both_on_the_page(two, monkeypatch):
     """One is about to write an index when the other publishes from start to end."""
     one, other, site = two
-    put, met = stores.Store.put, []
+    put, met = destinations.Store.put, []
 
     def meet(self, file, name):
         if name == "index.html" and not met:
@@ -258,7 +258,7 @@ def test_two_hosts_at_once_have_both_on_the_page(two, monkeypatch):
             assert list_index(site) == local(one) | local(other)
         put(self, file, name)
 
-    monkeypatch.setattr(stores.Store, "put", meet)
+    monkeypatch.setattr(destinations.Store, "put", meet)
     assert publish_reports(one, str(site)).n_runs == 6
     assert list_index(site) == local(one) | local(other)
 

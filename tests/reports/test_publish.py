@@ -13,10 +13,10 @@ from run_records import keep_run, make_failure
 from s3_server import list_keys
 
 from recovery_research.cli import main
-from recovery_research.reports import stores
-from recovery_research.reports.later_notes import note_check
-from recovery_research.reports.publish import PublicationError, publish_reports
-from recovery_research.reports.published import name_file, name_host
+from recovery_research.reports import destinations
+from recovery_research.reports.after_run import note_check
+from recovery_research.reports.published_runs import name_file, name_host
+from recovery_research.reports.publishing import PublicationError, publish_reports
 
 pytest.importorskip("fsspec", reason="NOT TESTED: fsspec is not installed")
 TABLE = "what,estimate\na,1.5\n"
@@ -88,7 +88,7 @@ def test_a_copy_that_breaks_off_leaves_what_was_there(
     site = tmp_path / "site"
     publish_reports(reports, str(site), only=["01-y"])
     before = (site / "index.html").read_text()
-    put, count = stores.Store.put, []
+    put, count = destinations.Store.put, []
 
     def break_off(self, file, name):
         count.append(name)
@@ -96,12 +96,12 @@ def test_a_copy_that_breaks_off_leaves_what_was_there(
             raise ConnectionError("the line went dead")
         put(self, file, name)
 
-    monkeypatch.setattr(stores.Store, "put", break_off)
+    monkeypatch.setattr(destinations.Store, "put", break_off)
     with pytest.raises(PublicationError, match=r"the line went dead\. The index there"):
         publish_reports(reports, str(site))
     assert (site / "index.html").read_text() == before
     check_links(before, list_all(site))
-    monkeypatch.setattr(stores.Store, "put", put)
+    monkeypatch.setattr(destinations.Store, "put", put)
     publish_reports(reports, str(site))
     check_links((site / "index.html").read_text(), list_all(site))
 
@@ -109,13 +109,13 @@ def test_a_copy_that_breaks_off_leaves_what_was_there(
 def test_the_index_comes_after_all_runs_and_the_manifest(
     reports, tmp_path, monkeypatch
 ):
-    put, names = stores.Store.put, []
+    put, names = destinations.Store.put, []
 
     def note(self, file, name):
         names.append(name)
         put(self, file, name)
 
-    monkeypatch.setattr(stores.Store, "put", note)
+    monkeypatch.setattr(destinations.Store, "put", note)
     publish_reports(reports, str(tmp_path / "site"))
     latest = ["latest/01-y.html", "latest/02-x.html"]
     assert names[-4:] == [name_file(name_host(reports)), *latest, "index.html"]
@@ -127,7 +127,7 @@ def test_the_index_comes_after_all_runs_and_the_manifest(
 
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path, monkeypatch):
-    store = stores.open_store(str(tmp_path / "site"))
+    store = destinations.open_store(str(tmp_path / "site"))
     (tmp_path / "x").write_text("new")
     seen = []
     (tmp_path / "site").mkdir()
@@ -142,7 +142,9 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path, monkeypatch):
         store.put(tmp_path / "x", "x")
     assert seen == ["old"]
     assert list_all(tmp_path / "site") == ["x"]
-    (tmp_path / "site" / f"y{stores.PART}dead").write_text("left by a killed copy")
+    (tmp_path / "site" / f"y{destinations.PART}dead").write_text(
+        "left by a killed copy"
+    )
     store.clear_parts()
     assert [p.name for p in (tmp_path / "site").iterdir()] == ["x"]
 
@@ -244,10 +246,10 @@ def test_a_deletion_that_breaks_off_is_finished_the_next_time(
     publish_reports(reports, site)
     gone = "02-x/20261103-070500-000000"
     shutil.rmtree(reports / gone)
-    remove = stores.Store.remove
+    remove = destinations.Store.remove
     with monkeypatch.context() as patch:
         patch.setattr(
-            stores.Store, "remove", lambda self, folder, names: remove(
+            destinations.Store, "remove", lambda self, folder, names: remove(
                 self, folder, list(names)[:1]) or 1 / 0,
         )  # fmt: skip
         with pytest.raises(PublicationError, match="ZeroDivisionError"):
@@ -293,7 +295,7 @@ def test_s3_gets_pages_that_a_browser_opens(reports, bucket):
     assert page["ContentType"] == "text/html"
     report = "site/02-x/20261105-070500-000002/report.html"
     assert bucket.head_object(Bucket="team", Key=report)["ContentType"] == "text/html"
-    assert not [key for key in keys if stores.PART in key]
+    assert not [key for key in keys if destinations.PART in key]
     key = f"site/{name_file(name_host(reports))}"
     kept = bucket.get_object(Bucket="team", Key=key)["Body"].read()
     assert len(json.loads(kept)["runs"]) == 5

@@ -4,7 +4,10 @@ import pytest
 
 import recovery_research as rr
 from recovery_research.model.policies import list_recovering, why_no_recovery
-from recovery_research.reports.declarations import ParameterError, read_declarations
+from recovery_research.reports.declared_parameters import (
+    ParameterError,
+    read_declarations,
+)
 from recovery_research.reports.parameters import check_value
 
 LINE = 'policy = "service"  # whose recoveries {recovering policy names}'

@@ -3,9 +3,9 @@
 import pytest
 from fault_runs import TABLE, notebook
 
+from recovery_research.reports.exit_codes import Outcome, Verdict
 from recovery_research.reports.records import read_record
 from recovery_research.reports.run_request import Retries, prepare_order
-from recovery_research.reports.run_status import Outcome, Verdict
 from recovery_research.reports.runner import fulfil_order
 from recovery_research.reports.stopping import Deadline
 

@@ -11,9 +11,9 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from sample_notebooks import write_notebook
 
 from recovery_research.reports import run_report
+from recovery_research.reports.executed_cells import number_cell
 from recovery_research.reports.execution import Execution
 from recovery_research.reports.failures import judge
-from recovery_research.reports.observations import number_cell
 from recovery_research.reports.output_limits import DEEPEST, OutputGuard
 
 

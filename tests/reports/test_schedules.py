@@ -14,6 +14,7 @@ from hostile_texts import HOSTILE
 from schedule_files import job, need, only_file, run
 
 from recovery_research.reports import schedules
+from recovery_research.reports.cron_times import read_timetable
 from recovery_research.reports.schedules import (
     KINDS,
     check_line,
@@ -21,7 +22,6 @@ from recovery_research.reports.schedules import (
     quote_systemd,
     write_schedule,
 )
-from recovery_research.reports.timetables import read_timetable
 
 # File names may hold all of a hostile text but a slash.
 NAMES = [text.replace("/", "|") for text in HOSTILE]

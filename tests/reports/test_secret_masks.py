@@ -29,7 +29,7 @@ from recovery_research.reports.masking import (
     mask_text,
 )
 from recovery_research.reports.notifications import tell
-from recovery_research.reports.plan_file import NotifySettings
+from recovery_research.reports.plan_schema import NotifySettings
 
 apprise = pytest.importorskip("apprise")
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")
@@ -232,7 +232,7 @@ def test_every_part_of_an_address_counts_in_an_error():
 LOOK = """\
 import os, sys
 from pathlib import Path
-from recovery_research.reports.plan_file import NotifySettings, seclude
+from recovery_research.reports.plan_schema import NotifySettings, seclude
 known = seclude(NotifySettings(urls_from=["TEAM_MAIL", "TEAM"]))
 assert known["TEAM_MAIL"].endswith("-9-quiet")
 print(Path("/proc/self/environ").read_bytes() + Path("/proc/self/cmdline").read_bytes())

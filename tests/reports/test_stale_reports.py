@@ -9,13 +9,13 @@ from sample_notebooks import write_notebook
 
 from recovery_research.reports import execution
 from recovery_research.reports.comparisons import compare_records
-from recovery_research.reports.kernel_notes import NOTES_VARIABLE
+from recovery_research.reports.kernel_watch_notes import NOTES_VARIABLE
 from recovery_research.reports.provenance import trace_order
 from recovery_research.reports.records import read_record
-from recovery_research.reports.repeats import find_stored
 from recovery_research.reports.run_request import prepare_order
 from recovery_research.reports.runner import run_report
 from recovery_research.reports.staging import Shelf
+from recovery_research.reports.stored_runs import find_stored
 
 READS = [
     "md:# Does it read?",

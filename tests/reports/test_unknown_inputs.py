@@ -6,7 +6,7 @@ import sys
 import pytest
 from watched_code import gather, lay_out, run_watched
 
-from recovery_research.reports.inputs import find_change
+from recovery_research.reports.run_inputs import find_change
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="runs forks")
 CLOCK, LUCK = "reads the clock", "draws luck without a seed"

@@ -121,7 +121,7 @@ def test_no_problems_before_the_day_and_those_that_come_after_it(
 
 
 def rr_log(column):
-    return estimands._records.LOG.index(column)
+    return estimands._accounts.LOG.index(column)
 
 
 @pytest.mark.parametrize("outcome", LOG_OUTCOMES[:3])

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from recovery_research.exhibits import Exhibit
-from recovery_research.reports.declarations import Parameter
+from recovery_research.reports.declared_parameters import Parameter
 from recovery_research.reports.run_request import Order, layer_given, prepare_order
 
 # What these cost grows with their value; their upper ends take hours.

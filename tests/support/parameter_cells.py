@@ -1,6 +1,6 @@
 """A parameters cell with a parameter of every kind."""
 
-from recovery_research.reports.declarations import (
+from recovery_research.reports.declared_parameters import (
     read_declarations,
     register_vocabulary,
 )

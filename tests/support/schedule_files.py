@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from recovery_research.reports.cron_times import read_timetable
 from recovery_research.reports.schedules import Job
-from recovery_research.reports.timetables import read_timetable
 
 ROOT = Path(__file__).resolve().parents[2]
 SIX = read_timetable("0 6 * * 1-5")

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pyreadstat
 
-from recovery_research.reports.inputs import NoteReader, gather_inputs
+from recovery_research.reports.run_inputs import NoteReader, gather_inputs
 
 FRAME = pd.DataFrame({"a": [1, 2], "b": ["x", "y"]})
 ROOT = Path(__file__).resolve().parents[2]

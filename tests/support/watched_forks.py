@@ -13,8 +13,8 @@ def run_piece(folder, code, notes):
     os.chdir(folder)
     os.environ["RECOVERY_RESEARCH_NOTES"] = notes
     sys.path[0] = ""
-    from recovery_research.reports.kernel_callers import CELLS
-    from recovery_research.reports.kernel_hooks import listen
+    from recovery_research.reports.kernel_watch import listen
+    from recovery_research.reports.kernel_watch_callers import CELLS
 
     ears = listen()
     space = {"__name__": "__cell__"}

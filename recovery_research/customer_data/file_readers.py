@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import IO
 
 from recovery_research.customer_data.databases import read_duckdb, read_sqlite
-from recovery_research.customer_data.formats import READERS as LABELLED
-from recovery_research.customer_data.formats import (
+from recovery_research.customer_data.file_formats import READERS as LABELLED
+from recovery_research.customer_data.file_formats import (
     read_feather,
     read_json,
     read_labelled,

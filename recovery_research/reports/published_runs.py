@@ -22,6 +22,14 @@ from urllib.parse import quote
 
 from pydantic import TypeAdapter, ValidationError
 
+from recovery_research.reports.after_run import (
+    CHECK_FILE,
+    NOTICES_FILE,
+    Notice,
+    parse_notices,
+    read_check,
+)
+from recovery_research.reports.destinations import Store
 from recovery_research.reports.history import (
     RECORD_FILE,
     DamagedRun,
@@ -31,13 +39,6 @@ from recovery_research.reports.history import (
     summarise_record,
 )
 from recovery_research.reports.index import choose_shown, render_index
-from recovery_research.reports.later_notes import (
-    CHECK_FILE,
-    NOTICES_FILE,
-    Notice,
-    parse_notices,
-    read_check,
-)
 from recovery_research.reports.records import parse_record
 from recovery_research.reports.report_folders import (
     FAILED,
@@ -48,7 +49,6 @@ from recovery_research.reports.report_folders import (
     is_run_id,
 )
 from recovery_research.reports.run_details import MOST_BYTES, DetailReader
-from recovery_research.reports.stores import Store
 
 VERSION = 3
 LONGEST_HOST = 60

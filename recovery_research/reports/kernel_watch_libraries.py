@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from recovery_research.reports.input_states import PRESENCE, TIMES
-from recovery_research.reports.kernel_callers import (
+from recovery_research.reports.input_hashes import PRESENCE, TIMES
+from recovery_research.reports.kernel_watch_callers import (
     AUTHOR,
     CLOCK,
     LIBRARY,
@@ -21,7 +21,7 @@ from recovery_research.reports.kernel_callers import (
     is_importing,
     name_library,
 )
-from recovery_research.reports.kernel_notes import SET, WHOLE, Notes, find_place
+from recovery_research.reports.kernel_watch_notes import SET, WHOLE, Notes, find_place
 
 # Read these without arguments, or with as many as give no moment, is the clock.
 _MOMENT_AT = {"localtime": 0, "gmtime": 0, "ctime": 0, "asctime": 0, "strftime": 1}

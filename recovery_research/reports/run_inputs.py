@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from recovery_research.paths import PACKAGE, project_root
-from recovery_research.reports.input_states import (
+from recovery_research.reports.input_hashes import (
     ABSENT,
     FILES,
     FOLDER,
@@ -26,7 +26,7 @@ from recovery_research.reports.input_states import (
     hash_text,
     sign,
 )
-from recovery_research.reports.kernel_notes import (
+from recovery_research.reports.kernel_watch_notes import (
     ADDED,
     ENVIRONMENT,
     MADE,

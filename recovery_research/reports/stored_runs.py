@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recovery_research.paths import project_root, source_root
+from recovery_research.reports.after_run import note_check
 from recovery_research.reports.comparisons import Change, compare_records
 from recovery_research.reports.index import refresh_index
-from recovery_research.reports.inputs import find_change
-from recovery_research.reports.later_notes import note_check
 from recovery_research.reports.locks import Holder
 from recovery_research.reports.parameter_files import is_file_source
 from recovery_research.reports.parameters import Layer
@@ -34,6 +33,7 @@ from recovery_research.reports.records import (
     read_record,
 )
 from recovery_research.reports.report_folders import read_within
+from recovery_research.reports.run_inputs import find_change
 from recovery_research.reports.run_logs import Progress
 from recovery_research.reports.run_request import Limits, Order, prepare_order
 from recovery_research.reports.runs import ReportRun, hand_back

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recovery_research._extras import explain_missing, explaining_extras
+from recovery_research.atomic_files import PART, sync_folder, sync_tree
 from recovery_research.reports.report_folders import list_reports
-from recovery_research.whole_files import PART, sync_folder, sync_tree
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem

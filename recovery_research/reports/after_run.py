@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from recovery_research.atomic_files import write_whole
 from recovery_research.reports.report_folders import read_within
-from recovery_research.whole_files import write_whole
 
 if TYPE_CHECKING:
     pass

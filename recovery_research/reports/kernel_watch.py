@@ -16,7 +16,7 @@ from importlib.machinery import ModuleSpec
 from types import FrameType, ModuleType
 from typing import Any
 
-from recovery_research.reports.input_states import (
+from recovery_research.reports.input_hashes import (
     FILES,
     FOLDERS,
     IMPORT_FOLDERS,
@@ -24,7 +24,7 @@ from recovery_research.reports.input_states import (
     MODULES,
     sign,
 )
-from recovery_research.reports.kernel_callers import (
+from recovery_research.reports.kernel_watch_callers import (
     AUTHOR,
     LIBRARY,
     OPAQUE,
@@ -36,7 +36,8 @@ from recovery_research.reports.kernel_callers import (
     is_foreign,
     is_own_code,
 )
-from recovery_research.reports.kernel_notes import (
+from recovery_research.reports.kernel_watch_libraries import wrap_all
+from recovery_research.reports.kernel_watch_notes import (
     ADDED,
     MADE,
     MADE_FOLDER,
@@ -47,7 +48,6 @@ from recovery_research.reports.kernel_notes import (
     Notes,
     find_place,
 )
-from recovery_research.reports.kernel_wraps import wrap_all
 
 # Functions and classes that open files by C of their own, at whose arguments one can
 # look.
@@ -78,7 +78,7 @@ UNWATCHED = frozenset({
 _SPAWN = "from multiprocessing."
 _TRACKER = "from multiprocessing.resource_tracker"
 _LISTEN = (
-    "from recovery_research.reports.kernel_hooks import listen; listen(at_once=True); "
+    "from recovery_research.reports.kernel_watch import listen; listen(at_once=True); "
 )
 
 
@@ -161,7 +161,7 @@ def _note_paths(notes: Notes, value: object) -> None:
         for each in value:
             _note_paths(notes, each)
     elif isinstance(value, str) and "://" in value:
-        from recovery_research.reports.kernel_callers import find_caller
+        from recovery_research.reports.kernel_watch_callers import find_caller
 
         notes.doubt(f"uses the network ({value.partition('://')[0]}://)", find_caller())
     elif isinstance(value, str | bytes | os.PathLike):

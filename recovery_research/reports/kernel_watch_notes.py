@@ -15,14 +15,14 @@ from contextlib import contextmanager, suppress
 from types import ModuleType
 from typing import Any
 
-from recovery_research.reports.input_states import (
+from recovery_research.reports.input_hashes import (
     ABSENT,
     FILES,
     FOLDERS,
     hash_text,
     sign,
 )
-from recovery_research.reports.kernel_callers import (
+from recovery_research.reports.kernel_watch_callers import (
     AUTHOR,
     CELLS,
     LIBRARY,

@@ -11,8 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from recovery_research.model import _customer, _random
-from recovery_research.model._compile import compiled, compiled_entry
-from recovery_research.model._records import (
+from recovery_research.model._accounts import (
     E_COMPLAINED,
     E_OUTCOME,
     E_PROCESS,
@@ -34,6 +33,7 @@ from recovery_research.model._records import (
     book_order,
     close_books,
 )
+from recovery_research.model._compile import compiled, compiled_entry
 
 # What the fork makes of an order.
 AS_IT_COMES, FORCE_NO_FAILURE, FORCE_FAILURE, FORCE_SILENCE = 0, 1, 2, 3

@@ -18,10 +18,10 @@ from pydantic import (
 )
 
 from recovery_research._checks import did_you_mean
+from recovery_research.reports.cron_times import read_timetable
 from recovery_research.reports.masking import holds_password
 from recovery_research.reports.processes import forget_variables
 from recovery_research.reports.run_request import DEFAULT_RUN_SECONDS
-from recovery_research.reports.timetables import read_timetable
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails

@@ -15,7 +15,7 @@ from recovery_research.customer_data.dates import UNITS
 from recovery_research.customer_data.mapping_fields import MAY_SAY, OF_TIMES, OF_VALUES
 from recovery_research.customer_data.numbers import THOUSANDS
 from recovery_research.reports.parameter_files import OF_PROFILES, STANDARD
-from recovery_research.reports.plan_file import (
+from recovery_research.reports.plan_schema import (
     DefaultsTable,
     LimitsTable,
     NotifySettings,

@@ -17,7 +17,7 @@ from html import escape, unescape
 
 import nh3
 
-from recovery_research.reports.allow_lists import (
+from recovery_research.reports.allowed_html import (
     ATTRIBUTE_PREFIXES,
     ATTRIBUTES,
     HTML_TAGS,

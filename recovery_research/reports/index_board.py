@@ -27,7 +27,7 @@ from recovery_research.reports.run_details import (
     compare_tables,
     sort_by_parameters,
 )
-from recovery_research.table_cells import bare_cell
+from recovery_research.spreadsheet_cells import bare_cell
 from recovery_research.texts import say
 
 KEY_TABLE = "key-figures"

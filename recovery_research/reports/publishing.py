@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recovery_research._checks import did_you_mean
+from recovery_research.reports.destinations import Store, open_store
 from recovery_research.reports.history import PastRun, RunHistory, read_history
 from recovery_research.reports.locks import Lock
 from recovery_research.reports.masking import holds_password
-from recovery_research.reports.published import (
+from recovery_research.reports.published_runs import (
     COMMON_FILE,
     find_gone,
     find_stale,
@@ -32,7 +33,6 @@ from recovery_research.reports.published import (
 )
 from recovery_research.reports.report_folders import STAGING
 from recovery_research.reports.staging import Shelf
-from recovery_research.reports.stores import Store, open_store
 
 # After a run the manifest is written if it costs no more than that, or next to nothing.
 SMALL_BYTES = 65_536
