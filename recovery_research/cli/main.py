@@ -39,7 +39,7 @@ from recovery_research.reports.exit_codes import (
 from recovery_research.texts import calm_streams
 
 if TYPE_CHECKING:
-    from recovery_research.reports.run_request import Order
+    from recovery_research.reports.run_request import RunRequest
 
 EPILOG = """\b
 `recovery-research formats mapping` names every key of a mapping.
@@ -322,12 +322,12 @@ def run(project: Path | None, name: str, given: tuple[str, ...], **options) -> N
     those of a file, these over the profile, and the profile over the notebook.
     """
     from recovery_research.reports.pages import find_browser
-    from recovery_research.reports.run_request import Limits, Retries, prepare_order
+    from recovery_research.reports.run_request import Limits, Retries, prepare_request
 
     try:
         if options["pdf"]:
             find_browser()
-        order = prepare_order(
+        request = prepare_request(
             name,
             read_assignments(given),
             profile=options["profile"],
@@ -345,17 +345,17 @@ def run(project: Path | None, name: str, given: tuple[str, ...], **options) -> N
     reports = places.reports_folder(options["reports"], project=project)
     how = {name: options[name] for name in ("force", "as_json")}
     if options["dry_run"]:
-        _preview(order, reports, **how)
+        _preview(request, reports, **how)
         return
-    deliver(order, reports, aloud=options["follow"], pdf=options["pdf"], **how)
+    deliver(request, reports, aloud=options["follow"], pdf=options["pdf"], **how)
 
 
-def _preview(order: Order, reports: Path, *, force: bool, as_json: bool) -> None:
+def _preview(request: RunRequest, reports: Path, *, force: bool, as_json: bool) -> None:
     """Say what a run would be; it is neither started nor written."""
-    from recovery_research.reports.previews import preview_order
+    from recovery_research.reports.previews import preview_request
 
     try:
-        made = preview_order(order, reports, force=force)
+        made = preview_request(request, reports, force=force)
     except OSError as error:
         fail(f"the report could not be written: {error}", EXIT_NOT_WRITTEN)
     if as_json:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from recovery_research.reports.locks import Holder
     from recovery_research.reports.parameters import Layer
     from recovery_research.reports.run_logs import Progress
-    from recovery_research.reports.run_request import Order
+    from recovery_research.reports.run_request import RunRequest
     from recovery_research.reports.runs import ReportRun
 
 JSON_OPTION = click.option(
@@ -230,7 +230,7 @@ def read_assignments(given: Sequence[str]) -> list[Layer]:
 
 
 def deliver(
-    order: Order,
+    request: RunRequest,
     reports: Path,
     *,
     force: bool = False,
@@ -240,12 +240,12 @@ def deliver(
 ) -> None:
     """Give the report that was ordered, say where it is, and end the program."""
     from recovery_research.reports.stopping import Deadline
-    from recovery_research.reports.stored_runs import deliver_order
+    from recovery_research.reports.stored_runs import deliver_request
 
     try:
-        with show_progress(order.report, aloud=aloud) as progress:
-            run = deliver_order(
-                order,
+        with show_progress(request.report, aloud=aloud) as progress:
+            run = deliver_request(
+                request,
                 reports,
                 force=force,
                 progress=progress,
@@ -258,7 +258,7 @@ def deliver(
         say("nothing has changed; --force runs it anyway")
     if pdf and run.succeeded:
         spent = 0.0 if run.stored else run.record.total_seconds or 0.0
-        left = Deadline(order.limits.run_seconds, spent=spent).left()
+        left = Deadline(request.limits.run_seconds, spent=spent).left()
         _print_page(run, reports, left)
     report_end(run, as_json=as_json)
 

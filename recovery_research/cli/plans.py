@@ -132,12 +132,12 @@ def _choose_listener(stack: ExitStack, options: dict, teller: Teller) -> Several
 
 def _preview(plan: Plan, options: dict) -> None:
     """Say of each report what it would be told, and whether it would run."""
-    from recovery_research.reports.previews import DEFAULT, preview_order
+    from recovery_research.reports.previews import DEFAULT, preview_request
     from recovery_research.reports.run_finder import write_value
 
     previews = [
-        preview_order(
-            planned.order, plan.reports, force=options["force"] or planned.always_run
+        preview_request(
+            planned.request, plan.reports, force=options["force"] or planned.always_run
         )
         for planned in plan.choose(options["only"])
     ]
@@ -198,15 +198,15 @@ def rerun(
     RUN is the id of a run or its beginning, or a report's name for its last good run.
     """
     from recovery_research.reports.run_finder import find_run
-    from recovery_research.reports.stored_runs import reorder
+    from recovery_research.reports.stored_runs import request_again
 
     folder = open_reports(reports, project)
     try:
         found = find_run(folder, run)
-        order = reorder(found, read_assignments(given), project=project)
+        request = request_again(found, read_assignments(given), project=project)
     except ValueError as error:
         fail(str(error), EXIT_BAD_INPUT)
-    deliver(order, folder, force=force, as_json=as_json)
+    deliver(request, folder, force=force, as_json=as_json)
 
 
 @click.command(epilog=REPORT_CODES)

@@ -1,4 +1,4 @@
-"""What the compiled loop writes down: orders, money discounted to today, sums by group."""
+"""What the compiled loop writes down: orders, discounted money, sums by group."""
 
 import math
 from typing import NamedTuple

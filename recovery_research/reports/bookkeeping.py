@@ -36,42 +36,42 @@ from recovery_research.reports.records import (
     write_record,
 )
 from recovery_research.reports.run_inputs import gather_inputs
-from recovery_research.reports.run_request import Order
+from recovery_research.reports.run_request import RunRequest
 from recovery_research.reports.stopping import Deadline
 
 
 def begin_record(
-    order: Order, run_id: str, started: datetime, provenance: Provenance
+    request: RunRequest, run_id: str, started: datetime, provenance: Provenance
 ) -> RunRecord:
     """Return the record of a run that is about to start."""
-    notebook, limits = order.notebook, order.limits
-    seed = order.values().get("seed")
-    ingredients = list_ingredients(order, provenance)
-    written = date_sources(order) if order.data_as_of is None else None
+    notebook, limits = request.notebook, request.limits
+    seed = request.values().get("seed")
+    ingredients = list_ingredients(request, provenance)
+    written = date_sources(request) if request.data_as_of is None else None
     origin: Literal["stated", "file times"] | None = None
-    if order.data_as_of or written:
-        origin = "stated" if order.data_as_of else "file times"
+    if request.data_as_of or written:
+        origin = "stated" if request.data_as_of else "file times"
     return RunRecord(
-        report=order.report,
+        report=request.report,
         run_id=run_id,
         title=notebook.title,
         notebook=notebook.path.name,
         notebook_path=_place_notebook(notebook.path),
         verdict=Verdict.RUNNING,
-        profile=order.profile,
-        parameters=_list_parameters(order),
+        profile=request.profile,
+        parameters=_list_parameters(request),
         seed=seed if type(seed) is int else None,
-        sources=order.sources,
-        plan=order.plan,
-        rerun_of=order.rerun_of,
+        sources=request.sources,
+        plan=request.plan,
+        rerun_of=request.rerun_of,
         cell_seconds_limit=limits.cell_seconds,
         run_seconds_limit=limits.run_seconds,
         memory_limit=limits.memory_bytes,
         started=started,
         ingredients=ingredients,
-        data_as_of=order.data_as_of or written,
+        data_as_of=request.data_as_of or written,
         data_as_of_origin=origin,
-        warnings=[*_find_odd_clock(run_id, started), *_find_untagged(order)],
+        warnings=[*_find_odd_clock(run_id, started), *_find_untagged(request)],
         host=platform.node(),
         provenance=provenance,
     )
@@ -79,14 +79,14 @@ def begin_record(
 
 def end_record(
     record: RunRecord,
-    order: Order,
+    request: RunRequest,
     execution: Execution,
     outcome: Outcome,
     attempts: list[AttemptRecord],
     exhibits: list[ExhibitRecord],
 ) -> RunRecord:
     """Return the record of a run whose notebook has ended."""
-    secrets = order.secrets()
+    secrets = request.secrets()
     failure = None
     if outcome.verdict is not Verdict.SUCCEEDED:
         failure = FailureRecord(
@@ -96,8 +96,8 @@ def end_record(
             traceback=mask_text(outcome.traceback, secrets),
             error=outcome.error,
         )
-    moved = hash_sources(order) != record.provenance.sources_sha256
-    inputs = gather_inputs(execution.notes, order.notebook.path.parent, secrets)
+    moved = hash_sources(request) != record.provenance.sources_sha256
+    inputs = gather_inputs(execution.notes, request.notebook.path.parent, secrets)
     ingredients = add_inputs(record.ingredients, inputs)
     return record.model_copy(
         update={
@@ -192,8 +192,8 @@ def _find_odd_clock(run_id: str, started: datetime) -> list[str]:
     return [f"the clock stood at {stamp}, not after the run before; the id follows it"]
 
 
-def _find_untagged(order: Order) -> list[str]:
-    if order.notebook.tagged:
+def _find_untagged(request: RunRequest) -> list[str]:
+    if request.notebook.tagged:
         return []
     return ["no cell is tagged 'parameters', so the notebook ran as it is"]
 
@@ -213,7 +213,7 @@ def _number(execution: Execution, cell: int | None) -> int | None:
     return number_cell(execution.notebook.cells, cell)
 
 
-def _list_parameters(order: Order) -> list[ParameterRecord]:
+def _list_parameters(request: RunRequest) -> list[ParameterRecord]:
     return [
         ParameterRecord(
             name=name,
@@ -223,7 +223,7 @@ def _list_parameters(order: Order) -> list[ParameterRecord]:
             origin=choice.origin,
             help=choice.parameter.help,
         )
-        for name, choice in order.choices.items()
+        for name, choice in request.choices.items()
     ]
 
 

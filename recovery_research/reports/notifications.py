@@ -409,5 +409,5 @@ def find_previous(record: RunRecord, reports: Path) -> RunRecord | None:
 
 
 def _describe_end(end: ReportEnd, planned: PlannedReport) -> Ending:
-    title = planned.order.notebook.title
+    title = planned.request.notebook.title
     return Ending(end.name, title, end.verdict, end.message, seconds=end.seconds)

@@ -23,7 +23,7 @@ from recovery_research.reports.plan_progress import (
 from recovery_research.reports.plan_workers import Worker
 from recovery_research.reports.plans import Plan, PlannedReport
 from recovery_research.reports.processes import sweep_all_orphans
-from recovery_research.reports.provenance import trace_order
+from recovery_research.reports.provenance import trace_request
 from recovery_research.reports.records import Provenance, read_record
 from recovery_research.reports.runs import ReportRun
 from recovery_research.reports.staging import Shelf
@@ -66,7 +66,7 @@ def count_cores() -> int:
 
 def expect_cost(planned: PlannedReport, reports: Path) -> tuple[int, float | None]:
     """Expect a report's memory and time, from its last good run if there is one."""
-    peak, seconds = planned.order.limits.memory_bytes or USUAL_BYTES, None
+    peak, seconds = planned.request.limits.memory_bytes or USUAL_BYTES, None
     with suppress(OSError, ValueError):
         folder = Shelf(reports, planned.name).latest()
         if folder is not None:
@@ -165,7 +165,7 @@ class _PlanRun:
             self._end(planned, verdict="not written", message=message)
             return
         try:
-            provenance = trace_order(planned.order)
+            provenance = trace_request(planned.request)
             stored = self._find_stored(planned, shelf, provenance)
         except OSError as error:
             lock.release()
@@ -187,7 +187,7 @@ class _PlanRun:
         self.running[worker] = _Job(planned, lock, self.costs[planned.name][0])
         self.listener.start(planned.name)
         aloud = self.listener.aloud
-        worker.send(planned.order, self.plan.reports, provenance, aloud=aloud)
+        worker.send(planned.request, self.plan.reports, provenance, aloud=aloud)
 
     def _find_stored(
         self, planned: PlannedReport, shelf: Shelf, provenance: Provenance
@@ -196,7 +196,7 @@ class _PlanRun:
             return None
         name = planned.name
         return find_stored(
-            planned.order,
+            planned.request,
             shelf,
             provenance,
             tell=lambda why: self.listener.change(name, why),

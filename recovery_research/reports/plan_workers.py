@@ -19,7 +19,7 @@ from recovery_research.reports.masking import mask_text
 from recovery_research.reports.processes import package_environment
 from recovery_research.reports.records import Provenance
 from recovery_research.reports.run_logs import OUTPUT_MARK, STEP_MARK
-from recovery_research.reports.run_request import Order
+from recovery_research.reports.run_request import RunRequest
 from recovery_research.reports.stopping import hear_stops
 from recovery_research.texts import CalmStream
 
@@ -59,18 +59,18 @@ class Worker:
             # Ctrl-C on the terminal reaches the leader only, which passes it on.
             start_new_session=True,
         )
-        orders, answers = self.process.stdin, self.process.stdout
-        assert orders is not None, "it is a pipe"
+        requests, answers = self.process.stdin, self.process.stdout
+        assert requests is not None, "it is a pipe"
         assert answers is not None, "it is a pipe"
-        self._orders, self._answers = orders, answers
+        self._orders, self._answers = requests, answers
         threading.Thread(target=self._listen, args=[inbox], daemon=True).start()
 
     def send(
-        self, order: Order, reports: Path, provenance: Provenance, *, aloud: bool
+        self, request: RunRequest, reports: Path, provenance: Provenance, *, aloud: bool
     ) -> None:
-        """Have the process run an order."""
+        """Have the process run what is asked."""
         with suppress(OSError):  # it has died, which is heard from the other side
-            pickle.dump((order, reports, provenance, aloud), self._orders)
+            pickle.dump((request, reports, provenance, aloud), self._orders)
             self._orders.flush()
 
     def signal(self, number: int) -> None:
@@ -125,51 +125,51 @@ def serve() -> None:
     logger = logging.getLogger("recovery_research.reports")
     logger.addHandler(mouth)
     logger.propagate = False
-    orders: queue.Queue = queue.Queue()
-    threading.Thread(target=_listen, args=[orders], daemon=True).start()
+    requests: queue.Queue = queue.Queue()
+    threading.Thread(target=_listen, args=[requests], daemon=True).start()
     # Compiling this grammar of web addresses takes more than half of all imports, and
     # the schema of notebooks, for which jsonschema is loaded, has no use for it.
     # None forbids an import, of which typeshed does not know.
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     from recovery_research.reports import runner  # noqa: F401 - while waiting
 
-    while (taken := orders.get()) is not None:
-        order, reports, provenance, mouth.aloud = taken
-        mouth.tell("end", _run(order, reports, provenance, mouth))
+    while (taken := requests.get()) is not None:
+        request, reports, provenance, mouth.aloud = taken
+        mouth.tell("end", _run(request, reports, provenance, mouth))
 
 
-def _listen(orders: queue.Queue) -> None:
+def _listen(requests: queue.Queue) -> None:
     while True:
         try:
-            orders.put(pickle.load(sys.stdin.buffer))
+            requests.put(pickle.load(sys.stdin.buffer))
         except (EOFError, OSError, pickle.UnpicklingError):
             break
-    orders.put(None)
+    requests.put(None)
     # The leader is gone or done. A run under way is stopped; idle, this is the end.
     os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _run(
-    order: Order, reports: Path, provenance: Provenance, mouth: _Mouth
+    request: RunRequest, reports: Path, provenance: Provenance, mouth: _Mouth
 ) -> dict[str, object]:
-    from recovery_research.reports.runner import fulfil_order
+    from recovery_research.reports.runner import fulfil_request
 
     try:
-        run = fulfil_order(
-            order,
+        run = fulfil_request(
+            request,
             reports,
             progress=lambda index, n_cells: mouth.tell("cell", (index, n_cells)),
             provenance=provenance,
         )
     except OSError as error:
         message = f"the report could not be written: {error}"
-        return {"verdict": "not written", "message": _mask(message, order)}
+        return {"verdict": "not written", "message": _mask(message, request)}
     except (KeyboardInterrupt, SystemExit) as error:
         how = "SIGTERM" if isinstance(error, SystemExit) else "SIGINT"
         return {"verdict": "interrupted", "message": f"stopped by {how}"}
     except Exception:
         # One report's trouble, even a mistake of ours, does not stop the others.
-        return {"verdict": "error", "message": _mask(traceback.format_exc(), order)}
+        return {"verdict": "error", "message": _mask(traceback.format_exc(), request)}
     return {
         "verdict": run.verdict,
         "message": run.message,
@@ -178,8 +178,8 @@ def _run(
     }
 
 
-def _mask(text: str, order: Order) -> str:
-    return mask_text(text, order.secrets())
+def _mask(text: str, request: RunRequest) -> str:
+    return mask_text(text, request.secrets())
 
 
 if __name__ == "__main__":

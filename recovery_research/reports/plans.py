@@ -31,10 +31,10 @@ from recovery_research.reports.records import PlanRecord
 from recovery_research.reports.run_request import (
     LONGEST_NAME,
     Limits,
-    Order,
     Retries,
+    RunRequest,
     check_report_name,
-    prepare_order,
+    prepare_request,
 )
 
 
@@ -52,7 +52,7 @@ class PlannedReport:
         Name it is filed under.
     entry : str
         Table of the plan it comes from.
-    order : Order
+    request : RunRequest
         What to run, checked.
     always_run : bool
         Whether it is run though nothing has changed.
@@ -62,7 +62,7 @@ class PlannedReport:
 
     name: str
     entry: str
-    order: Order
+    request: RunRequest
     always_run: bool = False
     notify: dict = field(default_factory=dict)
 
@@ -125,7 +125,7 @@ def read_plan(
     home = path.resolve().parent
     project = project or project_root(home) or home
     desk = _Desk(path, hash_bytes(content), home, project, tables.defaults)
-    entries, mistakes = _order_all(tables, desk)
+    entries, mistakes = _request_all(tables, desk)
     mistakes += _find_clashes(entries)
     if mistakes:
         raise _refuse(path, mistakes)
@@ -143,7 +143,7 @@ def read_plan(
 
 @dataclass(frozen=True, slots=True)
 class _Desk:
-    """What is the same for every order of a plan."""
+    """What is the same for every request of a plan."""
 
     file: Path
     sha256: str
@@ -166,20 +166,22 @@ def _refuse(path: Path, mistakes: list[str]) -> PlanError:
     return PlanError("\n".join(f"{path.name}: {mistake}" for mistake in mistakes))
 
 
-def _order_all(tables: PlanFile, desk: _Desk) -> tuple[list[PlannedReport], list[str]]:
+def _request_all(
+    tables: PlanFile, desk: _Desk
+) -> tuple[list[PlannedReport], list[str]]:
     entries: list[PlannedReport] = []
     mistakes: list[str] = []
     for name, table in tables.reports.items():
         try:
             check_report_name(name)
-            entries += _order_entry(name, table, desk)
+            entries += _request_entry(name, table, desk)
         except ValueError as error:
             where = name_table("reports", name)
             mistakes += [f"{where} {line}" for line in str(error).splitlines()]
     return entries, mistakes
 
 
-def _order_entry(name: str, table: ReportTable, desk: _Desk) -> list[PlannedReport]:
+def _request_entry(name: str, table: ReportTable, desk: _Desk) -> list[PlannedReport]:
     bare = _prepare(name, table, desk)
     taken = table.parameters.keys() | table.grid.keys()
     sources, given = read_data(table.data, taken, bare.notebook, desk.home)
@@ -192,16 +194,16 @@ def _order_entry(name: str, table: ReportTable, desk: _Desk) -> list[PlannedRepo
             Layer(origin, given),
             Layer(f"{origin}, grid", combination, folder=desk.home),
         ]
-        order = _prepare(report, table, desk, layers, sources)
+        request = _prepare(report, table, desk, layers, sources)
         plan = PlanRecord(
             file=desk.file.name,
             sha256=desk.sha256,
             entry=name,
-            grid={key: order.values()[key] for key in combination},
+            grid={key: request.values()[key] for key in combination},
         )
-        order = replace(order, plan=plan, data_as_of=_read_moment(table.data_as_of))
+        request = replace(request, plan=plan, data_as_of=_read_moment(table.data_as_of))
         made.append(
-            PlannedReport(report, name, order, table.always_run, dict(table.notify))
+            PlannedReport(report, name, request, table.always_run, dict(table.notify))
         )
     return made
 
@@ -212,8 +214,8 @@ def _prepare(
     desk: _Desk,
     layers: Sequence[Layer] = (),
     sources: dict[str, str] | None = None,
-) -> Order:
-    return prepare_order(
+) -> RunRequest:
+    return prepare_request(
         find_named_notebook(table.notebook, desk.home),
         layers,
         profile=table.profile or desk.defaults.profile,
@@ -225,7 +227,7 @@ def _prepare(
     )
 
 
-def _check_each(table: ReportTable, bare: Order) -> None:
+def _check_each(table: ReportTable, bare: RunRequest) -> None:
     """Check every parameter and every value of the grid by itself.
 
     One mistake a line, so that all of them are seen at once.

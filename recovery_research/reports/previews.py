@@ -1,4 +1,4 @@
-"""What an order would do, said without doing it."""
+"""What a request would do, said without doing it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recovery_research.reports.provenance import trace_order
+from recovery_research.reports.provenance import trace_request
 from recovery_research.reports.run_finder import write_value
-from recovery_research.reports.run_request import Limits, Order
+from recovery_research.reports.run_request import Limits, RunRequest
 from recovery_research.reports.staging import Shelf
 from recovery_research.reports.stored_runs import find_stored
 
@@ -70,7 +70,7 @@ class Preview:
     unchanged_since : str or None
         Run that would be given instead of a new one.
     why : str
-        Why the newest run of the same order is not; empty if there is none.
+        Why the newest run of the same request is not; empty if there is none.
     parameters : tuple of ParameterPreview
         All of them.
     sources : tuple of SourcePreview
@@ -135,33 +135,35 @@ class Preview:
         return [f"  limits: {', '.join(said)}"] if said else []
 
 
-def preview_order(order: Order, reports: Path, *, force: bool = False) -> Preview:
-    """Say what an order would do; nothing is started or written."""
-    shelf = Shelf(reports, order.report)
+def preview_request(
+    request: RunRequest, reports: Path, *, force: bool = False
+) -> Preview:
+    """Say what a request would do; nothing is started or written."""
+    shelf = Shelf(reports, request.report)
     _check_writable(shelf.folder)
-    provenance = trace_order(order)
+    provenance = trace_request(request)
     stored: ReportRun | None = None
     told: list[str] = []
     if not force:
-        stored = find_stored(order, shelf, provenance, tell=told.append, note=False)
-    places = order.values() | order.sources
+        stored = find_stored(request, shelf, provenance, tell=told.append, note=False)
+    places = request.values() | request.sources
     return Preview(
-        report=order.report,
-        title=order.notebook.title,
-        profile=order.profile,
-        notebook=order.notebook.path,
+        report=request.report,
+        title=request.notebook.title,
+        profile=request.profile,
+        notebook=request.notebook.path,
         unchanged_since=stored.run_id if stored else None,
         why="; ".join(told),
         parameters=tuple(
             ParameterPreview(name, choice.value, choice.origin)
-            for name, choice in order.choices.items()
+            for name, choice in request.choices.items()
         ),
         sources=tuple(
             SourcePreview(name, write_value(places.get(name, "")), digest)
             for name, digest in provenance.sources_sha256.items()
         ),
-        limits=order.limits,
-        retries=order.retries.times,
+        limits=request.limits,
+        retries=request.retries.times,
         folder=shelf.folder,
     )
 

@@ -18,7 +18,7 @@ from recovery_research.own_code import trace_imports
 from recovery_research.paths import PACKAGE, project_root, source_root
 from recovery_research.reports.parameter_files import is_file_source
 from recovery_research.reports.records import GitRecord, InputsRecord, Provenance
-from recovery_research.reports.run_request import Order
+from recovery_research.reports.run_request import RunRequest
 
 GIT_SECONDS = 20
 
@@ -116,33 +116,33 @@ INPUTS = "inputs"
 RUNNER = ("recovery_research.reports.runner",)
 
 
-def trace_order(order: Order) -> Provenance:
-    """Gather all that the numbers of an order will depend on."""
-    notebook = order.notebook
+def trace_request(request: RunRequest) -> Provenance:
+    """Gather all that the numbers of a request will depend on."""
+    notebook = request.notebook
     gathered = gather_provenance(notebook.path, notebook.content)
     return gathered.model_copy(
         update={
             "package_sha256": hash_package(),
             "modules_sha256": _hash_modules(notebook.path.parent),
-            "sources_sha256": hash_sources(order),
+            "sources_sha256": hash_sources(request),
         }
     )
 
 
-def list_ingredients(order: Order, provenance: Provenance) -> dict[str, str]:
+def list_ingredients(request: RunRequest, provenance: Provenance) -> dict[str, str]:
     """Return one hash or version for each ingredient of a run."""
     sources = provenance.sources_sha256
     known = UNKNOWN not in sources.values()
     return {
         "notebook": provenance.notebook_sha256,
         "modules": _hash_table(provenance.modules_sha256),
-        "parameters": _hash_table(order.values()),
+        "parameters": _hash_table(request.values()),
         # What the kernel imports of this package is among what it was seen to read.
         "package": hash_runner(),
         "data": _hash_table(provenance.data_sha256),
         "sources": _hash_table(sources) if known else UNKNOWN,
         # What another interpreter holds is not known here.
-        "python": UNKNOWN if order.notebook.kernel else provenance.python,
+        "python": UNKNOWN if request.notebook.kernel else provenance.python,
         "distributions": _hash_table(provenance.distributions),
     }
 
@@ -160,14 +160,14 @@ def make_key(ingredients: dict[str, str]) -> str | None:
     return _hash_table(ingredients)
 
 
-def hash_sources(order: Order) -> dict[str, str]:
-    """Hash the files that an order reads; what is no file has an empty hash."""
-    return {label: _hash_source(path) for label, path in _find_sources(order).items()}
+def hash_sources(request: RunRequest) -> dict[str, str]:
+    """Hash the files that a request reads; what is no file has an empty hash."""
+    return {label: _hash_source(path) for label, path in _find_sources(request).items()}
 
 
-def date_sources(order: Order) -> datetime | None:
-    """Return when the youngest of an order's data files was written, or None."""
-    places = [path for path in _find_sources(order).values() if path]
+def date_sources(request: RunRequest) -> datetime | None:
+    """Return when the youngest of a request's data files was written, or None."""
+    places = [path for path in _find_sources(request).values() if path]
     times = [path.stat().st_mtime for path in places if path.is_file()]
     return datetime.fromtimestamp(max(times), UTC) if times else None
 
@@ -209,19 +209,19 @@ def _hash_source(path: Path | None) -> str:
         return UNKNOWN
 
 
-def _find_sources(order: Order) -> dict[str, Path | None]:
+def _find_sources(request: RunRequest) -> dict[str, Path | None]:
     """Find what was named as a source, and text parameters that name a file."""
     found: dict[str, Path | None] = {}
-    for label, place in order.sources.items():
+    for label, place in request.sources.items():
         found[label] = Path(place) if is_file_source(place) else None
-    for name, choice in order.choices.items():
+    for name, choice in request.choices.items():
         value = choice.value
         if name in found or choice.parameter.secret or not isinstance(value, str):
             continue
         if not is_file_source(value):
             found[name] = None
             continue
-        path = _find_file(order.notebook.path.parent, value)
+        path = _find_file(request.notebook.path.parent, value)
         if path is not None:
             found[name] = path
     return found

@@ -1,4 +1,4 @@
-"""An order for a report: which notebook, told what, within which limits."""
+"""A request for a report: which notebook, told what, within which limits."""
 
 from __future__ import annotations
 
@@ -233,7 +233,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class RunRequest:
     """Everything a run needs, checked.
 
     Attributes
@@ -312,7 +312,7 @@ def _find_hidden(told: str) -> list[str]:
     return find_references(told) if holds_password(told) else []
 
 
-def prepare_order(
+def prepare_request(
     notebook: str | Path,
     layers: Sequence[Layer] = (),
     *,
@@ -323,8 +323,8 @@ def prepare_order(
     report: str | None = None,
     retries: Retries | None = None,
     sources: Mapping[str, str] | None = None,
-) -> Order:
-    """Check an order before anything is started."""
+) -> RunRequest:
+    """Check a request before anything is started."""
     found = read_notebook(find_notebook(notebook, notebooks_folder(project)))
     if found.kernel:
         from recovery_research.reports.kernels import check_kernel
@@ -337,7 +337,7 @@ def prepare_order(
     choices = choose_parameters(found.parameters, settled)
     name = check_report_name(report or found.name)
     check_customer_file(found, choices)
-    return Order(
+    return RunRequest(
         notebook=found,
         profile=profile,
         choices=choices,

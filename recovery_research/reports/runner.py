@@ -37,7 +37,7 @@ from recovery_research.reports.index import refresh_index
 from recovery_research.reports.masking import mask_secrets, mask_text
 from recovery_research.reports.notebooks import write_runnable
 from recovery_research.reports.pages import compose_page
-from recovery_research.reports.provenance import trace_order
+from recovery_research.reports.provenance import trace_request
 from recovery_research.reports.records import (
     AttemptRecord,
     LeftOutRecord,
@@ -48,9 +48,9 @@ from recovery_research.reports.records import (
 from recovery_research.reports.run_logs import Progress, keep_log
 from recovery_research.reports.run_request import (
     Limits,
-    Order,
+    RunRequest,
     layer_given,
-    prepare_order,
+    prepare_request,
 )
 from recovery_research.reports.runs import ReportInterrupted, ReportRun, hand_back
 from recovery_research.reports.staging import Shelf, drop_ballast
@@ -109,21 +109,21 @@ def run_report(
     ReportInterrupted
         If Ctrl-C or SIGTERM stopped it; a KeyboardInterrupt that carries the run.
     """
-    order = prepare_order(
+    request = prepare_request(
         notebook,
         layer_given(parameters),
         profile=profile,
         parameters_file=parameters_file,
         limits=limits,
     )
-    run = fulfil_order(order, reports_folder(reports), progress=progress)
+    run = fulfil_request(request, reports_folder(reports), progress=progress)
     if run.verdict == Verdict.INTERRUPTED:
         raise ReportInterrupted(run)
     return run
 
 
-def fulfil_order(
-    order: Order,
+def fulfil_request(
+    request: RunRequest,
     reports: Path,
     *,
     progress: Progress | None = None,
@@ -132,17 +132,17 @@ def fulfil_order(
 ) -> ReportRun:
     """Run what was ordered and leave it in the reports folder, whole."""
     clock = time.monotonic()
-    deadline = deadline or Deadline(order.limits.run_seconds)
-    shelf = Shelf(reports, order.report)
+    deadline = deadline or Deadline(request.limits.run_seconds)
+    shelf = Shelf(reports, request.report)
     shelf.sweep(bury_run)
-    provenance = provenance or trace_order(order)
+    provenance = provenance or trace_request(request)
     started = datetime.now(UTC)
     with hear_termination(), shelf.stage(started) as stage:
         try:
-            record = begin_record(order, stage.name, started, provenance)
+            record = begin_record(request, stage.name, started, provenance)
             write_record(record, stage)
-            with keep_log(stage, order.secrets()) as log:
-                made = _make(order, record, stage, deadline, log, progress)
+            with keep_log(stage, request.secrets()) as log:
+                made = _make(request, record, stage, deadline, log, progress)
                 record = close_record(*made, time.monotonic() - clock)
                 write_record(record, stage)
                 _log_end(record, log)
@@ -156,7 +156,7 @@ def fulfil_order(
 
 
 def _make(
-    order: Order,
+    request: RunRequest,
     record: RunRecord,
     stage: Path,
     deadline: Deadline,
@@ -164,14 +164,14 @@ def _make(
     progress: Progress | None,
 ) -> tuple[RunRecord, list[LeftOutRecord], str]:
     log.info("%s: started, run %s", record.report, record.run_id)
-    attempt = attempt_order(
-        order, stage / REPORT_FILE, deadline=deadline, log=log, progress=progress
+    attempt = attempt_request(
+        request, stage / REPORT_FILE, deadline=deadline, log=log, progress=progress
     )
     exhibits = write_exhibits(attempt.exhibits, stage)
     record = end_record(
-        record, order, attempt.execution, attempt.outcome, attempt.records, exhibits
+        record, request, attempt.execution, attempt.outcome, attempt.records, exhibits
     )
-    notebook = _read_executed(order, attempt)
+    notebook = _read_executed(request, attempt)
     nbformat.write(notebook, stage / REPORT_FILE)
     try:
         # What failed may be just over its time, and has to be told all the same.
@@ -185,10 +185,10 @@ def _make(
     return record, page.left_out, hash_notebook(notebook)
 
 
-def _read_executed(order: Order, attempt: Attempt) -> NotebookNode:
+def _read_executed(request: RunRequest, attempt: Attempt) -> NotebookNode:
     notebook = attempt.execution.notebook
     if notebook is None:
-        notebook = nbformat.reads(write_runnable(order.notebook), as_version=4)
+        notebook = nbformat.reads(write_runnable(request.notebook), as_version=4)
     mark_notebook(notebook, attempt.execution, attempt.outcome)
     return notebook
 
@@ -217,7 +217,7 @@ def _bury(shelf: Shelf, stage: Path, error: BaseException) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """The last attempt at an order.
+    """The last attempt at a request.
 
     Attributes
     ----------
@@ -237,8 +237,8 @@ class Attempt:
     records: list[AttemptRecord]
 
 
-def attempt_order(
-    order: Order,
+def attempt_request(
+    request: RunRequest,
     output: Path,
     *,
     deadline: Deadline,
@@ -248,16 +248,16 @@ def attempt_order(
     """Execute what was ordered until it succeeds or trying again cannot help."""
     records: list[AttemptRecord] = []
     while True:
-        execution = _execute(order, output, deadline, log, progress)
+        execution = _execute(request, output, deadline, log, progress)
         exhibits = find_exhibits(execution.notebook) if execution.notebook else []
         outcome = _judge_all(execution, exhibits)
-        said = mask_text(outcome.message, order.secrets())
+        said = mask_text(outcome.message, request.secrets())
         records.append(
             AttemptRecord(
                 verdict=outcome.verdict, message=said, seconds=execution.seconds
             )
         )
-        wait = order.retries.wait_after(outcome, len(records))
+        wait = request.retries.wait_after(outcome, len(records))
         if wait is None or not deadline.allows(wait):
             return Attempt(execution, exhibits, outcome, records)
         log.warning("%s; trying again in %g s", said, wait)
@@ -265,29 +265,29 @@ def attempt_order(
 
 
 def _execute(
-    order: Order,
+    request: RunRequest,
     output: Path,
     deadline: Deadline,
     log: logging.Logger,
     progress: Progress | None,
 ) -> Execution:
     source = output.with_name("input.ipynb")
-    source.write_text(write_runnable(order.notebook), encoding="utf-8")
+    source.write_text(write_runnable(request.notebook), encoding="utf-8")
     execution = execute_notebook(
         source,
         output,
-        order.written_values(),
-        cwd=order.notebook.path.parent,
-        kernel=order.notebook.kernel,
-        limits=order.limits,
+        request.written_values(),
+        cwd=request.notebook.path.parent,
+        kernel=request.notebook.kernel,
+        limits=request.limits,
         deadline=deadline,
         log=log,
         progress=progress,
     )
     source.unlink()
     if execution.notebook is not None:
-        settle_notebook(execution.notebook, order.notebook.path.name)
-        secrets = order.secrets()
+        settle_notebook(execution.notebook, request.notebook.path.name)
+        secrets = request.secrets()
         if secrets:
             mask_secrets(execution.notebook, secrets)
     return execution

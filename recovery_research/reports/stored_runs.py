@@ -24,7 +24,7 @@ from recovery_research.reports.provenance import (
     hash_bytes,
     hash_sources,
     list_ingredients,
-    trace_order,
+    trace_request,
 )
 from recovery_research.reports.records import (
     RECORD_FILE,
@@ -35,7 +35,7 @@ from recovery_research.reports.records import (
 from recovery_research.reports.report_folders import read_within
 from recovery_research.reports.run_inputs import find_change
 from recovery_research.reports.run_logs import Progress
-from recovery_research.reports.run_request import Limits, Order, prepare_order
+from recovery_research.reports.run_request import Limits, RunRequest, prepare_request
 from recovery_research.reports.runs import ReportRun, hand_back
 from recovery_research.reports.staging import Shelf
 from recovery_research.reports.stopping import Deadline
@@ -48,8 +48,8 @@ _TELLING = ("notebook", "parameters", "package")
 _LOG = logging.getLogger(__name__)
 
 
-def deliver_order(
-    order: Order,
+def deliver_request(
+    request: RunRequest,
     reports: Path,
     *,
     force: bool = False,
@@ -57,30 +57,34 @@ def deliver_order(
     on_wait: Callable[[Holder | None], None] | None = None,
     on_change: Callable[[str], None] | None = None,
 ) -> ReportRun:
-    """Give the stored report if nothing has changed; run the order otherwise.
+    """Give the stored report if nothing has changed; run what is asked otherwise.
 
     While another process runs a report of the same name this waits for its end, and
     takes its report if that is the answer.
     """
-    from recovery_research.reports.runner import fulfil_order
+    from recovery_research.reports.runner import fulfil_request
 
-    shelf = Shelf(reports, order.report)
+    shelf = Shelf(reports, request.report)
     with shelf.run_lock().hold(on_wait):
-        deadline = Deadline(order.limits.run_seconds)
-        provenance = trace_order(order)
+        deadline = Deadline(request.limits.run_seconds)
+        provenance = trace_request(request)
         stored = None
         if not force:
-            stored = find_stored(order, shelf, provenance, tell=on_change)
+            stored = find_stored(request, shelf, provenance, tell=on_change)
         if stored is not None:
             refresh_index(reports)
             return stored
-        return fulfil_order(
-            order, reports, progress=progress, provenance=provenance, deadline=deadline
+        return fulfil_request(
+            request,
+            reports,
+            progress=progress,
+            provenance=provenance,
+            deadline=deadline,
         )
 
 
 def find_stored(
-    order: Order,
+    request: RunRequest,
     shelf: Shelf,
     provenance: Provenance,
     *,
@@ -91,14 +95,14 @@ def find_stored(
 
     It was made of the same, and all that it was seen to read is as it was.
     """
-    ingredients = list_ingredients(order, provenance)
-    _LOG.debug("%s: looking in %s for a run of the same", order.report, shelf.folder)
+    ingredients = list_ingredients(request, provenance)
+    _LOG.debug("%s: looking in %s for a run of the same", request.report, shelf.folder)
     why = None
     for folder in reversed(shelf.list_runs()):
         record = _read_matching(folder, ingredients)
         if record is None:
             continue
-        change = _find_change(record, order, ingredients)
+        change = _find_change(record, request, ingredients)
         if change is None and _is_whole(record, folder):
             if note:
                 note_check(folder)
@@ -122,14 +126,14 @@ def _read_matching(folder: Path, ingredients: dict[str, str]) -> RunRecord | Non
 
 
 def _find_change(
-    record: RunRecord, order: Order, ingredients: dict[str, str]
+    record: RunRecord, request: RunRequest, ingredients: dict[str, str]
 ) -> str | None:
     if UNKNOWN in ingredients.values():
-        unknown = [n for n, h in hash_sources(order).items() if h == UNKNOWN]
+        unknown = [n for n, h in hash_sources(request).items() if h == UNKNOWN]
         return f"cannot be known: what {' and '.join(unknown)} holds"
     if record.key is None and record.inputs is not None and not record.inputs.unknown:
         return "the data changed while it ran"
-    return find_change(record.inputs, order.notebook.path.parent)
+    return find_change(record.inputs, request.notebook.path.parent)
 
 
 def _is_whole(record: RunRecord, folder: Path) -> bool:
@@ -186,14 +190,14 @@ class Reproduction:
         )
 
 
-def reorder(
+def request_again(
     folder: Path,
     layers: Sequence[Layer] = (),
     *,
     project: str | Path | None = None,
     report: str | None = None,
-) -> Order:
-    """Make an order for the same as an earlier run.
+) -> RunRequest:
+    """Make a request for the same as an earlier run.
 
     Every parameter has the value of that run, also where the notebook's default is
     another one today; limits, sources and report name are that run's.
@@ -206,7 +210,7 @@ def reorder(
     limits = Limits(
         record.cell_seconds_limit, record.run_seconds_limit, record.memory_limit
     )
-    order = prepare_order(
+    request = prepare_request(
         _find_notebook(record, project),
         [Layer(f"run {record.run_id}", values), *layers],
         limits=limits,
@@ -215,7 +219,7 @@ def reorder(
         sources=record.sources,
     )
     return replace(
-        order,
+        request,
         profile=record.profile,
         data_as_of=record.data_as_of if record.data_as_of_origin == "stated" else None,
         plan=None if layers else record.plan,
@@ -235,12 +239,12 @@ def reproduce_run(
     The new run is made in a folder of its own and thrown away, so that the reports
     stay as they are.
     """
-    from recovery_research.reports.runner import fulfil_order
+    from recovery_research.reports.runner import fulfil_request
 
     original = read_record(folder)
-    order = reorder(folder, project=project)
+    request = request_again(folder, project=project)
     with tempfile.TemporaryDirectory(prefix="recovery-research-") as aside:
-        run = fulfil_order(order, keep or Path(aside), progress=progress)
+        run = fulfil_request(request, keep or Path(aside), progress=progress)
     before, after = _hash_tables(original), _hash_tables(run.record)
     tables = {
         name: before.get(name) == after.get(name)

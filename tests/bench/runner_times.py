@@ -60,9 +60,9 @@ def time_both(notebook: Path, profile: str, *, rounds: int) -> tuple[list, list]
     import papermill
 
     from recovery_research.reports import run_report
-    from recovery_research.reports.run_request import prepare_order
+    from recovery_research.reports.run_request import prepare_request
 
-    values = prepare_order(notebook, profile=profile).values()
+    values = prepare_request(notebook, profile=profile).values()
     with tempfile.TemporaryDirectory() as folder, package_path():
         output = str(Path(folder) / "bare.ipynb")
         tasks = {

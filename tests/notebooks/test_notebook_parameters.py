@@ -6,7 +6,13 @@ to run. What cannot be asked has to be refused before a kernel is started.
 """
 
 import pytest
-from notebook_cells import list_corners, list_ends, name_corner, order_report, run_cells
+from notebook_cells import (
+    list_corners,
+    list_ends,
+    name_corner,
+    request_report,
+    run_cells,
+)
 from parameter_cells import CELL, one
 
 from recovery_research.paths import notebooks_folder
@@ -64,7 +70,7 @@ CORNERS = [(name, values) for name in HELD for values in corners_of(name)]
 def test_every_corner_runs_or_is_refused_before_a_kernel(name, values):
     refused = ""
     try:
-        order = order_report(name, values)
+        request = request_report(name, values)
     except ParameterError as error:
         refused = str(error)
     if refused:
@@ -72,7 +78,7 @@ def test_every_corner_runs_or_is_refused_before_a_kernel(name, values):
         assert refused.removeprefix("call: ").startswith(tuple(values))
         assert ";" in refused
     else:
-        assert run_cells(order).tables
+        assert run_cells(request).tables
 
 
 @pytest.mark.parametrize(
@@ -88,13 +94,13 @@ def test_every_corner_runs_or_is_refused_before_a_kernel(name, values):
 )
 def test_what_no_file_can_be_asked_is_refused_before_a_kernel(values, said):
     with pytest.raises(ParameterError, match=said):
-        order_report("10-your-customers", values)
+        request_report("10-your-customers", values)
 
 
 @pytest.mark.parametrize("policy", ["silence", "zero_defects"])
 def test_what_nobody_answers_or_fails_is_not_asked_for_the_paradox(policy):
     with pytest.raises(ParameterError, match="delight_sometimes") as refused:
-        order_report("03-recovery-paradox", {"policy": policy})
+        request_report("03-recovery-paradox", {"policy": policy})
     assert "answers nobody" in str(refused.value) or "never fails" in str(refused.value)
 
 
@@ -111,7 +117,7 @@ PROFILES = [
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "profile"), PROFILES)
 def test_every_profile_runs(name, profile):
-    assert run_cells(order_report(name, profile=profile)).tables
+    assert run_cells(request_report(name, profile=profile)).tables
 
 
 def test_corners_are_those_of_what_is_declared():

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from notebook_cells import order_report, run_cells
+from notebook_cells import request_report, run_cells
 from true_words import allowed_words, untrue_words
 
 from recovery_research.analysis.verdicts import Bounds
@@ -114,7 +114,7 @@ def make_page(folder, table, mapping):
     table.to_csv(folder / "mine.csv", index=False)
     (folder / "mine.toml").write_text(mapping)
     given = {"source": str(folder / "mine.csv"), "mapping": str(folder / "mine.toml")}
-    return run_cells(order_report("10-your-customers", given))
+    return run_cells(request_report("10-your-customers", given))
 
 
 def check_lines(page, cell):

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from notebook_cells import order_report, run_cells
+from notebook_cells import request_report, run_cells
 from true_words import allowed_words, untrue_words
 
 import recovery_research as rr
@@ -71,7 +71,7 @@ def page(request, tmp_path_factory):
     write_outcomes(folder / "mine.csv", request.param)
     write_mapping(folder / "mine.toml", request.param)
     given = {"source": str(folder / "mine.csv"), "mapping": str(folder / "mine.toml")}
-    found = run_cells(order_report("10-your-customers", given))
+    found = run_cells(request_report("10-your-customers", given))
     found.kind = request.param
     return found
 

@@ -1,7 +1,7 @@
 """The reports on files from shops in which nothing happens: they run, and say so."""
 
 import pytest
-from notebook_cells import order_report, run_cells
+from notebook_cells import request_report, run_cells
 from placebo.files import COMPLAINTS, DESIGNS, ORDERS, SURVEY
 from placebo.logs import make_complaints, make_orders, make_survey
 
@@ -44,7 +44,7 @@ def test_the_report_on_a_file_announces_no_more_than_its_intervals(
     tmp_path, kind, shop
 ):
     files = write_files(tmp_path, kind, shop, seed=3)
-    page = run_cells(order_report("10-your-customers", files))
+    page = run_cells(request_report("10-your-customers", files))
     # Whatever is announced of groups as they come has its doubt beside it.
     for line in said_of(page).split("\n"):
         if ANNOUNCED not in line:
@@ -61,7 +61,9 @@ def test_the_report_on_a_file_announces_no_more_than_its_intervals(
 @pytest.mark.parametrize("kind", ["order-based", "customer-based", "survey"])
 def test_a_file_is_set_beside_the_worlds(tmp_path, kind):
     files = write_files(tmp_path, kind, "even", seed=4)
-    page = run_cells(order_report("03-recovery-paradox", files | {"n_customers": 5000}))
+    page = run_cells(
+        request_report("03-recovery-paradox", files | {"n_customers": 5000})
+    )
     assert page.tables
     assert "mine.parquet" in said_of(page)
 

@@ -6,7 +6,7 @@ from customer_files import ROWS, write_rows
 from recovery_research.reports import run_report
 from recovery_research.reports.declared_parameters import ParameterError
 from recovery_research.reports.parameters import Layer
-from recovery_research.reports.run_request import prepare_order
+from recovery_research.reports.run_request import prepare_request
 
 MAPPING = """\
 shape = "customers"
@@ -28,8 +28,8 @@ def mine(tmp_path, monkeypatch):
     return tmp_path
 
 
-def order(**given):
-    return prepare_order("10-your-customers", [Layer("command line", given)])
+def request(**given):
+    return prepare_request("10-your-customers", [Layer("command line", given)])
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def order(**given):
 )
 def test_what_cannot_be_read_is_refused(mine, source, mapping, message):
     with pytest.raises(ParameterError, match=f"(?s){message}"):
-        order(source=source, mapping=mapping)
+        request(source=source, mapping=mapping)
 
 
 def test_what_can_be_read_is_not(mine, monkeypatch):
@@ -54,10 +54,10 @@ def test_what_can_be_read_is_not(mine, monkeypatch):
         # Away or not, a database is not asked.
         {"source": "sqlite:///not/there.db", "mapping": "mine.toml"},
     ):
-        assert order(**given).values().items() >= given.items()
+        assert request(**given).values().items() >= given.items()
     # Nothing is read of a mapping for a file that was not given.
     given = {"mapping": "not there"}
-    simulated = prepare_order("03-recovery-paradox", [Layer("here", given)])
+    simulated = prepare_request("03-recovery-paradox", [Layer("here", given)])
     assert simulated.values()["source"] == "simulated"
 
 

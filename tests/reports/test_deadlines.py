@@ -23,9 +23,9 @@ from recovery_research.reports.run_request import (
     DEFAULT_RUN_SECONDS,
     Limits,
     Retries,
-    prepare_order,
+    prepare_request,
 )
-from recovery_research.reports.runner import fulfil_order
+from recovery_research.reports.runner import fulfil_request
 from recovery_research.reports.stopping import Deadline, TimeIsUp
 
 
@@ -80,19 +80,19 @@ def test_attempts_and_the_waits_between_share_one_deadline(tmp_path, monkeypatch
     ended = new_notebook(cells=[new_code_cell("x", outputs=[error])])
     handed = []
 
-    def execute(order, output, deadline, *_):
+    def execute(request, output, deadline, *_):
         handed.append(deadline)
         return Execution(ended, running=0)
 
     monkeypatch.setattr(runner, "_execute", execute)
-    order = prepare_order(notebook(tmp_path), retries=Retries(3, wait_seconds=0.01))
+    request = prepare_request(notebook(tmp_path), retries=Retries(3, wait_seconds=0.01))
     log = runner.logging.getLogger("test")
     deadline = Deadline(60.0)
-    made = runner.attempt_order(order, tmp_path, deadline=deadline, log=log)
+    made = runner.attempt_request(request, tmp_path, deadline=deadline, log=log)
     assert handed == [deadline] * 4
     assert len(made.records) == 4
     short = Deadline(60.0, spent=59.995)
-    made = runner.attempt_order(order, tmp_path, deadline=short, log=log)
+    made = runner.attempt_request(request, tmp_path, deadline=short, log=log)
     assert len(made.records) == 1
     assert made.outcome.verdict == "cell failed"
 
@@ -121,8 +121,8 @@ def never_end(write):
 
 def test_a_run_whose_page_is_late_is_kept_and_called_that(tmp_path, monkeypatch):
     monkeypatch.setattr(runner, "compose_page", never_end(runner.compose_page))
-    order = prepare_order(notebook(tmp_path, TABLE))
-    run = fulfil_order(order, tmp_path / "reports", deadline=Short(600.0))
+    request = prepare_request(notebook(tmp_path, TABLE))
+    run = fulfil_request(request, tmp_path / "reports", deadline=Short(600.0))
     assert (run.verdict, run.exit_code) == ("timed out", 5)
     assert run.message == (
         "the run took more than 600 s, while its page was written; the notebook and "
@@ -140,8 +140,8 @@ def test_a_run_whose_page_is_late_is_kept_and_called_that(tmp_path, monkeypatch)
 
 def test_a_failed_run_has_a_page_though_its_time_is_over(tmp_path):
     path = notebook(tmp_path, "import time; time.sleep(60)")
-    order = prepare_order(path, limits=Limits(run_seconds=0.5))
-    run = fulfil_order(order, tmp_path / "reports")
+    request = prepare_request(path, limits=Limits(run_seconds=0.5))
+    run = fulfil_request(request, tmp_path / "reports")
     assert run.verdict == "timed out"
     assert "the run took more than 0.5 s" in run.message
     page = (run.folder / "report.html").read_text()
@@ -196,7 +196,7 @@ def test_a_run_has_a_limit_unless_somebody_says_none(tmp_path):
     limits = []
     for text in ("", "limits = { run_seconds = inf }", "limits = { run_seconds = 9 }"):
         plan.write_text(f'[reports.one]\nnotebook = "{path.name}"\n{text}\n')
-        limits.append(read_plan(plan).entries[0].order.limits.run_seconds)
+        limits.append(read_plan(plan).entries[0].request.limits.run_seconds)
     assert limits == [DEFAULT_RUN_SECONDS, None, 9.0]
     plan.write_text(f"[defaults.limits]\nrun_seconds = 7\n{plan.read_text()}")
-    assert read_plan(plan).entries[0].order.limits.run_seconds == 9.0
+    assert read_plan(plan).entries[0].request.limits.run_seconds == 9.0

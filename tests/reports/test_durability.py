@@ -17,8 +17,8 @@ from recovery_research.reports.history import read_history
 from recovery_research.reports.pruning import choose_doomed, delete_runs
 from recovery_research.reports.publishing import PublicationError, publish_reports
 from recovery_research.reports.records import read_record
-from recovery_research.reports.run_request import prepare_order
-from recovery_research.reports.runner import fulfil_order
+from recovery_research.reports.run_request import prepare_request
+from recovery_research.reports.runner import fulfil_request
 from recovery_research.reports.staging import Shelf
 from recovery_research.reports.stored_runs import _is_whole
 
@@ -44,10 +44,10 @@ def run(tmp_path, monkeypatch):
     """A function that runs a report into a folder; no kernel is started for it."""
     monkeypatch.setattr(runner, "execute_notebook", execute)
     path = write_notebook(tmp_path / "fault.ipynb", [SHORT, TABLE])
-    order, made_of = prepare_order(path), make_record().provenance
+    request, made_of = prepare_request(path), make_record().provenance
 
     def run_into(reports):
-        return fulfil_order(order, reports, provenance=made_of)
+        return fulfil_request(request, reports, provenance=made_of)
 
     return run_into
 

@@ -15,7 +15,7 @@ from sample_notebooks import write_notebook
 
 from recovery_research.paths import PACKAGE
 from recovery_research.reports.plan_workers import Worker
-from recovery_research.reports.run_request import prepare_order
+from recovery_research.reports.run_request import prepare_request
 from recovery_research.studies.replications import no_imports_from_here
 
 NAMES = ["json", "pandas", "numpy", "ast", "decimal", "nbformat", "papermill", "psutil"]
@@ -40,14 +40,16 @@ def test_a_plans_processes_import_nothing_of_the_working_folder(tmp_path, monkey
     path = write_notebook(
         there / "fault.ipynb", [SHORT, "import beside\nassert beside.said == 7"]
     )
-    order = prepare_order(path)
+    request = prepare_request(path)
     monkeypatch.chdir(here)
     # With pytest's mark in the environment, kernels do not hear their children.
     monkeypatch.delenv("PYTEST_CURRENT_TEST", raising=False)
     inbox = queue.Queue()
     worker = Worker(inbox)
     try:
-        worker.send(order, tmp_path / "reports", make_record().provenance, aloud=False)
+        worker.send(
+            request, tmp_path / "reports", make_record().provenance, aloud=False
+        )
         kind = None
         while kind not in ("end", "gone"):
             _, kind, content = inbox.get(timeout=120)

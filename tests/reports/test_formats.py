@@ -202,7 +202,7 @@ def test_the_plan_of_a_new_project_can_be_used_from_anywhere(tmp_path, monkeypat
     plan = read_plan(home / "plan.toml")
     assert [entry.name for entry in plan.entries] == ["policies", "customers"]
     assert plan.reports == home / "reports"
-    assert plan.entries[1].order.values()["source"] == "../customers.csv"
+    assert plan.entries[1].request.values()["source"] == "../customers.csv"
     assert "2 reports in" in call("run-all", home / "plan.toml", "--dry-run")
 
 

@@ -10,7 +10,7 @@ from sample_notebooks import write_notebook
 
 from recovery_research.reports import run_report
 from recovery_research.reports.notebooks import NotebookError
-from recovery_research.reports.run_request import layer_given, prepare_order
+from recovery_research.reports.run_request import layer_given, prepare_request
 
 DECLARED = (
     "parameters:n = 1  # how many [1 to 99]\nshare = 0.25  # of it [0 to 1]\n"
@@ -93,7 +93,7 @@ def check_set(path, values, *, run):
     """Refused before anything starts, or run exactly as given."""
     reports = path.parent / "reports"
     try:
-        order = prepare_order(path, layer_given(values))
+        request = prepare_request(path, layer_given(values))
     except ValueError:
         before = set(reports.rglob("*"))
         with pytest.raises(ValueError):
@@ -103,7 +103,7 @@ def check_set(path, values, *, run):
     expected = [
         values.get(key, default) for key, default in zip(KEYS, DEFAULTS, strict=True)
     ]
-    assert [order.values()[key] for key in KEYS] == expected
+    assert [request.values()[key] for key in KEYS] == expected
     if not run:
         return
     done = run_report(path, values, reports=reports)
@@ -111,7 +111,7 @@ def check_set(path, values, *, run):
     told = json.loads((done.folder / "tables/told.csv").read_text())
     assert told == expected
     assert [type(v) for v in told] == [type(v) for v in DEFAULTS]
-    assert {p.name: p.value for p in done.record.parameters} == order.values()
+    assert {p.name: p.value for p in done.record.parameters} == request.values()
 
 
 @settings(max_examples=300)

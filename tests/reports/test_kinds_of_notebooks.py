@@ -15,7 +15,7 @@ from recovery_research.reports.notebooks import (
     read_notebook,
     write_runnable,
 )
-from recovery_research.reports.run_request import prepare_order
+from recovery_research.reports.run_request import prepare_request
 
 
 def code(source="1", tags=(), **more):
@@ -130,7 +130,7 @@ def test_another_kernel_is_never_replaced_by_ours(kernels, tmp_path):
         ("lisp", "which runs 'lisp'; only Python is run"),
     ):  # fmt: skip
         with pytest.raises(ValueError, match=said):
-            prepare_order(asking_for(tmp_path, name))
+            prepare_request(asking_for(tmp_path, name))
 
 
 @pytest.mark.parametrize("program", ["absent", "forbidden"])

@@ -20,9 +20,9 @@ from recovery_research.reports.index import write_index
 from recovery_research.reports.locks import BELIEVED_SECONDS, Holder
 from recovery_research.reports.processes import private_folder
 from recovery_research.reports.records import read_record
-from recovery_research.reports.run_request import prepare_order
+from recovery_research.reports.run_request import prepare_request
 from recovery_research.reports.staging import Shelf, alive_lock
-from recovery_research.reports.stored_runs import deliver_order
+from recovery_research.reports.stored_runs import deliver_request
 
 DEAD = {"host": platform.node(), "pid": 2**22 + 7}
 AWAY = {"host": "another-machine", "pid": 17}
@@ -52,11 +52,11 @@ def list_locks(reports):
 )
 def test_stale_locks_of_the_dead_and_of_another_host_stop_nobody(tmp_path, holder, age):
     reports = tmp_path / "reports"
-    order = prepare_order(notebook(tmp_path, TABLE))
+    request = prepare_request(notebook(tmp_path, TABLE))
     for path in list_locks(reports):
         leave_lock(path, holder, age=age)
     waited = []
-    run = deliver_order(order, reports, on_wait=waited.append)
+    run = deliver_request(request, reports, on_wait=waited.append)
     assert run.succeeded
     assert waited == []
     assert (reports / "index.html").is_file()
@@ -68,14 +68,14 @@ def test_stale_locks_of_the_dead_and_of_another_host_stop_nobody(tmp_path, holde
 )
 def test_a_living_lock_of_another_host_is_waited_for_and_its_holder_named(tmp_path):
     reports = tmp_path / "reports"
-    order = prepare_order(notebook(tmp_path, TABLE))
+    request = prepare_request(notebook(tmp_path, TABLE))
     lock = reports / "fault" / ".run.lock"
     leave_lock(lock, AWAY, age=0)
     waited = []
     freed = threading.Timer(1.0, lambda: lock.write_text(""))
     freed.start()
     started = time.monotonic()
-    run = deliver_order(order, reports, on_wait=waited.append)
+    run = deliver_request(request, reports, on_wait=waited.append)
     assert run.succeeded
     assert time.monotonic() - started > 0.9
     assert waited == [Holder("another-machine", 17)]

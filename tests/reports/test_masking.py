@@ -12,7 +12,7 @@ from recovery_research.reports import run_report
 from recovery_research.reports.declared_parameters import ParameterError
 from recovery_research.reports.masking import find_references, holds_password
 from recovery_research.reports.plans import read_plan
-from recovery_research.reports.run_request import layer_given, prepare_order
+from recovery_research.reports.run_request import layer_given, prepare_request
 
 ADDRESS = "postgresql://shop:hu5h-hu5h%21@db.example.org/orders"
 TOLD = [
@@ -75,7 +75,7 @@ def test_other_texts_are_let_through(text):
 )
 def test_a_password_is_refused_and_not_repeated(notebook, values):
     with pytest.raises(ParameterError) as caught:
-        prepare_order(notebook, layer_given(values))
+        prepare_request(notebook, layer_given(values))
     assert "hu5h" not in str(caught.value)
     if ADDRESS not in values:
         assert "write env:NAME instead" in str(caught.value)
@@ -103,7 +103,7 @@ def test_a_default_with_a_password_is_refused(tmp_path):
     cells = [f'parameters:source = "{ADDRESS}"  # the shop']
     path = write_notebook(tmp_path / "told.ipynb", cells)
     with pytest.raises(ParameterError, match="source: the value, which is not shown"):
-        prepare_order(path)
+        prepare_request(path)
 
 
 @pytest.mark.parametrize(
@@ -153,8 +153,8 @@ def test_what_a_reference_stands_for_is_masked(notebook, tmp_path, monkeypatch, 
 def test_a_reference_to_a_file_is_not_masked(tmp_path, monkeypatch):
     monkeypatch.setenv("SHOP_FILE", "orders.csv")
     path = write_notebook(tmp_path / "told.ipynb", TOLD[:1])
-    order = prepare_order(path, layer_given({"source": "env:SHOP_FILE"}))
-    assert order.secrets() == []
+    request = prepare_request(path, layer_given({"source": "env:SHOP_FILE"}))
+    assert request.secrets() == []
 
 
 def test_a_short_password_does_not_mask_the_numbers_of_a_report():

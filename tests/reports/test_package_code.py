@@ -16,12 +16,12 @@ RUNS = """
 import json, sys
 from pathlib import Path
 from recovery_research.paths import PACKAGE as package
-from recovery_research.reports.stored_runs import deliver_order
-from recovery_research.reports.run_request import prepare_order
+from recovery_research.reports.stored_runs import deliver_request
+from recovery_research.reports.run_request import prepare_request
 
 def run():
-    order = prepare_order(Path("mine.ipynb").resolve(), [])
-    made = deliver_order(order, Path("reports").resolve())
+    order = prepare_request(Path("mine.ipynb").resolve(), [])
+    made = deliver_request(order, Path("reports").resolve())
     assert made.succeeded, made
     return made
 first = run()

@@ -28,7 +28,7 @@ from recovery_research.reports.parameters import (
 )
 from recovery_research.reports.records import read_record
 from recovery_research.reports.run_finder import write_value
-from recovery_research.reports.run_request import prepare_order
+from recovery_research.reports.run_request import prepare_request
 from recovery_research.reports.type_hints import read_literal, read_type_hint
 
 # ------------------------------------------------------------- declarations
@@ -273,7 +273,7 @@ def test_a_notebook_with_all_habits_runs_and_is_recorded(tmp_path):
 def test_a_notebook_without_parameters_runs_as_it_is(tmp_path, cells):
     path = write_notebook(tmp_path / "plain.ipynb", cells)
     with pytest.raises(ParameterError, match="there are none in a cell tagged"):
-        prepare_order(path, [Layer("command line", {"n": 1})])
+        prepare_request(path, [Layer("command line", {"n": 1})])
     assert "no cell is tagged so" in describe_notebook(read_notebook(path))
     run = run_report(path, reports=tmp_path / "reports")
     assert run.succeeded, run.message

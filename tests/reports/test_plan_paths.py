@@ -19,7 +19,7 @@ from recovery_research.reports.notifications import Teller
 from recovery_research.reports.parameters import Layer
 from recovery_research.reports.plan_progress import ReportEnd
 from recovery_research.reports.plans import PlanError, read_plan
-from recovery_research.reports.run_request import prepare_order
+from recovery_research.reports.run_request import prepare_request
 
 READS = [
     "md:# T",
@@ -77,7 +77,7 @@ def test_a_plan_means_the_same_files_from_every_folder(project, tmp_path, monkey
     for folder in folders(project, tmp_path):
         monkeypatch.chdir(folder)
         (entry,) = read_plan(project / "plans" / "weekly.toml").entries
-        told.add(json.dumps(entry.order.values()))
+        told.add(json.dumps(entry.request.values()))
     (told,) = told
     assert json.loads(told) == {
         "source": "../plans/mine.csv",
@@ -101,7 +101,7 @@ def test_a_file_of_the_plan_is_not_looked_for_where_somebody_is(
         (project / place).mkdir(exist_ok=True)
         kept = shutil.copy(tmp_path / "mine.csv", project / place)
         (entry,) = read_plan(plan).entries
-        told = entry.order.values()["source"]
+        told = entry.request.values()["source"]
         assert (project / "notebooks" / told).resolve() == Path(kept)
         Path(kept).unlink()
 
@@ -114,13 +114,13 @@ def test_on_the_command_line_a_path_starts_from_the_current_folder(
     monkeypatch.chdir(project / "plans")
     given = {"source": "mine.csv", "mapping": "./maps/mine.toml"}
     layer = Layer("command line", given, as_text=True, folder=Path.cwd())
-    order = prepare_order(notebook, [layer], project=project)
-    assert order.values()["source"] == "../plans/mine.csv"
+    request = prepare_request(notebook, [layer], project=project)
+    assert request.values()["source"] == "../plans/mine.csv"
     file = project / "plans" / "with.toml"
     file.write_text('source = "mine.csv"\nmapping = "maps/mine.toml"\n')
     monkeypatch.chdir("/")
-    order = prepare_order(notebook, parameters_file=file, project=project)
-    assert order.values()["mapping"] == "../plans/maps/mine.toml"
+    request = prepare_request(notebook, parameters_file=file, project=project)
+    assert request.values()["mapping"] == "../plans/maps/mine.toml"
 
 
 def test_what_is_no_relative_path_stays_as_it_is(project):
@@ -128,18 +128,18 @@ def test_what_is_no_relative_path_stays_as_it_is(project):
     for source in ("example", "env:NOT_THERE", "sqlite:///mine.db", str(ROOT / "x")):
         layer = Layer("plan", {"source": source}, folder=project / "plans")
         try:
-            order = prepare_order(notebook, [layer], project=project)
-            assert order.values()["source"] == source
+            request = prepare_request(notebook, [layer], project=project)
+            assert request.values()["source"] == source
         except ValueError as error:
             assert source.removeprefix("env:") in str(error)  # noqa: PT017
     for odd in ("\0", "x" * 5000 + ".csv", "", "/", ".", "~x/y.z", "a\nb.c"):
         layer = Layer("plan", {"extra": odd, "word": odd}, folder=project / "plans")
         try:
-            order = prepare_order(notebook, [layer], project=project)
+            request = prepare_request(notebook, [layer], project=project)
         except ValueError as error:
             assert "characters that no file" in str(error)  # noqa: PT017
         else:
-            assert {order.values()["extra"], order.values()["word"]} <= {
+            assert {request.values()["extra"], request.values()["word"]} <= {
                 odd,
                 "../plans",
                 "/",

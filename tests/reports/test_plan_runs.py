@@ -21,9 +21,9 @@ from recovery_research.reports.after_run import CHECK_FILE, read_check
 from recovery_research.reports.history import read_history
 from recovery_research.reports.plan_runs import run_plan
 from recovery_research.reports.plans import read_plan
-from recovery_research.reports.provenance import trace_order
+from recovery_research.reports.provenance import trace_request
 from recovery_research.reports.records import read_record
-from recovery_research.reports.run_request import prepare_order
+from recovery_research.reports.run_request import prepare_request
 from recovery_research.reports.staging import Shelf
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -174,8 +174,8 @@ def test_fail_fast_starts_nothing_more(home):
     text = PLAN.replace("[reports.good]", "[reports.zzz]").replace(
         "jobs = 2", "jobs = 1"
     )
-    order = text.split("[reports.")
-    text = "[reports.".join([order[0], order[2], order[1], order[3]])
+    request = text.split("[reports.")
+    text = "[reports.".join([request[0], request[2], request[1], request[3]])
     (home / "fast.toml").write_text(text.replace('"reports"', '"fast"'))
     end = run_plan(read_plan(home / "fast.toml"), fail_fast=True)
     assert [e.verdict for e in end.reports] == ["cell failed", *["not run"] * 3]
@@ -280,14 +280,14 @@ def test_a_report_whose_parts_cannot_be_read_costs_itself_only(home, monkeypatch
     text = '[plan]\nreports = "unread"\n[reports.good]\nnotebook = "./good.ipynb"\n'
     text += '[reports.other]\nnotebook = "./good.ipynb"\n'
     (home / "unread.toml").write_text(text)
-    trace = plan_runs.trace_order
+    trace = plan_runs.trace_request
 
-    def refuse(order):
-        if order.report == "good":
+    def refuse(request):
+        if request.report == "good":
             raise PermissionError(13, "Permission denied", "orders.py")
-        return trace(order)
+        return trace(request)
 
-    monkeypatch.setattr(plan_runs, "trace_order", refuse)
+    monkeypatch.setattr(plan_runs, "trace_request", refuse)
     end = run_plan(read_plan(home / "unread.toml"))
     assert [(e.name, e.verdict) for e in end.reports] == [
         ("good", "not written"),
@@ -303,7 +303,7 @@ def test_a_file_beside_the_notebook_that_leads_nowhere_does_no_harm(tmp_path):
     (tmp_path / ".#own.py").symlink_to("user@host.1234")
     (tmp_path / "gone.py").symlink_to("nowhere.py")
     (tmp_path / "own.py").write_text("x = 1")
-    provenance = trace_order(prepare_order(path))
+    provenance = trace_request(prepare_request(path))
     assert set(provenance.modules_sha256) == {"own.py"}
 
 

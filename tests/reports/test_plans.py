@@ -11,7 +11,11 @@ from sample_notebooks import write_notebook
 from recovery_research.cli import main
 from recovery_research.reports.plan_runs import USUAL_BYTES, WORKER_BYTES, expect_cost
 from recovery_research.reports.plans import PlanError, lay_out_grid, read_plan
-from recovery_research.reports.provenance import list_ingredients, make_key, trace_order
+from recovery_research.reports.provenance import (
+    list_ingredients,
+    make_key,
+    trace_request,
+)
 from recovery_research.reports.run_request import Retries, check_report_name
 
 PARAMETERS = (
@@ -75,29 +79,29 @@ def test_a_plan_becomes_checked_orders(folder):
         "sweep--world-evidence--share-1",
     ]
     first, second = made.entries[:2]
-    order = first.order
-    assert order.values() == {
+    request = first.request
+    assert request.values() == {
         "n": 5,
         "world": "evidence",
         "orders_file": "orders.csv",
         "share": 0.25,
     }
-    assert order.choices["n"].origin == "plan nightly.toml"
-    assert order.report == "loyalty"
-    assert order.sources == {
+    assert request.choices["n"].origin == "plan nightly.toml"
+    assert request.report == "loyalty"
+    assert request.sources == {
         "orders_file": str(folder / "orders.csv"),
         "warehouse": "env:WAREHOUSE",
     }
-    assert order.data_as_of == datetime(2026, 1, 31, tzinfo=UTC)
-    limits = order.limits
+    assert request.data_as_of == datetime(2026, 1, 31, tzinfo=UTC)
+    limits = request.limits
     assert (limits.cell_seconds, limits.run_seconds) == (60, 30)
     assert limits.memory_bytes == 500_000_000
-    assert order.retries == Retries(1, 0.5)
-    assert order.plan.entry == "loyalty"
+    assert request.retries == Retries(1, 0.5)
+    assert request.plan.entry == "loyalty"
     assert first.always_run
-    assert second.order.values()["n"] == 2, "from the profile"
-    assert second.order.plan.grid == {"world": "claims", "share": 0.25}
-    assert second.order.retries.times == 0
+    assert second.request.values()["n"] == 2, "from the profile"
+    assert second.request.plan.grid == {"world": "claims", "share": 0.25}
+    assert second.request.retries.times == 0
     assert made.tables.notify == {"command": ["true"]}
     assert plan(folder, GOOD, reports=folder / "else").reports == folder / "else"
 
@@ -240,8 +244,8 @@ def test_a_grid_is_every_combination_under_names_of_its_own():
 
 
 def key_of(folder, text=HEAD):
-    order = plan(folder, text).entries[0].order
-    return make_key(list_ingredients(order, trace_order(order)))
+    request = plan(folder, text).entries[0].request
+    return make_key(list_ingredients(request, trace_request(request)))
 
 
 def test_the_key_changes_with_every_ingredient_and_with_nothing_else(folder):

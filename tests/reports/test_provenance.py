@@ -8,9 +8,9 @@ from recovery_research.reports.provenance import (
     hash_sources,
     list_ingredients,
     make_key,
-    trace_order,
+    trace_request,
 )
-from recovery_research.reports.run_request import prepare_order
+from recovery_research.reports.run_request import prepare_request
 
 CELLS = [
     "md:# Does it read?",
@@ -28,13 +28,13 @@ def notebook(tmp_path):
     return path
 
 
-def order_of(notebook, source):
-    return prepare_order(notebook, [Layer("here", {"source": source})])
+def request_of(notebook, source):
+    return prepare_request(notebook, [Layer("here", {"source": source})])
 
 
 def key_of(notebook, source):
-    order = order_of(notebook, source)
-    return make_key(list_ingredients(order, trace_order(order)))
+    request = request_of(notebook, source)
+    return make_key(list_ingredients(request, trace_request(request)))
 
 
 @pytest.mark.parametrize("place", ["books", "called", "project", "project/data"])
@@ -58,11 +58,11 @@ def test_a_file_is_part_of_the_key_wherever_it_is_found(
 
 @pytest.mark.parametrize("source", ["sqlite:///mine.db", "env:WHERE_IT_IS"])
 def test_what_no_hash_can_tell_has_no_key(notebook, source):
-    assert hash_sources(order_of(notebook, source)) == {"source": ""}
+    assert hash_sources(request_of(notebook, source)) == {"source": ""}
     assert key_of(notebook, source) is None
 
 
 @pytest.mark.parametrize("source", ["simulated", "", "~nobody/x", "x" * 2000])
 def test_a_text_that_names_nothing_is_a_text(notebook, source):
-    assert hash_sources(order_of(notebook, source)) == {}
+    assert hash_sources(request_of(notebook, source)) == {}
     assert key_of(notebook, source) is not None

@@ -5,8 +5,8 @@ from fault_runs import TABLE, notebook
 
 from recovery_research.reports.exit_codes import Outcome, Verdict
 from recovery_research.reports.records import read_record
-from recovery_research.reports.run_request import Retries, prepare_order
-from recovery_research.reports.runner import fulfil_order
+from recovery_research.reports.run_request import Retries, prepare_request
+from recovery_research.reports.runner import fulfil_request
 from recovery_research.reports.stopping import Deadline
 
 
@@ -95,8 +95,8 @@ def test_a_notebook_runs_once_unless_more_was_asked_for(tmp_path, times, tried, 
     # It ran three times by default, and what it had done was done three times.
     count = tmp_path / "tried"
     path = notebook(tmp_path, COUNT.format(path=str(count)), TABLE)
-    order = prepare_order(str(path), retries=Retries(times, wait_seconds=0.0))
-    run = fulfil_order(order, tmp_path / "reports")
+    request = prepare_request(str(path), retries=Retries(times, wait_seconds=0.0))
+    run = fulfil_request(request, tmp_path / "reports")
     assert run.exit_code == ended
     assert len(count.read_text()) == tried
     assert len(read_record(run.folder).attempts) == tried

@@ -10,9 +10,9 @@ from sample_notebooks import write_notebook
 from recovery_research.reports import execution
 from recovery_research.reports.comparisons import compare_records
 from recovery_research.reports.kernel_watch_notes import NOTES_VARIABLE
-from recovery_research.reports.provenance import trace_order
+from recovery_research.reports.provenance import trace_request
 from recovery_research.reports.records import read_record
-from recovery_research.reports.run_request import prepare_order
+from recovery_research.reports.run_request import prepare_request
 from recovery_research.reports.runner import run_report
 from recovery_research.reports.staging import Shelf
 from recovery_research.reports.stored_runs import find_stored
@@ -75,10 +75,10 @@ def doubtful(home):
 
 def ask(home, name="reads", reports=None):
     """Return the stored run, or why there is none."""
-    order = prepare_order(home / f"books/{name}.ipynb")
+    request = prepare_request(home / f"books/{name}.ipynb")
     why = []
-    shelf = Shelf(reports or home / "reports", order.report)
-    found = find_stored(order, shelf, trace_order(order), tell=why.append)
+    shelf = Shelf(reports or home / "reports", request.report)
+    found = find_stored(request, shelf, trace_request(request), tell=why.append)
     return found.run_id if found else "; ".join(why)
 
 
@@ -121,12 +121,12 @@ def test_a_variable_is_seen(first, home, monkeypatch):
 
 
 def test_it_is_told_why_a_report_runs_again(first, home):
-    order = ["run", home / "books/reads.ipynb", "--reports", home / "reports"]
-    same = call(*order)
+    request = ["run", home / "books/reads.ipynb", "--reports", home / "reports"]
+    same = call(*request)
     assert "nothing has changed" in same.stderr
     (home / "books/b.csv").write_text("n\n22\n")
     try:
-        again = call(*order)
+        again = call(*request)
         assert f"runs again: {home}/books/b.csv has changed\n" in again.stderr
         newest = Shelf(home / "reports", "reads").latest()
         assert newest.name != first.run_id

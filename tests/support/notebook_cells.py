@@ -13,7 +13,11 @@ import pandas as pd
 
 from recovery_research.exhibits import Exhibit
 from recovery_research.reports.declared_parameters import Parameter
-from recovery_research.reports.run_request import Order, layer_given, prepare_order
+from recovery_research.reports.run_request import (
+    RunRequest,
+    layer_given,
+    prepare_request,
+)
 
 # What these cost grows with their value; their upper ends take hours.
 SIZES = ("n_customers", "n_replications", "truth_customers")
@@ -51,14 +55,14 @@ class Page:
             self.texts[cell] = shown.data
 
 
-def order_report(
+def request_report(
     notebook: str, values: dict | None = None, *, profile: str = "standard"
-) -> Order:
+) -> RunRequest:
     """Check parameters as the command line does, before any kernel; may refuse."""
-    return prepare_order(notebook, layer_given(values), profile=profile)
+    return prepare_request(notebook, layer_given(values), profile=profile)
 
 
-def run_cells(order: Order) -> Page:
+def run_cells(request: RunRequest) -> Page:
     """Run a notebook's cells in one namespace, as a kernel would, and keep its page.
 
     A kernel takes seconds to start; the cells of a small report do not.
@@ -66,12 +70,12 @@ def run_cells(order: Order) -> Page:
     page = Page()
     page.names = {"__name__": "__main__"}
     with unchanged_look():
-        for cell in json.loads(order.notebook.content)["cells"]:
+        for cell in json.loads(request.notebook.content)["cells"]:
             if cell["cell_type"] != "code":
                 continue
             run_cell("".join(cell["source"]), cell["id"], page)
             if "parameters" in cell["metadata"].get("tags", []):
-                page.names.update(order.values())
+                page.names.update(request.values())
     return page
 
 
