@@ -43,7 +43,7 @@ MAY_IMPORT = {
 # parameters, their format, and the names that declarations look up when they are used.
 BORDER = {
     "reports.artifacts", "reports.cell_displays", "reports.run_request",
-    "reports.formats", "reports.declarations",
+    "reports.format_reference", "reports.declared_parameters",
 }  # fmt: skip
 # Who alone may import what, at the top of a file or within a function.
 ONLY = {
