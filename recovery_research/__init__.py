@@ -103,7 +103,7 @@ _load, __dir__, __all__ = lazy_loader.attach(
         ],
         "model.worlds": ["World", "load_world", "tabulate_worlds"],
         "reference": ["search"],
-        "reports.parameters": ["check_parameters"],
+        "reports.checked_parameters": ["check_parameters"],
         "reports.runs": ["ReportRun"],
         "reports.runner": ["run_report"],
         "studies.design": ["Study"],

@@ -124,7 +124,9 @@ from recovery_research.model.worlds import World as World
 from recovery_research.model.worlds import load_world as load_world
 from recovery_research.model.worlds import tabulate_worlds as tabulate_worlds
 from recovery_research.reference import search as search
-from recovery_research.reports.parameters import check_parameters as check_parameters
+from recovery_research.reports.checked_parameters import (
+    check_parameters as check_parameters,
+)
 from recovery_research.reports.runner import run_report as run_report
 from recovery_research.reports.runs import ReportRun as ReportRun
 from recovery_research.studies.design import Study as Study

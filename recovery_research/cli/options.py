@@ -25,8 +25,8 @@ from recovery_research.reports.exit_codes import (
 if TYPE_CHECKING:
     import logging
 
+    from recovery_research.reports.checked_parameters import Layer
     from recovery_research.reports.locks import Holder
-    from recovery_research.reports.parameters import Layer
     from recovery_research.reports.run_logs import Progress
     from recovery_research.reports.run_request import RunRequest
     from recovery_research.reports.runs import ReportRun
@@ -213,8 +213,8 @@ def open_reports(reports: Path | None, project: Path | None) -> Path:
 
 def read_assignments(given: Sequence[str]) -> list[Layer]:
     """Read ``key=value`` texts as a layer of parameters."""
+    from recovery_research.reports.checked_parameters import Layer
     from recovery_research.reports.masking import holds_password
-    from recovery_research.reports.parameters import Layer
 
     values: dict[str, object] = {}
     for text in given:

@@ -10,7 +10,7 @@ moves the folder into place. Then the `index` is written anew, from the records 
 (`plan_runs`), and `notifications` tell people how they ended.
 
 Asking
-    notebooks, declared_parameters, type_hints, parameters, parameter_files,
+    notebooks, declared_parameters, type_hints, checked_parameters, parameter_files,
     run_request, previews, format_reference
 Executing
     runner, execution, kernels, processes, kernel_streams, output_limits,

@@ -21,10 +21,10 @@ from pathlib import Path
 from recovery_research._checks import did_you_mean
 from recovery_research._extras import explaining_extras
 from recovery_research.paths import data_path, project_root
+from recovery_research.reports.checked_parameters import Layer
 from recovery_research.reports.declared_parameters import Parameter, ParameterError
 from recovery_research.reports.masking import holds_password
 from recovery_research.reports.notebooks import Notebook
-from recovery_research.reports.parameters import Layer
 from recovery_research.reports.run_finder import write_value
 
 NO_FILE = "simulated"

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from recovery_research._checks import did_you_mean
 from recovery_research.paths import project_root, reports_folder
+from recovery_research.reports.checked_parameters import Layer, choose_parameters
 from recovery_research.reports.parameter_files import find_named_notebook, read_data
-from recovery_research.reports.parameters import Layer, choose_parameters
 from recovery_research.reports.plan_schema import (
     DefaultsTable,
     LimitsTable,

@@ -12,6 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recovery_research.paths import notebooks_folder
+from recovery_research.reports.checked_parameters import (
+    Choice,
+    Layer,
+    choose_parameters,
+    list_texts,
+)
 from recovery_research.reports.declared_parameters import ParameterError
 from recovery_research.reports.exit_codes import Outcome, Verdict
 from recovery_research.reports.masking import find_references, holds_password
@@ -29,12 +35,6 @@ from recovery_research.reports.parameter_files import (
     read_parameter_file,
     reads_customers,
     settle_paths,
-)
-from recovery_research.reports.parameters import (
-    Choice,
-    Layer,
-    choose_parameters,
-    list_texts,
 )
 from recovery_research.reports.records import PlanRecord
 from recovery_research.reports.report_folders import RESERVED_NAMES

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from recovery_research.paths import project_root, source_root
 from recovery_research.reports.after_run import note_check
+from recovery_research.reports.checked_parameters import Layer
 from recovery_research.reports.comparisons import Change, compare_records
 from recovery_research.reports.index import refresh_index
 from recovery_research.reports.locks import Holder
 from recovery_research.reports.parameter_files import is_file_source
-from recovery_research.reports.parameters import Layer
 from recovery_research.reports.provenance import (
     INPUTS,
     UNKNOWN,

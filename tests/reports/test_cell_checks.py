@@ -12,9 +12,9 @@ from traitlets.config import Config
 
 from recovery_research.cli import main
 from recovery_research.paths import notebooks_folder
+from recovery_research.reports.checked_parameters import check_cells
 from recovery_research.reports.declared_parameters import ParameterError
 from recovery_research.reports.notebooks import list_notebooks, read_notebook
-from recovery_research.reports.parameters import check_cells
 
 NOTEBOOKS = {path.stem: path for path in list_notebooks(notebooks_folder())}
 DECLARED = (

@@ -4,8 +4,8 @@ import pytest
 from customer_files import ROWS, write_rows
 
 from recovery_research.reports import run_report
+from recovery_research.reports.checked_parameters import Layer
 from recovery_research.reports.declared_parameters import ParameterError
-from recovery_research.reports.parameters import Layer
 from recovery_research.reports.run_request import prepare_request
 
 MAPPING = """\

@@ -11,6 +11,13 @@ from parameter_cells import one
 from sample_notebooks import write_notebook
 
 from recovery_research.reports import run_report
+from recovery_research.reports.checked_parameters import (
+    DEEPEST,
+    Layer,
+    check_value,
+    choose_parameters,
+    read_text,
+)
 from recovery_research.reports.declared_parameters import ParameterError
 from recovery_research.reports.execution import TupleTranslator
 from recovery_research.reports.failures import write_command
@@ -18,13 +25,6 @@ from recovery_research.reports.notebooks import read_notebook
 from recovery_research.reports.parameter_files import (
     describe_notebook,
     read_parameter_file,
-)
-from recovery_research.reports.parameters import (
-    DEEPEST,
-    Layer,
-    check_value,
-    choose_parameters,
-    read_text,
 )
 from recovery_research.reports.records import read_record
 from recovery_research.reports.run_finder import write_value

@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 from papermill.translators import PythonTranslator
 from parameter_cells import CELL, one
 
-from recovery_research.reports.declared_parameters import (
-    ParameterError,
-    is_secret,
-    read_declarations,
-)
-from recovery_research.reports.parameters import (
+from recovery_research.reports.checked_parameters import (
     Layer,
     check_value,
     choose_parameters,
     read_text,
+)
+from recovery_research.reports.declared_parameters import (
+    ParameterError,
+    is_secret,
+    read_declarations,
 )
 
 

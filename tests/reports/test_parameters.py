@@ -3,6 +3,7 @@
 import pytest
 from parameter_cells import CELL, one
 
+from recovery_research.reports.checked_parameters import Layer, choose_parameters
 from recovery_research.reports.declared_parameters import (
     ParameterError,
     Range,
@@ -15,7 +16,6 @@ from recovery_research.reports.parameter_files import (
     choose_profile,
     read_parameter_file,
 )
-from recovery_research.reports.parameters import Layer, choose_parameters
 
 
 @pytest.fixture(scope="module")

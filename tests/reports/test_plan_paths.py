@@ -15,8 +15,8 @@ from schedule_files import ROOT, need, run
 
 from recovery_research import paths
 from recovery_research.cli import main
+from recovery_research.reports.checked_parameters import Layer
 from recovery_research.reports.notifications import Teller
-from recovery_research.reports.parameters import Layer
 from recovery_research.reports.plan_progress import ReportEnd
 from recovery_research.reports.plans import PlanError, read_plan
 from recovery_research.reports.run_request import prepare_request

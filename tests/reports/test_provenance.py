@@ -3,7 +3,7 @@
 import pytest
 from sample_notebooks import write_notebook
 
-from recovery_research.reports.parameters import Layer
+from recovery_research.reports.checked_parameters import Layer
 from recovery_research.reports.provenance import (
     hash_sources,
     list_ingredients,

@@ -4,11 +4,11 @@ import pytest
 
 import recovery_research as rr
 from recovery_research.model.policies import list_recovering, why_no_recovery
+from recovery_research.reports.checked_parameters import check_value
 from recovery_research.reports.declared_parameters import (
     ParameterError,
     read_declarations,
 )
-from recovery_research.reports.parameters import check_value
 
 LINE = 'policy = "service"  # whose recoveries {recovering policy names}'
 
