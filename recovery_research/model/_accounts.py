@@ -67,7 +67,7 @@ def rate_satisfaction(loyalty, uniform, c):
 def book_order(record, week_row, week, amount, said, c, reply, event):
     """Add an order and what it cost to the customer's record and to its week.
 
-    Money is a present value at week 0, spend excepted.
+    Money is a present value at week 0, spend and follow-up spend excepted.
     """
     outcome = event[E_OUTCOME]
     discount = math.exp(-c.discount_rate_week * week)
@@ -165,7 +165,7 @@ def begin_record(record):
 
 @compiled
 def close_books(record, weeks, reply, c):
-    """Charge the programme's running cost for the weeks they were a customer."""
+    """Charge the programme's running cost from week 0 until they left, or the end."""
     left = record[LEFT_WEEK]
     tenure = weeks if math.isnan(left) else left
     rate = c.discount_rate_week

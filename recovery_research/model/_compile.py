@@ -19,10 +19,10 @@ _log = logging.getLogger("recovery_research")
 
 
 def compiled(function: Callable) -> Callable:
-    """Compile a part of the loop: it makes no arrays, and is put in where called.
+    """Compile a part of the loop: it makes no arrays, and is inlined where called.
 
-    Arrays are then not counted as they are handed on, nor the world's many
-    coefficients copied from call to call; that halves the time of the loop.
+    That spares the counting of references to arrays, and the copying of the world's
+    many coefficients from call to call; it halves the time of the loop.
     """
     return compile_with(function, _nrt=False, forceinline=True)
 
@@ -74,7 +74,7 @@ def tell_cache(folder: str) -> None:
 
 @cache
 def digest_sources() -> str:
-    """Return a fingerprint of every file of the package with compiled functions."""
+    """Return a fingerprint of every file of this room with compiled functions."""
     together = hashlib.sha256()
     for path in sorted(Path(__file__).parent.glob("_*.py")):
         together.update(path.read_bytes())

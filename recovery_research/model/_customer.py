@@ -23,7 +23,10 @@ FADED = 1e-3
 
 
 class Coefficients(NamedTuple):
-    """The coefficients of a world that the loop needs, mechanisms switched or not."""
+    """The world as the loop takes it: values that are 0 for what is switched off.
+
+    Not in the ledger: `learning` (1, or 0 if switched off) and `discount_rate_week`.
+    """
 
     learning: float
     trust_weight: float
@@ -106,7 +109,7 @@ def trust_of(state, c):
 
 @compiled
 def loyalty_of(trust, affect, obligation, c):
-    """Return loyalty, held inside its two bounds by a hyperbolic tangent.
+    """Return loyalty (0 when new), held inside its bounds by a hyperbolic tangent.
 
     Unbounded, orders would raise trust and trust the order rate without end.
     """
@@ -205,7 +208,7 @@ def suffer_silence(severity, state, c):
 
 @compiled
 def take_recovery(severity, recovery, state, c, reply):
-    """Take a failure made good: the hurt is gone, delight and obligation stay.
+    """Take a failure made good: no hurt, but delight and perhaps obligation.
 
     A repeated failure is made good less: some hurt remains, and delight shrinks
     (no paradox after two failures: Maxham & Netemeyer 2002).
@@ -222,7 +225,7 @@ def take_recovery(severity, recovery, state, c, reply):
 
 @compiled
 def take_deviation(severity, recovery, state, c, reply):
-    """Take a failed recovery: hurt, insult, and a shortfall that looms larger."""
+    """Take a double deviation, a failed recovery: hurt, insult, larger shortfall."""
     factor = repeat_factor(state, c)
     hurt = hurt_by(severity, state, c)
     state[A_FAILURE] += c.learning * factor * reply.blame_kept
@@ -233,7 +236,7 @@ def take_deviation(severity, recovery, state, c, reply):
 
 @compiled
 def wait_for_order(patience, rate, weeks_left, state, c):
-    """Return the weeks until the next order, infinite if it falls after the end.
+    """Return the weeks until the next order; past the end it may be infinite.
 
     The rate follows loyalty while feelings fade. It is taken as constant within each
     week (at the week's middle); the wait ends where the rate, summed over time, has

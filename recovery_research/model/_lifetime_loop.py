@@ -108,7 +108,10 @@ def draw_severity(uniform, c):
 
 @compiled
 def decide_answer(severity, voice, forced, c, reply, events, answers):
-    """Return whether the customer complains, and whether the firm answers."""
+    """Return whether the customer complains, and whether the case reaches the firm.
+
+    A policy that answers nobody gets it too; `judge_answer` then lets it fail.
+    """
     if forced == FORCE_SILENCE:
         return False, False
     if forced >= FORCE_COMPLAINT:
@@ -120,7 +123,10 @@ def decide_answer(severity, voice, forced, c, reply, events, answers):
 
 @compiled
 def judge_answer(severity, process, state, forced, replay, c, reply, uniform):
-    """Return recovery satisfaction: justice as perceived less what was expected."""
+    """Return recovery satisfaction: justice less what was expected, with noise.
+
+    Treated perfectly, it is at least 0, without noise.
+    """
     justice = reply.justice_process if process else reply.justice_outcome
     mean = justice - _customer.expect(severity, state, c)
     if replay == PERFECTLY_TREATED:
@@ -208,7 +214,7 @@ def find_quiet(c):
 def drops_out(odds, loyalty, uniform, c):
     """Return whether the customer leaves for good after this order."""
     felt = _customer.counted(loyalty, c.dropout_gain_ratio)
-    # Loyalty only lowers the odds, so most luck is settled without it.
+    # Loyalty above 0 only lowers the odds, so most luck is settled without it.
     if felt >= 0.0 and uniform * (1.0 + odds) >= odds:
         return False
     now = odds * math.exp(-c.dropout_link * felt)
@@ -298,7 +304,7 @@ def live(first, traits, run, c, reply, forks, records, weekly, logs, log_starts)
     traits : float64 array, shape (n_customers, 4)
         Order rate a week, odds of dropout after an order, mean amount, voice.
     run : Run
-        Luck, length, fork and replay of this run.
+        Luck, length, index order and replay of this run.
     c : Coefficients
         The world, mechanisms switched off where asked.
     reply : Reply

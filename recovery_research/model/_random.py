@@ -3,6 +3,7 @@
 The address of a draw is (seed, customer, order, purpose, attempt). The counter-based
 generator Philox4x32-10 turns it into a number, so that no draw depends on how many
 draws came before it. The same customer therefore has the same luck under every policy.
+An order is its number, not its date. Traits are drawn elsewhere (`populations`).
 
 References
 ----------

@@ -53,11 +53,12 @@ class Experiment:
         ``not_recovered`` (answered, with that end). Nobody can be recovered by a
         policy that never answers, or never fails.
     later_order : tuple of int and str, or None
-        ``(2, "recovered")`` makes the same of the customer's second order, which is
-        then the index order in place of the first.
+        ``(2, "recovered")`` does to the customer's second order what `first_order`
+        does to the first; orders 2 to 10,000. It is then the index order.
     luck : str
         ``shared``: each customer has the same luck under every policy. ``separate``:
-        each policy has its own; only of use to see what shared luck is worth.
+        each policy has its own luck (traits stay shared); only of use to see what
+        shared luck is worth.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Potential outcomes at the moment of failure, and what gaps are made of."""
+"""Potential outcomes of the index order, and what gaps are made of."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -74,7 +74,7 @@ def tabulate_forks(
     ways: Iterable[str] = FOUR_WAYS,
     threads: int | None = None,
 ) -> pd.DataFrame:
-    """Tabulate every customer on every way of the fork.
+    """Tabulate every customer on every way of the fork, whole lives simulated anew.
 
     Parameters
     ----------
@@ -216,7 +216,7 @@ def the_policy(forks: pd.DataFrame, policy: str | None) -> str:
 def pair_ways(
     forks: pd.DataFrame, outcome: str, treated: str, control: str, policy: str
 ) -> pd.DataFrame:
-    """Return each customer's outcome on the two ways, who has an index order."""
+    """Return outcomes on the two ways, of each customer who has an index order."""
     here = forks[(forks["policy"] == policy) & (forks["index_outcome"] != "no_order")]
     sides = {}
     for side, way in (("treated", treated), ("control", control)):
@@ -237,7 +237,9 @@ def decompose_gap(
     threads: int | None = None,
     confidence: float = 0.95,
 ) -> pd.DataFrame:
-    """Split the gap between a group and the never-failed into cause and selection.
+    """Split the gap between a group and customers not failed into cause and selection.
+
+    Not failed: at the index order; later they may be.
 
     The customers of the group are replayed with the same luck, had their index order
     not failed. What they gain or lose against that is what failure and recovery did;

@@ -13,7 +13,14 @@ KINDS = ("outcome", "process")
 
 
 class Reply(NamedTuple):
-    """What a policy comes to in a world; all that the loop needs to know of it."""
+    """What a policy comes to in a world; all that the loop needs to know of it.
+
+    `answers` is 1 or 0. `voice` is in logits, `reach` the chance to find a silent
+    customer, `noise` a logistic scale, `prevented` the share of failures prevented in
+    the long run, `blame_kept` a share, `lesson_weight` what one recovery teaches,
+    `compensation_cost` dollars per dollar lost, `handling_cost` dollars a case,
+    `programme_cost` dollars a customer-week.
+    """
 
     answers: float
     voice: float
@@ -65,7 +72,7 @@ def judge_distributive(compensation: float, world: World) -> float:
 
 
 def judge_procedural(policy: RecoveryPolicy, world: World) -> float:
-    """Return procedural justice: 1 at once, towards -1 when it drags on."""
+    """Return procedural justice: 1 at once to -1 when it drags, plus empowerment."""
     saved = world["empowerment_speed"] * policy.empowerment
     days = policy.days_to_resolve * (1.0 - saved)
     speed = 2.0 * math.exp(-days / world["resolution_days"]) - 1.0
@@ -113,7 +120,7 @@ def judge_policy(
 
     Notes
     -----
-    ``w_d DJ + w_p PJ + w_i IJ + w_di max(DJ, 0) max(IJ, 0)``. MODEL's product DJ * IJ
+    ``w_d DJ + w_p PJ + w_i IJ + w_di max(DJ, 0) max(IJ, 0)``. A plain product DJ * IJ
     would reward a reply that is both stingy and rude, so only the positive parts are
     multiplied. The form scales what compensation adds above nothing at all; after a
     failed process all of distributive justice, good or bad, matters less.

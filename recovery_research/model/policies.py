@@ -1,4 +1,4 @@
-"""What a firm does after it has failed a customer."""
+"""What a firm does about failing its customers, before and after."""
 
 import math
 from collections.abc import Iterable

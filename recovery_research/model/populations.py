@@ -26,6 +26,9 @@ LARGEST_DROPOUT = 1.0 - 1e-9
 class Population(Result):
     """A customer base after the BG/NBD model (Fader, Hardie & Lee 2005).
 
+    Customers start at week 0 without an order, so every order is one that BG/NBD
+    calls a repeat. With all three mechanisms switched off the simulation is BG/NBD.
+
     Attributes
     ----------
     name : str
@@ -136,7 +139,7 @@ def score_normally(pace: NDArray[np.float64], shape: float) -> NDArray[np.float6
 
 
 def expect_orders(population: Population, weeks: float) -> float:
-    """Return the expected number of orders in `weeks` with every effect off.
+    """Return the expected number of orders in `weeks`, all mechanisms switched off.
 
     Parameters
     ----------

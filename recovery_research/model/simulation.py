@@ -96,7 +96,8 @@ def simulate(
     threads : int, optional
         Threads to use; by default as many as there are processors.
     block_size : int, optional
-        Customers that one thread takes at a time. Neither changes any result by a bit.
+        Customers that one thread takes at a time, rounded up to chunks of 4,096.
+        Neither it nor `threads` changes any result by a bit.
     keep : str, optional
         ``customers`` keeps each customer's record; ``sums`` only the weekly table and
         the sums by index outcome, so that memory does not grow with customers.
@@ -294,7 +295,7 @@ def live_policy(
 
 
 def form_coefficients(world: World) -> _customer.Coefficients:
-    """Return the world as the loop takes it, mechanisms switched off where asked."""
+    """Return the world as the loop takes it; `form_reply` switches reciprocity."""
     values = world.ledger.values_by_name()
     values["learning"] = 1.0
     values["discount_rate_week"] = math.log1p(values["discount_rate"]) / YEAR_WEEKS

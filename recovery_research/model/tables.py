@@ -58,16 +58,19 @@ def tabulate_customers(history: History) -> pd.DataFrame:
 
         - ``policy``, ``customer``: which; customers count from 0;
         - ``n_orders``, ``spend``: over the whole time; dollars;
-        - ``index_week``, ``index_outcome``: the index order, which is the first order;
-          ``no_failure``, ``silent``, ``recovered``, ``not_recovered``, ``no_order``;
+        - ``index_week``, ``index_outcome``: the index order, which is the first order
+          or the one in ``later_order``; ``no_failure``, ``silent``, ``recovered``,
+          ``not_recovered``, ``no_order``;
         - ``followup_spend``: dollars in the 13 weeks after the index order, that order
           excluded; who drops out counts 0;
         - ``alive_13w``, ``alive_52w``: still a customer so long after the index order.
-          These three are missing where the follow-up runs past the end;
+          These three are missing without an index order, and where their own window
+          (13 or 52 weeks) runs past the end;
         - ``left_week``: week of dropout, missing if they stayed;
         - ``n_failures, n_complaints, n_recovered``: over the whole time;
-        - ``trust, satisfaction_before, satisfaction_after``: right after, before and
-          after the index order was dealt with; satisfaction on a scale from 1 to 7;
+        - ``trust``: right after the index order was dealt with;
+        - ``satisfaction_before, satisfaction_after``: surveys around it, 1 to 7, of
+          loyalty as a whole and not of the answer alone;
         - ``mentions_positive, mentions_negative``: word of mouth, whole time;
         - ``margin, recovery_cost, net_value``: present values in dollars;
           ``net_value`` is ``margin + referral_value - recovery_cost``;

@@ -46,7 +46,8 @@ class World(Result):
         Parameters
         ----------
         *mechanisms : str
-            Any of ``learning``, ``disconfirmation``, ``reciprocity``.
+            Any of ``learning`` (beliefs, so trust), ``disconfirmation`` (hurt, insult
+            and delight) and ``reciprocity`` (obligation).
 
         Returns
         -------
