@@ -237,7 +237,7 @@ def decompose_gap(
     threads: int | None = None,
     confidence: float = 0.95,
 ) -> pd.DataFrame:
-    """Split the gap between a group and customers not failed into cause and selection.
+    """Split the gap between a group and those not failed into cause and selection.
 
     Not failed: at the index order; later they may be.
 
