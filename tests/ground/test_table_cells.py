@@ -197,4 +197,4 @@ def test_no_table_is_written_in_another_way():
         for path in package.rglob("*.py")
         if writers.search(path.read_text("utf-8"))
     }
-    assert found == {"table_cells.py"}
+    assert found == {"spreadsheet_cells.py"}

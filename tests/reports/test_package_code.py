@@ -34,7 +34,7 @@ print(json.dumps(said))
 """
 KEPT = ["cli/main.py", "guide/build.py", "analysis/cox.py", "results.py", "reports/schedules.py",
         "reports/templates/index/index.css", "model/simulation.py"]  # fmt: skip
-ANEW = ["analysis/rounding.py", "exhibits.py", "reports/pages.py", "reports/kernel_notes.py",
+ANEW = ["analysis/rounding.py", "exhibits.py", "reports/pages.py", "reports/kernel_watch_notes.py",
         "reports/templates/report/style.css"]  # fmt: skip
 
 
