@@ -266,6 +266,6 @@ def test_coverage_under_confounding(method, target, record_property):
         )
         covered += found.ci_low <= -2 <= found.ci_high
         naive += abs(found.unadjusted + 2) < 1.96 * found.std_error
-    record_property("covered of 95 %", covered / 1000)
+    record_property("covered of 95 %", float(covered / 1000))
     assert abs(covered / 1000 - 0.95) < 4 * 0.0069
     assert naive < 50

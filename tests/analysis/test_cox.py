@@ -152,7 +152,7 @@ def test_coverage_of_the_hazard_ratio(record_property):
         spells = tabulate_spells(*simulate(rng, 150, 0.7), end_week=52.0)
         row = fit_cox(spells, terms=["recovered"]).coefficients.iloc[0]
         covered += row["ci_low"] <= np.log(0.7) <= row["ci_high"]
-    record_property("covered of 95 %", covered / 1000)
+    record_property("covered of 95 %", float(covered / 1000))
     assert abs(covered / 1000 - 0.95) < 4 * 0.0069
 
 

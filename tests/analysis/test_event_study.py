@@ -350,6 +350,6 @@ def test_failures_spread_over_many_periods(n, periods, record_property):
         table = study.periods[study.periods["period"] != -1]
         covered.append(((table["ci_low"] <= 0) & (table["ci_high"] >= 0)).mean())
         found += study.pretrend_p_value < 0.05
-    record_property("covered of 95 %", np.mean(covered))
+    record_property("covered of 95 %", float(np.mean(covered)))
     assert abs(np.mean(covered) - 0.95) < 0.03
     assert abs(found / 250 - 0.05) < 0.055

@@ -234,7 +234,7 @@ def test_coverage_where_lines_cover_nothing(method, record_property):
     for seed in range(400):
         found = ask(draw_u(np.random.default_rng([14, seed]), n=700), method=method)
         covered += found.ci_low <= 0.0 <= found.ci_high
-    record_property("covered of 95 %", covered / 400)
+    record_property("covered of 95 %", float(covered / 400))
     assert covered / 400 > 0.95 - 4 * 0.011
 
 
@@ -250,5 +250,5 @@ def test_rare_events_announce_nothing(method, record_property):
             frame_of(rng.normal(size=2000), np.arange(2000) < 60, y), method=method
         )
         wrong += found.ci_low > 0.0 or found.ci_high < 0.0
-    record_property("false alarms of 5 %", wrong / 400)
+    record_property("false alarms of 5 %", float(wrong / 400))
     assert wrong / 400 < 0.05 + 4 * 0.011

@@ -222,6 +222,6 @@ def test_intervals_hold_the_truth_in_a_placebo_world_and_are_short(
         )
         held.append(found.ci_low <= 0.0 <= found.ci_high)
         lengths.append(found.std_error / found.error_of_one_draw)
-    record_property("covered of 95 %", np.mean(held))
+    record_property("covered of 95 %", float(np.mean(held)))
     assert np.mean(held) > 0.95 - 3 * 0.011 - 0.01
     assert np.nanmedian(lengths) < 0.75

@@ -77,7 +77,7 @@ def test_mild_skewness_in_lopsided_groups(method, record_property):
         0.0,
         replications=1_000,
     )
-    record_property("covered of 95 %", 1 - high - low)
+    record_property("covered of 95 %", float(1 - high - low))
     assert abs(1 - high - low - 0.95) < ALLOWED * np.sqrt(2)
 
 

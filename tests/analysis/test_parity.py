@@ -242,7 +242,7 @@ def test_coverage_on_the_models_own_curve(n_failed, record_property):
         low = -math.inf if math.isnan(found.ci_low) else found.ci_low
         high = math.inf if math.isnan(found.ci_high) else found.ci_high
         covered += low <= parity <= high
-    record_property("covered of 95 %", covered / 1000)
+    record_property("covered of 95 %", float(covered / 1000))
     assert abs(covered / 1000 - 0.955) < 4 * 0.0069
 
 

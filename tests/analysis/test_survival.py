@@ -165,5 +165,5 @@ def test_coverage_of_the_restricted_mean(record_property):
         )
         found = compare_survival(frame, end_week=60, horizon=26)
         covered += found.ci_low <= truth <= found.ci_high
-    record_property("covered of 95 %", covered / 2000)
+    record_property("covered of 95 %", float(covered / 2000))
     assert abs(covered / 2000 - 0.95) < 4 * 0.0049

@@ -256,5 +256,5 @@ def test_false_alarms_of_small_groups(size, share, record_property):
             not found.ci_low <= 0.0 <= found.ci_high,
             not found.share_ci_low <= 0.0 <= found.share_ci_high,
         ]
-    record_property("false alarms of 5 %, means and shares", alarms / 400)
+    record_property("false alarms of 5 %, means and shares", (alarms / 400).tolist())
     assert (alarms / 400 < 0.05 + 4 * 0.011).all()
