@@ -67,6 +67,7 @@ def test_levels_and_the_worst_column_are_named():
     assert "region a differed by" in said
 
 
+@pytest.mark.slow
 def test_paradox_of_an_order_log_says_that_heavy_buyers_are_failed_more():
     orders = rr.tabulate_orders(
         rr.Experiment(

@@ -152,6 +152,7 @@ def test_what_is_written_is_read_again(tmp_path, search):
     assert again["phi" if "phi" in again else "margin_rate"].evidence_class == "assumed"
 
 
+@pytest.mark.slow
 def test_the_stored_world_shows_the_stored_fit():
     # data/ was written by `make calibrate`; the same luck must give the same figures.
     # Another processor's mathematics may turn a decision of one customer in thousands.

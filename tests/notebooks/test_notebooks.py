@@ -95,7 +95,7 @@ def test_no_result_is_typed_into_prose(notebook):
 
 
 # Every notebook runs in the long tier, the main job in the quick one as well.
-QUICK = {"01-one-customer", "02-compare-policies"}
+QUICK = {"02-compare-policies"}
 
 
 @pytest.fixture(

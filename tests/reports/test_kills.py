@@ -110,9 +110,8 @@ KILLS = {
 }
 
 
-@pytest.mark.parametrize(
-    "whom", ["runner", pytest.param("kernel", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("whom", ["runner", "kernel"])
 @pytest.mark.fault(
     event="The runner or its kernel is killed at any moment of a run",
     survives="the last good report; an honest record of the run; the next run is good",

@@ -52,6 +52,7 @@ def copied(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_stored_report_is_of_the_code_that_made_it(copied):
     done = subprocess.run(
         [sys.executable, "-c", RUNS, json.dumps(KEPT + ANEW)],

@@ -95,6 +95,7 @@ def estimate(sample):
     ],
     ids=["named", "a function"],
 )
+@pytest.mark.slow
 def test_a_change_of_a_file_keeps_the_batches_that_do_not_run_it(
     copy, estimator, is_keyed, modules
 ):

@@ -140,6 +140,7 @@ def test_a_study_too_small_for_its_groups_shows_it(evidence, webshop):
     assert any("no customer has index_outcome" in reason for reason in found.failures)
 
 
+@pytest.mark.slow
 def test_the_same_whatever_the_processes(evidence, webshop):
     study = study_of(evidence, webshop, "customer_based", n_customers=200)
     options = {"n_replications": 110, "seed": 4, "truth_customers": 40_000}
