@@ -116,19 +116,19 @@ def report_speed(timings, millions: float) -> list[Finding]:
 # A part of the loop, and what takes its place. Some stand-ins change how many orders
 # there are, so that costs are compared by the order.
 PARTS = {
-    "failures": {("_kernel", "decide_failure"): "uniform < 0.0"},
-    "loyalty's tangent": {("_mind", "loyalty_of"): "trust"},
-    "trust": {("_mind", "trust_of"): "0.01 * state[B_FAILURE]"},
-    "wait for the next order": {("_mind", "wait_for_order"): "patience / rate"},
-    "normal score of the amount": {("_luck", "to_normal"): "uniform"},
-    "mentions": {("_kernel", "mention"): "0.0"},
-    "dropout": {("_kernel", "drops_out"): "uniform < 0.02"},
+    "failures": {("_lifetime_loop", "decide_failure"): "uniform < 0.0"},
+    "loyalty's tangent": {("_customer", "loyalty_of"): "trust"},
+    "trust": {("_customer", "trust_of"): "0.01 * state[B_FAILURE]"},
+    "wait for the next order": {("_customer", "wait_for_order"): "patience / rate"},
+    "normal score of the amount": {("_random", "to_normal"): "uniform"},
+    "mentions": {("_lifetime_loop", "mention"): "0.0"},
+    "dropout": {("_lifetime_loop", "drops_out"): "uniform < 0.02"},
     "booking failures and mentions": {
-        ("_books", "book_failure"): "None",
-        ("_books", "book_mention"): "None",
+        ("_accounts", "book_failure"): "None",
+        ("_accounts", "book_mention"): "None",
     },
-    "surveys at the index order": {("_books", "rate_satisfaction"): "0.0"},
-    "clearing the record": {("_books", "close_books"): "None"},
+    "surveys at the index order": {("_accounts", "rate_satisfaction"): "0.0"},
+    "clearing the record": {("_accounts", "close_books"): "None"},
 }
 
 
@@ -167,7 +167,8 @@ def measure_parts(*, small: bool) -> list[Finding]:
             kernel = build_stub(f"{number}", replacements, Path(folder))
             package = kernel.__name__.rpartition(".")[0]
             mind, luck = (
-                importlib.import_module(f"{package}.{m}") for m in ("_mind", "_luck")
+                importlib.import_module(f"{package}.{m}")
+                for m in ("_customer", "_random")
             )
             tasks[name] = make_task(kernel, mind, luck, experiment, rules)
         orders = {name: task() for name, task in tasks.items()}
