@@ -93,7 +93,8 @@ def test_what_stands_beside_the_type_still_counts():
 
 @given(st.text())
 def test_a_type_hint_is_read_or_says_nothing(text):
-    read_type_hint(text)
+    # In quotes it is the same hint, said beforehand.
+    assert read_type_hint(repr(text)) == read_type_hint(text)
 
 
 numbers = st.integers(-1000, 1000) | st.floats(-1e3, 1e3).map(lambda x: round(x, 3))
