@@ -51,7 +51,7 @@ class Worker:
                 sys.executable,
                 "-P",
                 "-m",
-                "recovery_research.reports.plan_workers",
+                MODULE,
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
