@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urldefrag, urlsplit
 
+import nbformat
+
 import recovery_research as rr
 from recovery_research._extras import explaining_extras
 from recovery_research.customer_data.mapping_rules import KINDS, SHAPES
@@ -259,11 +261,20 @@ def copy_notebooks(folder: Path, profile: str | None) -> None:
             run = rr.run_report(path.stem, profile=profile, reports=held)
             if not run.succeeded:
                 raise RuntimeError(f"{path.stem} did not run: {run}")
-            shutil.copy(run.folder / "report.ipynb", folder / path.name)
+            _copy_seen(run.folder / "report.ipynb", folder / path.name)
     stems = [path.stem for path in paths]
     lines = ["# The notebooks", "", "As a run of each in its short profile left it.",
              "", "```{toctree}", ":maxdepth: 1", "", *stems, "```", ""]  # fmt: skip
     (folder / "index.md").write_text("\n".join(lines), encoding="utf-8")
+
+
+def _copy_seen(path: Path, copy: Path) -> None:
+    """Copy a notebook with what is seen of it, which Sphinx warns of otherwise."""
+    book = nbformat.read(path, as_version=4)
+    for cell in book.cells:
+        for output in cell.get("outputs", ()):
+            output.get("data", {}).pop("text/csv", None)
+    nbformat.write(book, copy)
 
 
 def main() -> None:
