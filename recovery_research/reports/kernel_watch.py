@@ -34,6 +34,7 @@ from recovery_research.reports.kernel_watch_callers import (
     find_caller,
     find_suspects,
     is_foreign,
+    is_installed,
     is_own_code,
 )
 from recovery_research.reports.kernel_watch_libraries import wrap_all
@@ -251,7 +252,9 @@ class Ears:
 
         def hear(event: str, args: tuple) -> None:
             handler = find(event)
-            if handler is not None and (notes.armed or event == "exec"):
+            if handler is None or _is_of_libraries(event, args):
+                return
+            if notes.armed or event == "exec":
                 with notes.alone() as first:
                     if first:
                         handler(args)
@@ -364,9 +367,7 @@ class Ears:
         code = args[0]
         file = getattr(code, "co_filename", "<")
         kind = classify(file)
-        if kind != AUTHOR and (
-            not file.startswith("<") or find_caller().kind != AUTHOR
-        ):
+        if kind != AUTHOR and find_caller().kind != AUTHOR:
             return
         if not self.notes.armed:
             self.arm()
@@ -397,6 +398,14 @@ class Ears:
         if caller.kind in (LIBRARY, OPAQUE, OWN) and name in _HARMLESS:
             return
         self.notes.doubt(f"runs another program ({name})", caller)
+
+
+def _is_of_libraries(event: str, args: tuple) -> bool:
+    """Return at once whether installed code is loaded, as most of what is heard is."""
+    if event == "exec":
+        file = getattr(args[0], "co_filename", "<")
+        return not file.startswith("<") and classify(file) != AUTHOR
+    return event == "open" and is_installed(args[0])
 
 
 def _find_source(place: str) -> str:

@@ -208,6 +208,16 @@ def is_foreign(path: str) -> bool:
     return path.startswith(_FOREIGN) or any(name in path for name in _INSTALLED)
 
 
+def is_installed(path: object) -> bool:
+    """Return whether a path is one of what is installed, as it is written."""
+    return (
+        isinstance(path, str)
+        and any(name in path for name in _INSTALLED)
+        and ".." not in path
+        and not path.startswith(_OWN)
+    )
+
+
 def name_library(file: str) -> str:
     """Return the name under which an installed file is imported."""
     for name in _INSTALLED:

@@ -19,7 +19,13 @@ def test_the_guide_is_whole_and_asks_no_other_host(tmp_path):
     first = tmp_path / "site/index.html"
     site = first.parent
     pages = {p.relative_to(site).as_posix() for p in site.rglob("*.html")}
-    assert {"index.html", "walk.html", "certified.html", "how-to/airflow.html", *GROUPS_PAGES} <= pages
+    assert {
+        "index.html",
+        "walk.html",
+        "certified.html",
+        "how-to/airflow.html",
+        *GROUPS_PAGES,
+    } <= pages
     for name in pages:
         if name.startswith("_static"):
             continue
