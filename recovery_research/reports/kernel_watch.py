@@ -246,7 +246,7 @@ class Ears:
         """Return the hook for `sys.addaudithook`.
 
         It is called a hundred thousand times in a report, nearly always for nothing
-        of interest, so it looks that up and nothing else.
+        of interest, so it finds that out before anything else.
         """
         find, notes = self._handlers.get, self.notes
 

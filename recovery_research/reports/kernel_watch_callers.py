@@ -100,6 +100,8 @@ _INSTALLED = tuple(
 _EARS = os.path.join(os.path.dirname(__file__), "kernel_")
 CELLS = os.path.join(tempfile.gettempdir(), "ipykernel_")
 _FOREIGN = (*_PYTHON, *_SYSTEM, PACKAGE + os.sep, CELLS)
+# A path with one of these may lead elsewhere than it begins.
+_ROUNDABOUT = ("..", "//", "/./")
 _IMPORTING = ("<frozen importlib", "<frozen zipimport")
 _OPAQUE = frozenset({
     "asyncio", "concurrent", "importlib", "inspect", "linecache", "logging",
@@ -213,7 +215,7 @@ def is_installed(path: object) -> bool:
     return (
         isinstance(path, str)
         and any(name in path for name in _INSTALLED)
-        and ".." not in path
+        and not any(part in path for part in _ROUNDABOUT)
         and not path.startswith(_OWN)
     )
 

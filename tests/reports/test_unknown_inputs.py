@@ -6,6 +6,7 @@ import sys
 import pytest
 from watched_code import gather, lay_out, run_watched
 
+from recovery_research.reports import kernel_watch_callers
 from recovery_research.reports.run_inputs import find_change
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="runs forks")
@@ -153,3 +154,23 @@ def test_what_can_be_known_is_not_doubted(watched, code):
     folder, inputs = watched[code]
     assert inputs.unknown == []
     assert find_change(inputs, folder, {}) is None
+
+
+@pytest.mark.parametrize(
+    "path, installed",
+    [
+        ("/v/site-packages/numpy/core.py", True),
+        ("/v/site-packages/ours/model.py", False),  # read as code of this package
+        ("/v/site-packages/../data.csv", False),
+        ("/v//site-packages/ours/model.py", False),
+        ("/v/./site-packages/ours/model.py", False),
+        ("/v/data.csv", False),
+        (b"/v/site-packages/numpy/core.py", False),  # looked at later, as before
+        (3, False),
+    ],
+)
+def test_only_what_is_surely_installed_is_let_past_at_once(
+    path, installed, monkeypatch
+):
+    monkeypatch.setattr(kernel_watch_callers, "_OWN", ("/v/site-packages/ours",))
+    assert kernel_watch_callers.is_installed(path) is installed
