@@ -12,8 +12,6 @@ from recovery_research.results import Result
 
 WORLD_NAMES = ("claims", "evidence")
 MECHANISMS = ("learning", "disconfirmation", "reciprocity")
-# Mechanisms that do nothing unless a world includes them; each by name.
-EXTENSIONS: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +26,11 @@ class World(Result):
         Every coefficient by name.
     switched_off : frozenset of str
         Mechanisms that do nothing in this world.
-    switched_on : frozenset of str
-        Extensions that this world includes; without any it is what it always was.
     """
 
     name: str
     ledger: Ledger
     switched_off: frozenset[str] = frozenset()
-    switched_on: frozenset[str] = frozenset()
 
     def __getitem__(self, coefficient: str) -> float:
         if coefficient not in self.ledger:
@@ -75,36 +70,6 @@ class World(Result):
                     f"{list(MECHANISMS)}.{did_you_mean(mechanism, MECHANISMS)}"
                 )
         return replace(self, switched_off=self.switched_off | frozenset(mechanisms))
-
-    def including(self, *extensions: str) -> "World":
-        """Return this world with some extensions switched on.
-
-        Parameters
-        ----------
-        *extensions : str
-            Any of `EXTENSIONS`, each a mechanism that the first model did without.
-
-        Returns
-        -------
-        World
-
-        Raises
-        ------
-        ValueError
-            If an extension is unknown.
-
-        Examples
-        --------
-        >>> load_world("evidence").including().switched_on
-        frozenset()
-        """
-        for extension in extensions:
-            if extension not in EXTENSIONS:
-                raise ValueError(
-                    f"there is no extension {extension!r}; there are "
-                    f"{list(EXTENSIONS)}.{did_you_mean(extension, EXTENSIONS)}"
-                )
-        return replace(self, switched_on=self.switched_on | frozenset(extensions))
 
     def but(self, name: str, **values: float) -> "World":
         """Return this world under another name with some coefficients changed.

@@ -236,7 +236,6 @@ def describe_study(study: Study) -> dict[str, Any]:
     described["policies"] = [asdict(policy) for policy in study.policies]
     described["world"] = study.world.ledger.values_by_name()
     described["switched_off"] = sorted(study.world.switched_off)
-    described["switched_on"] = sorted(study.world.switched_on)
     described["population"] = study.population.ledger.values_by_name()
     return described
 
