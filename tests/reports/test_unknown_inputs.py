@@ -157,7 +157,7 @@ def test_what_can_be_known_is_not_doubted(watched, code):
 
 
 @pytest.mark.parametrize(
-    "path, installed",
+    ("path", "installed"),
     [
         ("/v/site-packages/numpy/core.py", True),
         ("/v/site-packages/ours/model.py", False),  # read as code of this package
